@@ -1,0 +1,16 @@
+"""The faithful LeNet-5 of LeCun et al. (1998) and its modern variant, in Keras."""
+
+from lenet_keras import activations, initializers, layers, losses, metrics, models
+from lenet_keras.codes import rbf_codes
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "activations",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "rbf_codes",
+]

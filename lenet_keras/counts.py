@@ -1,0 +1,126 @@
+"""Parameters, connections and multiply-adds of a model, layer by layer."""
+
+import math
+
+import pandas as pd
+from keras import layers
+
+from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
+
+
+def _kernel(maps):
+    """Returns the rule of a layer that uses one kernel, and one bias a map, all over.
+
+    Every weight is used once at each position of the output maps.
+    """
+
+    def rule(layer, units):
+        positions = units // maps(layer)
+        products = positions * math.prod(layer.kernel.shape)
+        return products + (units if layer.use_bias else 0), products
+
+    return rule
+
+
+def _pooling(layer, units):
+    return units * math.prod(layer.pool_size), 0
+
+
+def _subsampling(layer, units):
+    return units * (layer.window_area + 1), units
+
+
+def _rbf(layer, units):
+    features = layer.initial_codes.shape[1]
+    return units * features, units * features
+
+
+def _nothing(layer, units):
+    return 0, 0
+
+
+# What a layer type costs: a function of the layer and the number of its output units
+# that returns connections and multiply-adds. Add your own type's here.
+RULES = {
+    layers.Conv2D: _kernel(lambda layer: layer.filters),
+    layers.Dense: _kernel(lambda layer: layer.units),
+    ConnectionTableConv2D: _kernel(lambda layer: len(layer.connection_table)),
+    Subsampling2D: _subsampling,
+    layers.AveragePooling2D: _pooling,
+    layers.MaxPooling2D: _pooling,
+    RBF: _rbf,
+    RBFPosterior: _nothing,
+    layers.InputLayer: _nothing,
+    layers.Activation: _nothing,
+    layers.Dropout: _nothing,
+    layers.Flatten: _nothing,
+    layers.Reshape: _nothing,
+}
+
+
+def layer_table(model):
+    """Counts parameters, connections and multiply-adds of each layer of a model.
+
+    A *connection* is an input in a unit's receptive field (padding counted; the
+    window for pooling) or its bias. A *multiply-add* is a product with a weight or a
+    coefficient, or a squared difference; pooling without a coefficient has none. The
+    figures are those of one image.
+
+    Args:
+        model: A built functional or sequential `keras.Model`, each of whose layers is
+            called once and has its type's rule in `lenet_keras.counts.RULES`.
+
+    Returns:
+        `pandas.DataFrame` indexed by the layers' names, with the columns
+        `output_shape`, `trainable` and `fixed` (parameters), `connections` and
+        `multiply_adds`, and a last row, `total`.
+
+    Example:
+
+    >>> from lenet_keras.models import lenet5
+    >>> table = layer_table(lenet5())
+    >>> table.loc["C3"].tolist()
+    [(10, 10, 16), 1516, 0, 151600, 150000]
+    >>> table.loc["total", ["trainable", "connections", "multiply_adds"]].tolist()
+    [60000, 340908, 328096]
+
+    Raises:
+        TypeError: If a layer's type has no rule; the message names the layer.
+        ValueError: If the model is not built, or a layer's output has an unknown size.
+
+    Reference:
+        LeCun et al. (1998), section II-B, which counts parameters and connections so.
+    """
+    if not model.built:
+        raise ValueError(f"Expected a built model. Received: model={model.name}")
+    rows = {layer.name: _count(layer) for layer in model.layers}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer")
+    numbers = table.drop(columns="output_shape").sum()
+    table.loc["total"] = {"output_shape": "", **numbers}
+    return table
+
+
+def _count(layer):
+    if type(layer) not in RULES:
+        raise TypeError(
+            "Expected layers whose type has a rule in lenet_keras.counts.RULES. "
+            f"Received: layer={layer.name} of type {type(layer).__name__}"
+        )
+    output_shape = tuple(layer.output.shape[1:])
+    if None in output_shape:
+        raise ValueError(
+            "Expected outputs of a known size. "
+            f"Received: layer={layer.name} with output_shape={output_shape}"
+        )
+    connections, multiply_adds = RULES[type(layer)](layer, math.prod(output_shape))
+    return {
+        "output_shape": output_shape,
+        "trainable": _size(layer.trainable_weights),
+        "fixed": _size(layer.non_trainable_weights),
+        "connections": connections,
+        "multiply_adds": multiply_adds,
+    }
+
+
+def _size(weights):
+    return sum(math.prod(weight.shape) for weight in weights)

@@ -1,0 +1,52 @@
+"""How the weights of LeNet-5 start."""
+
+import math
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class FanInUniform(keras.initializers.RandomUniform):
+    """Uniform in `[-scale / F, scale / F]`, where `F` is a unit's fan-in.
+
+    `F` is read off the shape of the weight: the product of all axes but the last
+    one, which is the units' own. It does not count the bias; the paper leaves
+    that open. The shape of a bias or of a subsampling coefficient does not show
+    the fan-in of its unit, so a shape of fewer than two axes is refused.
+
+    Args:
+        scale: Positive number. Half the width of the range for `F = 1`.
+        seed: Integer, `keras.random.SeedGenerator`, or `None` for a new seed a
+            instance. One instance with an integer seed, or none, draws the same
+            values at every call.
+
+    Example:
+
+    >>> kernel = FanInUniform()((5, 5, 1, 6))
+    >>> bool(keras.ops.max(keras.ops.abs(kernel)) <= 2.4 / 25)
+    True
+
+    Raises:
+        ValueError: If `scale` is not positive, or the shape has under two axes.
+
+    Reference:
+        LeCun et al. (1998), Appendix A: "a uniform distribution between
+        -2.4/F_i and 2.4/F_i".
+    """
+
+    def __init__(self, scale=2.4, seed=None):
+        if not scale > 0:
+            raise ValueError(f"Expected a positive scale. Received: scale={scale}")
+        super().__init__(minval=-scale, maxval=scale, seed=seed)
+        self.scale = scale
+
+    def __call__(self, shape, dtype=None):
+        if len(shape) < 2:
+            raise ValueError(
+                "Expected a shape of at least two axes, the last one the units', to "
+                f"read the fan-in from. Received: shape={tuple(shape)}"
+            )
+        return super().__call__(shape, dtype) / math.prod(shape[:-1])
+
+    def get_config(self):
+        return {"scale": self.scale, "seed": super().get_config()["seed"]}

@@ -1,0 +1,70 @@
+"""Checks that the two-dimensional layers share."""
+
+import keras
+
+
+def pair(value, name):
+    """Returns an integer, or a pair of them, as a pair of positive integers."""
+    values = (value, value) if isinstance(value, int) else tuple(value)
+    if len(values) != 2 or not all(isinstance(v, int) and v > 0 for v in values):
+        raise ValueError(
+            f"Expected a positive integer or a pair of them. Received: {name}={value}"
+        )
+    return values
+
+
+def image_data_format(value):
+    """Returns the data format, by default the one of the Keras configuration."""
+    value = keras.config.image_data_format() if value is None else value
+    if value not in ("channels_last", "channels_first"):
+        raise ValueError(
+            "Expected 'channels_last' or 'channels_first'. "
+            f"Received: data_format={value!r}"
+        )
+    return value
+
+
+def split_image_shape(shape, data_format):
+    """Returns `(height, width), channels` of a batch of images' shape."""
+    if len(shape) != 4:
+        raise ValueError(
+            f"Expected inputs of 4 axes, a batch of images. Received: shape={shape}"
+        )
+    if data_format == "channels_first":
+        _, channels, *size = shape
+    else:
+        _, *size, channels = shape
+    if channels is None:
+        raise ValueError(
+            f"Expected a known number of input maps. Received: shape={shape}"
+        )
+    return tuple(size), channels
+
+
+def join_image_shape(batch, size, channels, data_format):
+    """Returns the shape of a batch of images; undoes `split_image_shape`."""
+    if data_format == "channels_first":
+        return (batch, channels, *size)
+    return (batch, *size, channels)
+
+
+def windows(size, window, strides):
+    """Returns how many whole windows fit along each axis of an image.
+
+    An axis of unknown length, `None`, stays unknown.
+    """
+    if any(n is not None and n < k for n, k in zip(size, window, strict=True)):
+        raise ValueError(
+            f"Expected inputs of at least one window of {window}. Received: size={size}"
+        )
+    return tuple(
+        n if n is None else (n - k) // s + 1
+        for n, k, s in zip(size, window, strides, strict=True)
+    )
+
+
+def per_map(vector, data_format):
+    """Returns one value a map in a shape that broadcasts over the images."""
+    if data_format == "channels_first":
+        return keras.ops.reshape(vector, (-1, 1, 1))
+    return vector

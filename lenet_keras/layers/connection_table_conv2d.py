@@ -1,0 +1,224 @@
+"""The convolution of C3: each output map sees only some of the input maps."""
+
+import keras
+from keras import ops
+
+from lenet_keras.layers import arguments
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class ConnectionTableConv2D(keras.layers.Layer):
+    """2-D convolution whose output maps see only the input maps of a table.
+
+    Output map `k` is
+
+    `activation(bias[k] + sum(convolve(inputs[i], kernel[i, k]) for i in table[k]))`
+
+    Only the kernels that exist are stored and trained: with Table I of the paper
+    and 5x5 kernels on 6 maps there are 60 of them, 1,516 parameters with the 16
+    biases, where a full or a masked `Conv2D` holds 2,416. With a full table the
+    layer equals `keras.layers.Conv2D`.
+
+    Args:
+        connection_table: One entry an output map: the indices of the input maps
+            that it sees, each at most once, in any order.
+        kernel_size: Positive integer or pair of them, height and width.
+        strides: Positive integer or pair of them.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`; by default the
+            `image_data_format` of the Keras configuration.
+        activation: Activation function; by default none.
+        use_bias: Whether each output map has a bias.
+        kernel_initializer: Initializer of the kernels. Every output map starts as a
+            map of a `Conv2D` that has just as many input maps would, so the fan-in
+            is the map's own.
+        bias_initializer: Initializer of the biases.
+        kernel_regularizer: Optional regularizer of the kernels.
+        bias_regularizer: Optional regularizer of the biases.
+        activity_regularizer: Optional regularizer of the output.
+        kernel_constraint: Optional constraint on the kernels.
+        bias_constraint: Optional constraint on the biases.
+
+    Attributes:
+        kernel: The weight, of shape `(kernel_height, kernel_width, links)`; the
+            links are ordered by output map, then by input map.
+        dense_kernel: The same as a tensor that `Conv2D` would take, of shape
+            `(kernel_height, kernel_width, input_maps, output_maps)`, zero where
+            there is no link.
+
+    Input shape:
+        `(batch, height, width, input_maps)`, or `(batch, input_maps, height, width)`
+        with `data_format="channels_first"`.
+
+    Output shape:
+        `(batch, new_height, new_width, output_maps)`, or `(batch, output_maps,
+        new_height, new_width)` with `data_format="channels_first"`.
+
+    Example:
+
+    >>> from lenet_keras.layers import C3_CONNECTIONS
+    >>> layer = ConnectionTableConv2D(C3_CONNECTIONS, kernel_size=5)
+    >>> layer(keras.ops.ones((1, 14, 14, 6))).shape
+    TensorShape([1, 10, 10, 16])
+    >>> layer.count_params()
+    1516
+
+    Raises:
+        ValueError: If the table or one of its entries is empty, an index is
+            repeated, negative, or not below the number of input maps, or another
+            argument is out of its range.
+
+    Reference:
+        LeCun et al. (1998), section II-B and Table I.
+    """
+
+    def __init__(
+        self,
+        connection_table,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.connection_table = _checked_table(connection_table)
+        self.kernel_size = arguments.pair(kernel_size, "kernel_size")
+        self.strides = arguments.pair(strides, "strides")
+        if padding not in ("valid", "same"):
+            raise ValueError(
+                f"Expected 'valid' or 'same'. Received: padding={padding!r}"
+            )
+        self.padding = padding
+        self.data_format = arguments.image_data_format(data_format)
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+
+    def build(self, input_shape):
+        _, self.input_maps = arguments.split_image_shape(input_shape, self.data_format)
+        highest = max(max(entry) for entry in self.connection_table)
+        if highest >= self.input_maps:
+            raise ValueError(
+                f"Expected indices below the number of input maps, {self.input_maps}. "
+                f"Received: connection_table={self.connection_table}, with {highest}"
+            )
+        self.compute_output_shape(input_shape)  # refuses inputs that are too small
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*self.kernel_size, sum(map(len, self.connection_table))),
+            initializer=self._initial_kernel,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(len(self.connection_table),),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _initial_kernel(self, shape, dtype=None):
+        # One draw a fan-in, each as if all output maps had it. From it each map
+        # takes its own column, so no two kernels share a number even where the
+        # initializer repeats its stream.
+        draws = {}
+        columns = []
+        for output_map, entry in enumerate(self.connection_table):
+            fan = len(entry)
+            if fan not in draws:
+                draw_shape = (*self.kernel_size, fan, len(self.connection_table))
+                draws[fan] = self.kernel_initializer(draw_shape, dtype=dtype)
+            columns.append(draws[fan][..., output_map])
+        return ops.concatenate(columns, axis=-1)
+
+    @property
+    def dense_kernel(self):
+        """The kernels as `(height, width, input_maps, output_maps)`, zeros between."""
+        links = [(i, k) for k, entry in enumerate(self.connection_table) for i in entry]
+        shape = (self.input_maps, len(self.connection_table), *self.kernel_size)
+        dense = ops.scatter(links, ops.transpose(self.kernel, (2, 0, 1)), shape)
+        return ops.transpose(dense, (2, 3, 0, 1))
+
+    def call(self, inputs):
+        outputs = ops.conv(
+            inputs,
+            self.dense_kernel,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+        )
+        if self.use_bias:
+            outputs = outputs + arguments.per_map(self.bias, self.data_format)
+        return self.activation(outputs)
+
+    def compute_output_shape(self, input_shape):
+        size, _ = arguments.split_image_shape(input_shape, self.data_format)
+        window = self.kernel_size if self.padding == "valid" else (1, 1)
+        return arguments.join_image_shape(
+            input_shape[0],
+            arguments.windows(size, window, self.strides),
+            len(self.connection_table),
+            self.data_format,
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "connection_table": [list(entry) for entry in self.connection_table],
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": keras.regularizers.serialize(
+                self.activity_regularizer
+            ),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+        }
+
+
+def _checked_table(connection_table):
+    """Returns the table as a tuple of sorted tuples of integers."""
+    table = tuple(tuple(entry) for entry in connection_table)
+    if not table:
+        raise ValueError(
+            "Expected one entry an output map. "
+            f"Received: connection_table={connection_table}"
+        )
+    for output_map, entry in enumerate(table):
+        indices_are_integers = all(isinstance(i, int) for i in entry)
+        if not entry or not indices_are_integers or min(entry) < 0:
+            problem = "is empty or not of integers from 0"
+        elif len(set(entry)) < len(entry):
+            problem = "repeats an index"
+        else:
+            continue
+        raise ValueError(
+            "Expected each entry to hold different indices of input maps. Received: "
+            f"connection_table={connection_table}, whose entry {output_map} {problem}"
+        )
+    return tuple(tuple(sorted(entry)) for entry in table)

@@ -1,0 +1,142 @@
+"""The subsampling of S2 and S4: a trainable coefficient and bias per map."""
+
+import math
+
+import keras
+from keras import ops
+
+from lenet_keras.activations import scaled_tanh
+from lenet_keras.layers import arguments
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class Subsampling2D(keras.layers.Layer):
+    """Trainable subsampling: add the window, scale, shift, squash.
+
+    Each output unit is
+
+    `activation(coefficient[map] * sum(window) + bias[map])`
+
+    over windows that do not overlap; what does not fill a window at the right and
+    lower edge is left out. There are two parameters a map. With coefficient
+    `1 / window area`, bias 0 and no activation it equals `AveragePooling2D`.
+
+    Args:
+        pool_size: Positive integer or pair of them, the window's height and width.
+        activation: Activation function; `None` for none.
+        coefficient_initializer: Initializer of the coefficients; by default the
+            constant `1 / window area`, the average. The paper does not say how
+            they start.
+        bias_initializer: Initializer of the biases.
+        coefficient_regularizer: Optional regularizer of the coefficients.
+        bias_regularizer: Optional regularizer of the biases.
+        coefficient_constraint: Optional constraint on the coefficients.
+        bias_constraint: Optional constraint on the biases.
+        data_format: `"channels_last"` or `"channels_first"`; by default the
+            `image_data_format` of the Keras configuration.
+
+    Input shape:
+        `(batch, height, width, maps)`, or `(batch, maps, height, width)` with
+        `data_format="channels_first"`.
+
+    Output shape:
+        `(batch, height // pool_height, width // pool_width, maps)`, or `(batch, maps,
+        height // pool_height, width // pool_width)` with
+        `data_format="channels_first"`.
+
+    Example:
+
+    >>> layer = Subsampling2D(pool_size=2)
+    >>> layer(keras.ops.ones((1, 28, 28, 6))).shape
+    TensorShape([1, 14, 14, 6])
+    >>> layer.count_params()
+    12
+
+    Raises:
+        ValueError: If an argument is out of its range, or the inputs are no batch of
+            images of at least one window.
+
+    Reference:
+        LeCun et al. (1998), section II-B: "the four inputs to a unit in S2 are
+        added, then multiplied by a trainable coefficient, and added to a trainable
+        bias. The result is passed through a sigmoidal function."
+    """
+
+    def __init__(
+        self,
+        pool_size=2,
+        activation=scaled_tanh,
+        coefficient_initializer=None,
+        bias_initializer="zeros",
+        coefficient_regularizer=None,
+        bias_regularizer=None,
+        coefficient_constraint=None,
+        bias_constraint=None,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.pool_size = arguments.pair(pool_size, "pool_size")
+        self.window_area = math.prod(self.pool_size)
+        self.data_format = arguments.image_data_format(data_format)
+        self.activation = keras.activations.get(activation)
+        if coefficient_initializer is None:
+            coefficient_initializer = keras.initializers.Constant(1 / self.window_area)
+        self.coefficient_initializer = keras.initializers.get(coefficient_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.coefficient_regularizer = keras.regularizers.get(coefficient_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.coefficient_constraint = keras.constraints.get(coefficient_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+
+    def build(self, input_shape):
+        _, maps = arguments.split_image_shape(input_shape, self.data_format)
+        self.compute_output_shape(input_shape)  # refuses inputs that are too small
+        self.coefficient = self.add_weight(
+            name="coefficient",
+            shape=(maps,),
+            initializer=self.coefficient_initializer,
+            regularizer=self.coefficient_regularizer,
+            constraint=self.coefficient_constraint,
+        )
+        self.bias = self.add_weight(
+            name="bias",
+            shape=(maps,),
+            initializer=self.bias_initializer,
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+        )
+
+    def call(self, inputs):
+        averages = ops.average_pool(
+            inputs, self.pool_size, self.pool_size, data_format=self.data_format
+        )
+        # The sum is the average times the area, which is cheaper on the coefficients.
+        coefficient = arguments.per_map(self.coefficient, self.data_format)
+        bias = arguments.per_map(self.bias, self.data_format)
+        return self.activation(averages * (self.window_area * coefficient) + bias)
+
+    def compute_output_shape(self, input_shape):
+        size, maps = arguments.split_image_shape(input_shape, self.data_format)
+        size = arguments.windows(size, self.pool_size, self.pool_size)
+        return arguments.join_image_shape(input_shape[0], size, maps, self.data_format)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "pool_size": self.pool_size,
+            "activation": keras.activations.serialize(self.activation),
+            "coefficient_initializer": keras.initializers.serialize(
+                self.coefficient_initializer
+            ),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "coefficient_regularizer": keras.regularizers.serialize(
+                self.coefficient_regularizer
+            ),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "coefficient_constraint": keras.constraints.serialize(
+                self.coefficient_constraint
+            ),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "data_format": self.data_format,
+        }

@@ -1,0 +1,158 @@
+"""The two losses of LeNet-5, on the distances that its RBF output gives."""
+
+import keras
+from keras import ops
+
+
+def checked_labels(y_true, y_pred):
+    """Returns the labels as integers in the shape of `y_pred` without its last axis.
+
+    Args:
+        y_true: Labels of shape `(...)` or `(..., 1)`.
+        y_pred: Distances of shape `(..., classes)`.
+
+    Returns:
+        `labels, is_class`: `int32` labels, and whether each is one of the classes. A
+        label that is not has become 0, so that it can be looked up safely.
+
+    Raises:
+        ValueError: If the shapes do not fit, or, outside compiled code, a label is
+            no integer from 0 to `classes - 1`.
+    """
+    shape, expected = tuple(y_true.shape), tuple(y_pred.shape[:-1])
+    if len(shape) == len(expected) + 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    fits = len(shape) == len(expected) and all(
+        n == m or None in (n, m) for n, m in zip(shape, expected, strict=True)
+    )
+    if not y_pred.shape or not fits:
+        raise ValueError(
+            "Expected one integer label for each row of distances, not one-hot. "
+            f"Received: y_true.shape={tuple(y_true.shape)}, "
+            f"y_pred.shape={tuple(y_pred.shape)}"
+        )
+    # Compiled code knows the batch size only now: this refuses it there too.
+    y_true = ops.reshape(y_true, ops.shape(y_pred)[:-1])
+    classes = y_pred.shape[-1]
+    is_class = ops.logical_and(
+        ops.equal(y_true, ops.floor(y_true)),
+        ops.logical_and(y_true >= 0, y_true < classes),
+    )
+    if not _all_or_compiled(is_class):
+        raise ValueError(
+            f"Expected integer labels from 0 to {classes - 1}. "
+            f"Received: y_true={ops.convert_to_numpy(y_true)}"
+        )
+    return ops.cast(ops.where(is_class, y_true, 0), "int32"), is_class
+
+
+def _all_or_compiled(condition):
+    """Returns whether all hold; compiled code, which cannot know it, gets `True`."""
+    try:
+        return bool(ops.all(condition))
+    except TypeError:
+        return True
+
+
+def _distance_to_right_code(y_true, y_pred):
+    """Returns `y_D`, the distance to the right class's code, NaN for no class."""
+    labels, is_class = checked_labels(y_true, y_pred)
+    right = ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
+    distance = ops.sum(right * y_pred, axis=-1)
+    return ops.where(is_class, distance, float("nan"))
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class RBFMeanSquaredError(keras.losses.Loss):
+    """The mean distance to the right class's code.
+
+    `loss = mean(y[p, D[p]])` over the patterns `p`, where `y[p, i]` is the squared
+    distance between F6 and the code of class `i`, and `D[p]` the right class.
+
+    With codes that are trained this loss has a trivial minimum, all codes alike:
+    keep them fixed.
+
+    Args:
+        reduction: How the patterns' losses are reduced, as in `keras.losses.Loss`.
+        name: Name of the loss.
+        dtype: Type of the computation.
+
+    Call arguments:
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
+        y_pred: Distances of shape `(batch, classes)`, 0 or more.
+
+    Example:
+
+    >>> float(RBFMeanSquaredError()([1, 0], keras.ops.array([[9.0, 2.0], [4.0, 7.0]])))
+    3.0
+
+    Raises:
+        ValueError: If the shapes do not fit, or a label is none of the classes. In
+            compiled code, where labels are not known in time, the loss is NaN.
+
+    Reference:
+        LeCun et al. (1998), equation 8.
+    """
+
+    def __init__(
+        self, reduction="sum_over_batch_size", name="rbf_mean_squared_error", dtype=None
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def call(self, y_true, y_pred):
+        return _distance_to_right_code(y_true, y_pred)
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class MaximumAPosteriori(keras.losses.Loss):
+    """The distance to the right code, with competition between the classes.
+
+    `loss = mean(y[p, D[p]] + log(exp(-j) + sum_i(exp(-y[p, i]))))`
+
+    over the patterns `p`: minus the logarithm of the posterior probability of the
+    right class, where a rubbish class at the constant distance `j` competes too, so
+    that wrong classes that are far already are not pushed on.
+
+    Args:
+        j: Positive number. The paper gives no value; the default is ours.
+        reduction: How the patterns' losses are reduced, as in `keras.losses.Loss`.
+        name: Name of the loss.
+        dtype: Type of the computation.
+
+    Call arguments:
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
+        y_pred: Distances of shape `(batch, classes)`, 0 or more.
+
+    Example:
+
+    >>> loss = MaximumAPosteriori(j=10.0)
+    >>> round(float(loss([1], keras.ops.array([[5000.0, 10.0]]))), 4)
+    0.6931
+
+    Raises:
+        ValueError: If `j` is not positive, the shapes do not fit, or a label is none
+            of the classes. In compiled code, where labels are not known in time, the
+            loss is NaN.
+
+    Reference:
+        LeCun et al. (1998), equation 9.
+    """
+
+    def __init__(
+        self,
+        j=10.0,
+        reduction="sum_over_batch_size",
+        name="maximum_a_posteriori",
+        dtype=None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        if not j > 0:
+            raise ValueError(f"Expected a positive j. Received: j={j}")
+        self.j = j
+
+    def call(self, y_true, y_pred):
+        competition = ops.logaddexp(-self.j, ops.logsumexp(-y_pred, axis=-1))
+        return _distance_to_right_code(y_true, y_pred) + competition
+
+    def get_config(self):
+        return {**super().get_config(), "j": self.j}

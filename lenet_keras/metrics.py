@@ -1,0 +1,61 @@
+"""How well a network with an RBF output recognises: the smallest distance wins."""
+
+import keras
+from keras import ops
+
+from lenet_keras.losses import checked_labels
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+def rbf_accuracy(y_true, y_pred):
+    """Returns 1 for each pattern whose smallest distance is the right class's, else 0.
+
+    Args:
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
+        y_pred: Distances of shape `(batch, classes)`.
+
+    Returns:
+        Tensor of shape `(batch,)`; NaN where a label is none of the classes.
+
+    Raises:
+        ValueError: As `lenet_keras.losses.checked_labels`.
+    """
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    labels, is_class = checked_labels(y_true, y_pred)
+    is_right = ops.equal(ops.cast(ops.argmin(y_pred, axis=-1), "int32"), labels)
+    return ops.where(is_class, ops.cast(is_right, "float32"), float("nan"))
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class RBFAccuracy(keras.metrics.MeanMetricWrapper):
+    """The fraction of patterns whose smallest distance is the right class's.
+
+    Use it where a model ends in `RBF`: Keras's `metrics=["accuracy"]` takes the
+    largest output for the answer, which is the class that fits worst.
+
+    Args:
+        name: Name of the metric.
+        dtype: Type of the computation.
+
+    Example:
+
+    >>> metric = RBFAccuracy()
+    >>> distances = keras.ops.array([[9.0, 2.0], [4.0, 7.0]])
+    >>> metric.update_state([1, 1], distances)
+    >>> float(metric.result())
+    0.5
+
+    Raises:
+        ValueError: If the shapes do not fit, or a label is none of the classes. In
+            compiled code, where labels are not known in time, the result is NaN.
+
+    Reference:
+        LeCun et al. (1998), section II-B, on the output layer.
+    """
+
+    def __init__(self, name="rbf_accuracy", dtype=None):
+        super().__init__(fn=rbf_accuracy, name=name, dtype=dtype)
+        self._direction = "up"
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype}

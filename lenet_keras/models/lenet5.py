@@ -1,0 +1,105 @@
+"""LeNet-5 as LeCun et al. (1998) describe it."""
+
+import keras
+
+from lenet_keras.activations import scaled_tanh
+from lenet_keras.codes import rbf_codes
+from lenet_keras.connection_tables import C3_CONNECTIONS
+from lenet_keras.initializers import FanInUniform
+from lenet_keras.layers import RBF, ConnectionTableConv2D, Subsampling2D
+
+
+def lenet5(
+    input_shape=(32, 32, 1),
+    num_classes=10,
+    codes=None,
+    kernel_initializer=FanInUniform,
+    name="lenet5",
+):
+    """Builds the faithful LeNet-5: 60,000 trainable parameters, 340,908 connections.
+
+    It answers with squared distances to the codes of the classes, so the smallest
+    output wins: train it with `lenet_keras.losses.RBFMeanSquaredError` or
+    `MaximumAPosteriori`, and measure it with `lenet_keras.metrics.RBFAccuracy`.
+    Keras's `metrics=["accuracy"]` would take the largest distance. For
+    probabilities, put `lenet_keras.layers.RBFPosterior` behind it.
+
+    Where it departs from the paper: nowhere in its structure, for the default
+    arguments. What the paper leaves open is read so:
+
+    - the subsampling coefficients start at 1/4, the average, and all biases at 0;
+    - the fan-in `F` of the initial range `+-2.4 / F` does not count the bias.
+
+    With images of more channels, C1 sees them all (CIFAR-10: 60,300 parameters);
+    the paper's images are grey.
+
+    Args:
+        input_shape: `(32, 32, channels)`. The paper's pixels lie between -0.1, the
+            background, and 1.175, the ink.
+        num_classes: Integer from 1 to 10: the classes have the codes of the first
+            digits.
+        codes: Array of shape `(classes, features)` of other codes; it sets the
+            number of classes, and F6 gets as many units as a code has values.
+        kernel_initializer: Function without arguments that returns an initializer,
+            called once a layer: one instance would start all layers alike.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` from `(batch, 32, 32, channels)` to distances of
+        shape `(batch, classes)`, with the layers C1 S2 C3 S4 C5 F6 output.
+
+    Example:
+
+    >>> model = lenet5()
+    >>> sum(keras.ops.size(weight) for weight in model.trainable_weights)
+    60000
+
+    Raises:
+        ValueError: If the image is not of 32x32 pixels, or `num_classes` is not
+            between 1 and 10 while no codes are given.
+
+    Reference:
+        LeCun et al. (1998), section II-B and Figure 2.
+    """
+    if len(input_shape) != 3 or tuple(input_shape[:2]) != (32, 32):
+        raise ValueError(
+            f"Expected an input_shape of (32, 32, channels). Received: {input_shape=}"
+        )
+    if codes is None:
+        if num_classes not in range(1, 11):
+            raise ValueError(
+                "Expected a num_classes from 1 to 10, the digits' codes, or codes. "
+                f"Received: num_classes={num_classes}"
+            )
+        codes = rbf_codes("0123456789"[:num_classes])
+
+    def convolution(filters, name):
+        return keras.layers.Conv2D(
+            filters,
+            kernel_size=5,
+            activation=scaled_tanh,
+            kernel_initializer=kernel_initializer(),
+            name=name,
+        )
+
+    inputs = keras.Input(input_shape, name="input")
+    x = convolution(6, name="C1")(inputs)  # 6 maps of 28x28, 156 parameters
+    x = Subsampling2D(name="S2")(x)  # 6 of 14x14, 12
+    x = ConnectionTableConv2D(  # 16 of 10x10, 1,516
+        C3_CONNECTIONS,
+        kernel_size=5,
+        activation=scaled_tanh,
+        kernel_initializer=kernel_initializer(),
+        name="C3",
+    )(x)
+    x = Subsampling2D(name="S4")(x)  # 16 of 5x5, 32
+    x = convolution(120, name="C5")(x)  # 120 of 1x1, 48,120
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(  # 84 units, 10,164
+        len(codes[0]),
+        activation=scaled_tanh,
+        kernel_initializer=kernel_initializer(),
+        name="F6",
+    )(x)
+    outputs = RBF(codes, name="output")(x)  # 10 distances, 840 fixed values
+    return keras.Model(inputs, outputs, name=name)
