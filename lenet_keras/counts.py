@@ -100,6 +100,33 @@ def layer_table(model):
     return table
 
 
+def receptive_fields(model):
+    """Measures how much of the image one unit of each layer sees.
+
+    Args:
+        model: A chain of layers; those with a `kernel_size` or a `pool_size` have
+            units that see a window.
+
+    Returns:
+        Dictionary from the name of each layer that has windows to the side, in
+        pixels, of the square of the image that its units see.
+
+    Example:
+
+    >>> from lenet_keras.models import lenet5
+    >>> receptive_fields(lenet5())
+    {'C1': 5, 'S2': 6, 'C3': 14, 'S4': 16, 'C5': 32}
+    """
+    fields, side, step = {}, 1, 1
+    for layer in model.layers:
+        window = getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
+        if window is not None:
+            side += (window[0] - 1) * step
+            step *= getattr(layer, "strides", window)[0]
+            fields[layer.name] = side
+    return fields
+
+
 def _count(layer):
     if type(layer) not in RULES:
         raise TypeError(

@@ -39,6 +39,7 @@ class Recipe:
             optimizer=keras.optimizers.get(self.optimizer),
             loss=self.loss,
             metrics=[self.metric(name="accuracy")],
+            steps_per_execution=8,  # the same updates with fewer returns to Python
         )
 
 
@@ -46,14 +47,15 @@ def _optimizer(class_name, **config):
     return {"class_name": class_name, "config": config}
 
 
-# The first recipe of a network is its default.
+# The first recipe of a network is its default. The rates of Adam are those with the
+# best held-out accuracy, averaged over both data sets: data/results/rates.csv.
 RECIPES = {
     "lenet5-adam": Recipe(
         model="lenet5",
         pixels="paper",
         loss=MaximumAPosteriori(j=10.0),
         metric=RBFAccuracy,
-        optimizer=_optimizer("Adam", learning_rate=0.002),
+        optimizer=_optimizer("Adam", learning_rate=0.001),
         batch_size=64,
         passes=10,
         why="loss (9) by minibatches",
@@ -63,7 +65,7 @@ RECIPES = {
         pixels="unit",
         loss="sparse_categorical_crossentropy",
         metric=keras.metrics.SparseCategoricalAccuracy,
-        optimizer=_optimizer("Adam", learning_rate=0.002),
+        optimizer=_optimizer("Adam", learning_rate=0.001),
         batch_size=64,
         passes=10,
         why="today's usual choice",

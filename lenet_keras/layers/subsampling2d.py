@@ -112,9 +112,13 @@ class Subsampling2D(keras.layers.Layer):
             inputs, self.pool_size, self.pool_size, data_format=self.data_format
         )
         # The sum is the average times the area, which is cheaper on the coefficients.
+        # Laid out over the maps, one value a unit, their gradients sum much faster.
+        shape = ops.shape(averages)[1:]
         coefficient = arguments.per_map(self.coefficient, self.data_format)
+        coefficient = ops.broadcast_to(self.window_area * coefficient, shape)
         bias = arguments.per_map(self.bias, self.data_format)
-        return self.activation(averages * (self.window_area * coefficient) + bias)
+        bias = ops.broadcast_to(bias, shape)
+        return self.activation(averages * coefficient + bias)
 
     def compute_output_shape(self, input_shape):
         size, maps = arguments.split_image_shape(input_shape, self.data_format)

@@ -1,0 +1,37 @@
+# What a new checkout needs: Python 3.11 to 3.13 and make. Each target sets up the
+# environment in .venv first, once.
+PYTHON ?= python3
+BIN := .venv/bin
+
+# TensorFlow's own remarks on the machine, as far as they can be turned off.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: compare test lab notebooks benchmark lint clean
+
+compare: .venv/done          ## train both networks on both data sets, compare them
+	$(BIN)/lenet-keras compare $(ARGS)
+
+test: .venv/done lint        ## all tests, the notebooks' among them
+	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest notebooks
+
+lint: .venv/done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lab: .venv/done              ## the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+notebooks: .venv/done        ## run all notebooks again and store their outputs
+	$(BIN)/python notebooks/execute.py
+
+benchmark: .venv/done        ## the speed figures of benchmarks/README.md
+	$(BIN)/python benchmarks/speed.py
+
+clean:
+	rm -rf .venv
+
+.venv/done: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[suite]'
+	touch $@

@@ -1,0 +1,1 @@
+"""Training runs, and what is made of them: rows, tables, files."""

@@ -1,0 +1,210 @@
+"""One run: a network, a data set, a recipe and a seed make a model and a result row."""
+
+import dataclasses
+import functools
+import platform
+import time
+from importlib.metadata import version
+from typing import NamedTuple
+
+import keras
+import pandas as pd
+from tqdm import tqdm
+
+from lenet_keras import models
+from lenet_keras.counts import layer_table
+from lenet_keras.datasets import load_cifar10, load_mnist, prepare
+from lenet_keras.recipes import RECIPES, default_recipe
+
+DATASETS = {
+    "mnist": load_mnist,
+    "cifar10": load_cifar10,
+    "cifar10-sample": functools.partial(load_cifar10, sample=True),
+}
+
+
+class Run(NamedTuple):
+    """What a run leaves.
+
+    Attributes:
+        model: The trained `keras.Model`.
+        history: `pandas.DataFrame`, one row a pass: loss and accuracy on the training
+            images, taken on the fly while the weights move, and on the test (or
+            held-out) images, taken after the pass.
+        row: Dictionary of all that is needed to repeat the run, and its results.
+    """
+
+    model: keras.Model
+    history: pd.DataFrame
+    row: dict
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One bar for all passes of a run.
+
+    Args:
+        title: What stands before the bar.
+    """
+
+    def __init__(self, title):
+        super().__init__()
+        self.title = title
+
+    def on_train_begin(self, logs=None):
+        total = self.params["epochs"] * self.params["steps"]
+        self.bar = tqdm(total=total, desc=self.title, unit="update", mininterval=0.5)
+        self.done = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        # The last call of the compiled function may count past the end of the pass.
+        in_pass = min(batch + 1, self.params["steps"])
+        self.bar.update(self.done + in_pass - self.bar.n)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.done += self.params["steps"]
+        accuracy = f"{logs['accuracy']:.4f}"
+        self.bar.set_postfix({"pass": epoch + 1, "train accuracy": accuracy})
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+def train(
+    model,
+    dataset,
+    recipe=None,
+    seed=0,
+    passes=None,
+    learning_rate=None,
+    train_images=None,
+    held_out=0,
+):
+    """Trains a network on a data set; the result is what the final pass leaves.
+
+    Args:
+        model: Name of the network: `"lenet5"` or `"lenet5_modern"`.
+        dataset: `"mnist"`, `"cifar10"` or `"cifar10-sample"`.
+        recipe: Name of one of the network's `lenet_keras.recipes.RECIPES`; by
+            default its first.
+        seed: Integer from which the initial weights and the order of the patterns
+            follow.
+        passes: Positive integer; by default the recipe's.
+        learning_rate: Positive number; by default the recipe's.
+        train_images: Number of training images to use, the first ones; by default
+            all.
+        held_out: Number of those, the last ones, that are not trained on and take
+            the place of the test images: to choose something by.
+
+    Returns:
+        A `Run`.
+
+    Raises:
+        ValueError: If an argument is unknown or out of its range.
+        RuntimeError: If the loss is no finite number any more.
+        lenet_keras.datasets.sources.DataError: If the data set cannot be had.
+
+    Example:
+
+    >>> run = train("lenet5", "mnist", passes=1, train_images=64)
+    >>> run.row["recipe"], run.row["trainable"], run.row["connections"]
+    ('lenet5-adam', 60000, 340908)
+    """
+    recipe = default_recipe(model) if recipe is None else recipe
+    settings = _settings(model, recipe, passes, learning_rate)
+    (x_train, y_train), (x_unseen, y_unseen) = _images(dataset, train_images, held_out)
+    x_train, x_unseen = (prepare(x, settings.pixels) for x in (x_train, x_unseen))
+
+    keras.utils.set_random_seed(seed)
+    network = getattr(models, model)(input_shape=x_train.shape[1:])
+    settings.compile(network)
+    start = time.perf_counter()
+    fitted = network.fit(
+        x_train,
+        y_train,
+        batch_size=settings.batch_size,
+        epochs=settings.passes,
+        validation_data=(x_unseen, y_unseen),
+        validation_batch_size=1000,
+        callbacks=[
+            ProgressBar(f"{model} on {dataset}"),
+            keras.callbacks.TerminateOnNaN(raise_error=True),
+        ],
+        verbose=0,
+    )
+    seconds = time.perf_counter() - start
+
+    unseen = "held_out" if held_out else "test"
+    history = pd.DataFrame(fitted.history).rename(
+        columns={
+            "loss": "train_loss",
+            "accuracy": "train_accuracy",
+            "val_loss": f"{unseen}_loss",
+            "val_accuracy": f"{unseen}_accuracy",
+        }
+    )
+    history.index = pd.RangeIndex(1, settings.passes + 1, name="pass")
+    after = network.evaluate(
+        x_train, y_train, batch_size=1000, return_dict=True, verbose=0
+    )
+    row = {
+        "model": model,
+        "dataset": dataset,
+        "recipe": recipe,
+        "seed": seed,
+        "passes": settings.passes,
+        "batch_size": settings.batch_size,
+        "learning_rate": round(float(network.optimizer.learning_rate), 8),
+        "train_images": len(x_train),
+        "held_out": held_out,
+        **_counts(network),
+        "train_accuracy": round(after["accuracy"], 5),
+        f"{unseen}_accuracy": round(fitted.history["val_accuracy"][-1], 5),
+        "seconds": round(seconds, 1),
+        "python": platform.python_version(),
+        "keras": keras.version(),
+        "backend": f"{keras.backend.backend()} {version(keras.backend.backend())}",
+    }
+    return Run(network, history, row)
+
+
+def _settings(model, name, passes, learning_rate):
+    """Returns the recipe with what was asked for in place of its own."""
+    if name not in RECIPES or RECIPES[name].model != model:
+        fitting = [name for name, recipe in RECIPES.items() if recipe.model == model]
+        raise ValueError(f"Expected a recipe among {fitting}. Received: recipe={name}")
+    recipe = RECIPES[name]
+    if passes is not None:
+        if not passes > 0:
+            raise ValueError(f"Expected at least one pass. Received: {passes=}")
+        recipe = dataclasses.replace(recipe, passes=passes)
+    if learning_rate is not None:
+        if not learning_rate > 0:
+            raise ValueError(f"Expected a positive rate. Received: {learning_rate=}")
+        config = {**recipe.optimizer["config"], "learning_rate": learning_rate}
+        optimizer = {**recipe.optimizer, "config": config}
+        recipe = dataclasses.replace(recipe, optimizer=optimizer)
+    return recipe
+
+
+def _images(dataset, train_images, held_out):
+    """Returns the images to train on, and the unseen ones to measure on."""
+    if dataset not in DATASETS:
+        raise ValueError(
+            f"Expected a dataset among {list(DATASETS)}. Received: {dataset=}"
+        )
+    (x, y), test = DATASETS[dataset]()
+    used = len(x) if train_images is None else train_images
+    if not 0 <= held_out < used <= len(x):
+        raise ValueError(
+            f"Expected 0 <= held_out < train_images <= {len(x)}. "
+            f"Received: {held_out=}, {train_images=}"
+        )
+    split = used - held_out
+    if held_out:
+        return (x[:split], y[:split]), (x[split:used], y[split:used])
+    return (x[:used], y[:used]), test
+
+
+def _counts(network):
+    total = layer_table(network).loc["total"].drop("output_shape")
+    return {name: int(count) for name, count in total.items()}

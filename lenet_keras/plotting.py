@@ -1,0 +1,408 @@
+"""Every figure of the notebooks and of the results, in one style.
+
+Each function returns a `matplotlib.figure.Figure` that is not shown yet: a notebook
+shows what is the last expression of a cell, and `savefig` writes it anywhere.
+"""
+
+import functools
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+STYLE = {
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 90,
+    "image.cmap": "gray_r",
+    "legend.frameon": False,
+    "savefig.dpi": 150,
+}
+
+MODEL_TITLES = {"lenet5": "LeNet-5 (1998)", "lenet5_modern": "modern variant"}
+MODEL_COLORS = {"lenet5": "#1f5a8a", "lenet5_modern": "#d9722e"}
+DATASET_TITLES = {
+    "mnist": "MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar10-sample": "CIFAR-10 sample",
+}
+CIFAR10_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+
+
+def _figure(draw):
+    """Draws in the one style, and leaves no figure open behind it."""
+
+    @functools.wraps(draw)
+    def styled(*args, **kwargs):
+        with plt.rc_context(STYLE):
+            figure = draw(*args, **kwargs)
+            plt.close(figure)
+            return figure
+
+    return styled
+
+
+@_figure
+def images(images, titles=None, columns=10):
+    """Draws images in a grid.
+
+    Args:
+        images: Array of shape `(n, height, width)`, `(n, height, width, 1)` or
+            `(n, height, width, 3)`; grey ones are drawn dark on light.
+        titles: Optional sequence of `n` titles.
+        columns: Images a row.
+    """
+    rows = math.ceil(len(images) / columns)
+    height = 1.05 if titles is None else 1.45
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns * 1.05, rows * height), squeeze=False
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for index, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+        ax.imshow(image)
+        if titles is not None:
+            ax.set_title(titles[index], fontsize=8, fontweight="normal")
+    return figure
+
+
+@_figure
+def activations(functions, reach=5.0):
+    """Draws activation functions over `[-reach, reach]`.
+
+    Args:
+        functions: Dictionary from a title to a function of a tensor.
+        reach: Positive number.
+    """
+    a = np.linspace(-reach, reach, 401, dtype="float32")
+    figure, ax = plt.subplots(figsize=(6, 3.2))
+    for (title, function), color in zip(
+        functions.items(), MODEL_COLORS.values(), strict=False
+    ):
+        ax.plot(a, np.asarray(function(a)), label=title, color=color, linewidth=2)
+    ax.plot([-1, 1], [-1, 1], "o", color="black", markersize=5)
+    ax.axhline(0, color="0.8", zorder=0)
+    ax.axvline(0, color="0.8", zorder=0)
+    ax.set(xlabel="weighted sum a", ylabel="f(a)", ylim=(-2.2, 3.2))
+    ax.legend(loc="upper left")
+    return figure
+
+
+@_figure
+def receptive_fields(image, fields):
+    """Draws on an image what one unit of each layer sees of it.
+
+    Args:
+        image: Array of shape `(height, width)`.
+        fields: Dictionary from a layer's name to the side of its units' field.
+    """
+    figure, axes = plt.subplots(1, len(fields), figsize=(1.9 * len(fields), 2.2))
+    for ax, (name, side) in zip(axes, fields.items(), strict=True):
+        ax.imshow(image, alpha=0.6)
+        corner = (image.shape[0] - side) // 2
+        ax.add_patch(
+            plt.Rectangle(
+                (corner - 0.5, corner - 0.5),
+                side,
+                side,
+                fill=False,
+                edgecolor=MODEL_COLORS["lenet5_modern"],
+                linewidth=2.5,
+                clip_on=False,
+            )
+        )
+        ax.set(title=f"{name}: {side}x{side}", xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    return figure
+
+
+@_figure
+def connection_table(table, input_name="S2", output_name="C3"):
+    """Draws a connection table: a column for each output map, marks where it looks.
+
+    Args:
+        table: One entry an output map: the indices of its input maps.
+        input_name: Name of the layer that is looked at.
+        output_name: Name of the layer that looks.
+    """
+    links = np.zeros((max(map(max, table)) + 1, len(table)))
+    for output_map, entry in enumerate(table):
+        links[list(entry), output_map] = len(entry)
+    figure, ax = plt.subplots(figsize=(0.42 * len(table) + 0.6, 0.42 * len(links) + 1))
+    ax.imshow(np.where(links, links, np.nan), cmap="Blues", vmin=1, vmax=8)
+    ax.set(
+        xticks=range(links.shape[1]),
+        yticks=range(links.shape[0]),
+        xlabel=f"map of {output_name}",
+        ylabel=f"map of {input_name}",
+    )
+    ax.set_xticks(np.arange(links.shape[1] + 1) - 0.5, minor=True)
+    ax.set_yticks(np.arange(links.shape[0] + 1) - 0.5, minor=True)
+    ax.grid(which="minor", color="white", linewidth=2)
+    ax.tick_params(which="both", length=0)
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+@_figure
+def codes(codes, titles, columns=16):
+    """Draws 84-bit codes as the 7x12 pictures that they are.
+
+    Args:
+        codes: Array of shape `(n, 84)` with values -1 and +1.
+        titles: Sequence of `n` titles.
+        columns: Codes a row.
+    """
+    rows = math.ceil(len(codes) / columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(0.55 * columns, 1.1 * rows), squeeze=False
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, code, title in zip(axes.flat, codes, titles, strict=False):
+        ax.imshow(np.reshape(code, (12, 7)), vmin=-1.2, vmax=1)
+        ax.set_title(title, fontsize=8, fontweight="normal", parse_math=False, pad=2)
+    return figure
+
+
+@_figure
+def feature_maps(maps):
+    """Draws what the maps of some layers answer to one image.
+
+    Args:
+        maps: Dictionary from a layer's name to an array of shape `(height, width,
+            number of maps)`.
+    """
+    columns = max(answer.shape[-1] for answer in maps.values())
+    figure, axes = plt.subplots(
+        len(maps), columns, figsize=(0.62 * columns, 0.8 * len(maps)), squeeze=False
+    )
+    for row, (name, answer) in zip(axes, maps.items(), strict=True):
+        for index, ax in enumerate(row):
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+            if index < answer.shape[-1]:
+                ax.imshow(answer[..., index], cmap="gray")
+        row[0].set_ylabel(f"{name}\n{answer.shape[0]}x{answer.shape[1]}", fontsize=8)
+    return figure
+
+
+@_figure
+def units(values, shape, title):
+    """Draws the answers of a layer of units as one picture.
+
+    Args:
+        values: Array of as many values as `shape` has places.
+        shape: Rows and columns.
+        title: Title.
+    """
+    figure, ax = plt.subplots(figsize=(0.3 * shape[1] + 0.6, 0.3 * shape[0] + 0.5))
+    picture = ax.imshow(np.reshape(values, shape), vmin=-1.72, vmax=1.72)
+    figure.colorbar(picture, ax=ax)
+    ax.set(title=title, xticks=[], yticks=[])
+    return figure
+
+
+@_figure
+def distances(values, right):
+    """Draws the distances to the ten codes as bars; the right one stands out.
+
+    Args:
+        values: Array of shape `(classes,)`.
+        right: Index of the right class.
+    """
+    figure, ax = plt.subplots(figsize=(6, 2.4))
+    colors = ["0.75"] * len(values)
+    colors[right] = MODEL_COLORS["lenet5"]
+    ax.bar(range(len(values)), values, color=colors)
+    ax.set(xticks=range(len(values)), xlabel="class", ylabel="squared distance")
+    ax.set_title("the smallest distance wins")
+    return figure
+
+
+@_figure
+def layer_counts(tables):
+    """Draws parameters and connections of networks, layer by layer.
+
+    Args:
+        tables: Dictionary from a network's name to its
+            `lenet_keras.counts.layer_table`.
+    """
+    names = ["C1", "S2", "C3", "S4", "C5", "F6", "output"]
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
+    height = 0.8 / len(tables)
+    for ax, column in zip(axes, ("trainable", "connections"), strict=True):
+        for index, (model, table) in enumerate(tables.items()):
+            total = table.loc["total", column]
+            ax.barh(
+                np.arange(len(names)) + index * height,
+                table.loc[names, column],
+                height=height,
+                align="edge",
+                color=MODEL_COLORS[model],
+                label=f"{MODEL_TITLES[model]}: {total:,}",
+            )
+        ax.set(xscale="symlog", xlim=(0, 1e6))
+        ax.set_yticks(np.arange(len(names)) + 0.4, names)
+        ax.set_title("trainable parameters" if column == "trainable" else column)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    axes[0].invert_yaxis()
+    return figure
+
+
+@_figure
+def learning_curves(histories):
+    """Draws the training and the test error against the pass.
+
+    Args:
+        histories: Dictionary from a network's name to the history of its
+            `lenet_keras.experiments.Run`.
+    """
+    figure, axes = plt.subplots(
+        1, len(histories), figsize=(9, 3.2), sharey=True, squeeze=False
+    )
+    for ax, (model, history) in zip(axes[0], histories.items(), strict=True):
+        color = MODEL_COLORS[model]
+        passes = history.index
+        ax.plot(
+            passes,
+            100 * (1 - history["train_accuracy"]),
+            "o--",
+            color=color,
+            alpha=0.5,
+            label="training images, on the fly",
+        )
+        ax.plot(
+            passes,
+            100 * (1 - history["test_accuracy"]),
+            "o-",
+            color=color,
+            label="test images, after the pass",
+        )
+        ax.set(title=MODEL_TITLES[model], xlabel="pass", xticks=passes, ylim=(0, None))
+        ax.legend()
+    axes[0, 0].set_ylabel("error, %")
+    return figure
+
+
+@_figure
+def confusion_matrices(labels, answers, names=None):
+    """Draws how often each class was taken for each other one.
+
+    Args:
+        labels: Integer array of shape `(n,)`, the right classes.
+        answers: Dictionary from a network's name to its answers, of the same shape.
+        names: Optional names of the classes.
+    """
+    names = list(range(10)) if names is None else names
+    figure, axes = plt.subplots(
+        1, len(answers), figsize=(5 * len(answers), 4.8), squeeze=False
+    )
+    for ax, (model, given) in zip(axes[0], answers.items(), strict=True):
+        counts = np.zeros((len(names), len(names)), int)
+        np.add.at(counts, (labels, given), 1)
+        wrong = counts - np.diag(np.diag(counts))
+        ax.imshow(wrong, cmap="Reds", vmax=max(2 * wrong.max(), 1))
+        for (right, answer), count in np.ndenumerate(counts):
+            if count:
+                weight = "bold" if right == answer else "normal"
+                ax.text(
+                    answer,
+                    right,
+                    count,
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    weight=weight,
+                )
+        ax.set_xticks(
+            range(len(names)), names, rotation=0 if len(str(names[0])) < 3 else 60
+        )
+        ax.set_yticks(range(len(names)), names)
+        ax.set(xlabel="answer", ylabel="right class")
+        ax.set_title(f"{MODEL_TITLES[model]}: {(labels != given).sum()} mistakes")
+        ax.spines[:].set_visible(False)
+    return figure
+
+
+def worst_mistakes(images_, labels, probabilities, names=None, count=20):
+    """Draws the wrong answers that the network was surest of, the worst first.
+
+    Args:
+        images_: Array of images, as `images` draws them.
+        labels: Integer array of shape `(n,)`, the right classes.
+        probabilities: Array of shape `(n, classes)`.
+        names: Optional names of the classes.
+        count: How many to draw.
+    """
+    names = list(range(probabilities.shape[1])) if names is None else names
+    answers = probabilities.argmax(axis=1)
+    sure = np.where(answers == labels, -1, probabilities.max(axis=1))
+    worst = np.argsort(-sure, kind="stable")[: min(count, (answers != labels).sum())]
+    titles = [f"{names[labels[i]]},\nnot {names[answers[i]]}" for i in worst]
+    return images(images_[worst], titles)
+
+
+@_figure
+def comparison(runs):
+    """Draws parameters, connections and accuracies of the runs of `compare`.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run.
+    """
+    datasets = list(dict.fromkeys(runs["dataset"]))
+    figure, axes = plt.subplots(
+        1,
+        2 + len(datasets),
+        figsize=(11, 3.6),
+        width_ratios=[1, 1, *[1.6] * len(datasets)],
+    )
+    on_mnist = runs[runs["dataset"] == datasets[0]].groupby("model", sort=False).first()
+    colors = [MODEL_COLORS[model] for model in on_mnist.index]
+    titles = [MODEL_TITLES[model].replace(" ", "\n", 1) for model in on_mnist.index]
+    for ax, column in zip(axes, ("trainable", "connections"), strict=False):
+        bars = ax.bar(titles, on_mnist[column], color=colors, width=0.6)
+        ax.bar_label(bars, fmt="{:,.0f}", fontsize=9)
+        ax.set_title(
+            "trainable\nparameters" if column == "trainable" else "connections"
+        )
+        ax.set_yticks([])
+        ax.spines["left"].set_visible(False)
+    for ax, dataset in zip(axes[2:], datasets, strict=True):
+        _accuracies(ax, runs[runs["dataset"] == dataset])
+        ax.set_title(f"accuracy on {DATASET_TITLES[dataset]}, %")
+    return figure
+
+
+def _accuracies(ax, runs):
+    """One row a configuration: a point a run, hollow for the training images."""
+    configurations = runs.groupby(["model", "recipe"], sort=False)
+    for height, ((model, _), group) in enumerate(configurations):
+        style = {"linestyle": "", "marker": "o", "color": MODEL_COLORS[model]}
+        rows = np.full(len(group), height)
+        ax.plot(100 * group["train_accuracy"], rows - 0.12, mfc="none", **style)
+        ax.plot(100 * group["test_accuracy"], rows + 0.12, **style)
+    ax.set_yticks(
+        range(len(configurations)),
+        [f"{MODEL_TITLES[model]}\n{recipe}" for model, recipe in configurations.groups],
+        fontsize=8,
+    )
+    ax.set_ylim(len(configurations) - 0.5, -0.5)
+    ax.grid(axis="x", color="0.9")
+    ax.set_xlabel("hollow: training images; full: test images", fontsize=8)

@@ -1,0 +1,88 @@
+"""Small computations with all that the package has, to compare the backends by."""
+
+import keras
+import numpy as np
+
+from lenet_keras import rbf_codes
+from lenet_keras.activations import scaled_tanh
+from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
+from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.metrics import RBFAccuracy
+from lenet_keras.models import lenet5
+
+TABLE = ((2, 0), (1,), (0, 1, 2), (2,))
+
+
+def lenet5_from_zero():
+    # The weights are set below; JAX would compile a program for each initial draw.
+    return lenet5(kernel_initializer=keras.initializers.Zeros)
+
+
+def random_weights(layer, rng):
+    for weight in layer.weights:
+        scale = 1 / np.sqrt(np.prod(weight.shape[:-1]))
+        weight.assign(rng.normal(scale=scale, size=weight.shape))
+
+
+def answer(layer, shape, rng):
+    x = rng.uniform(-1, 1, shape).astype("float32")
+    layer.build(shape)
+    random_weights(layer, rng)
+    return layer(x)
+
+
+def loss(loss, rng):
+    distances = rng.uniform(0, 12, (5, 4)).astype("float32")
+    return loss(np.array([2, 0, 1, 3, 3]), distances)
+
+
+def accuracy(rng):
+    metric = RBFAccuracy()
+    distances = rng.uniform(0, 12, (40, 3)).astype("float32")
+    metric.update_state(rng.integers(0, 3, 40), distances)
+    return metric.result()
+
+
+def one_fit_step(rng):
+    model = lenet5_from_zero()
+    for layer in model.layers:
+        if layer.trainable_weights:
+            random_weights(layer, rng)
+    optimizer = keras.optimizers.SGD(1e-4)
+    model.compile(optimizer, MaximumAPosteriori(), metrics=[RBFAccuracy()])
+    x = rng.uniform(-0.1, 1.175, (4, 32, 32, 1)).astype("float32")
+    before = model.get_layer("C1").kernel.numpy()
+    history = model.fit(x, np.array([3, 1, 4, 1]), batch_size=4, verbose=0).history
+    moved = np.asarray(model.get_layer("C1").kernel) - before
+    assert np.abs(moved).max() > 1e-5
+    return [history["loss"][0], history["rbf_accuracy"][0], *1e3 * moved.ravel()]
+
+
+CASES = {
+    "scaled_tanh": lambda rng: scaled_tanh(rng.normal(size=9).astype("float32")),
+    "valid": lambda rng: answer(
+        ConnectionTableConv2D(TABLE, 3, kernel_initializer="zeros"), (2, 7, 6, 3), rng
+    ),
+    "same": lambda rng: answer(
+        ConnectionTableConv2D(
+            TABLE, (3, 2), 2, "same", None, scaled_tanh, kernel_initializer="zeros"
+        ),
+        (2, 7, 6, 3),
+        rng,
+    ),
+    "subsampling": lambda rng: answer(Subsampling2D((3, 2)), (2, 7, 6, 3), rng),
+    "rbf": lambda rng: answer(RBF(rbf_codes("0123456789")), (3, 84), rng),
+    "posterior": lambda rng: answer(RBFPosterior(0.5), (3, 4), rng),
+    "equation 8": lambda rng: loss(RBFMeanSquaredError(reduction=None), rng),
+    "equation 9": lambda rng: loss(MaximumAPosteriori(2.0, reduction=None), rng),
+    "accuracy": accuracy,
+    "lenet5": lambda rng: answer(lenet5_from_zero(), (2, 32, 32, 1), rng),
+    "one fit step": one_fit_step,
+}
+
+
+def computed():
+    """Returns what each case gives on the backend that Keras runs on."""
+    return {
+        name: np.asarray(case(np.random.default_rng(7))) for name, case in CASES.items()
+    }

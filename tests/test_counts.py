@@ -1,0 +1,272 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from lenet_keras.counts import layer_table
+from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
+from lenet_keras.models import lenet5, lenet5_modern
+
+
+def of(layer, input_shape):
+    """Returns the row of one layer in a model of its own."""
+    model = keras.Sequential([keras.Input(input_shape), layer])
+    return layer_table(model).loc[layer.name]
+
+
+def window_units(size, window, strides, padding):
+    """Yields each output unit's window, as the positions of its inputs."""
+    starts = []
+    for n, k, s in zip(size, window, strides, strict=True):
+        if padding == "same":
+            starts.append([place * s for place in range(math.ceil(n / s))])
+        else:
+            starts.append([first for first in range(0, n, s) if first + k <= n])
+    for row in starts[0]:
+        for column in starts[1]:
+            yield [
+                (row + y, column + x)
+                for y in range(window[0])
+                for x in range(window[1])
+            ]
+
+
+def enumerated(size, window, strides, padding, maps_seen, use_bias):
+    """Counts connections and multiply-adds unit by unit, output map by output map."""
+    connections = multiply_adds = 0
+    for num_inputs in maps_seen:
+        for positions in window_units(size, window, strides, padding):
+            for _ in range(num_inputs):
+                for _ in positions:
+                    connections += 1
+                    multiply_adds += 1
+            connections += use_bias
+    return connections, multiply_adds
+
+
+def test_lenet5_counts_of_the_paper():
+    table = layer_table(lenet5())
+    trainable = table["trainable"].drop(["input", "flatten"]).to_dict()
+    assert trainable == {
+        "C1": 156,
+        "S2": 12,
+        "C3": 1_516,
+        "S4": 32,
+        "C5": 48_120,
+        "F6": 10_164,
+        "output": 0,
+        "total": 60_000,
+    }
+    connections = table["connections"].drop(["input", "flatten"]).to_dict()
+    assert connections == {
+        "C1": 122_304,
+        "S2": 5_880,
+        "C3": 151_600,
+        "S4": 2_000,
+        "C5": 48_120,
+        "F6": 10_164,
+        "output": 840,
+        "total": 340_908,
+    }
+    assert table.loc["output", "fixed"] == table.loc["total", "fixed"] == 840
+    assert table.loc["total", "multiply_adds"] == 328_096
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "parameters", "connections"),
+    [((28, 28, 1), 61_706, 429_342), ((32, 32, 3), 62_006, 664_542)],
+)
+def test_lenet5_modern_totals(input_shape, parameters, connections):
+    total = layer_table(lenet5_modern(input_shape)).loc["total"]
+    assert total["trainable"] == parameters
+    assert total["fixed"] == 0
+    assert total["connections"] == connections
+
+
+def test_lenet5_modern_multiply_adds_layer_by_layer():
+    table = layer_table(lenet5_modern())
+    assert table["multiply_adds"].to_dict() == {
+        "input": 0,
+        "C1": 28 * 28 * 6 * 25,
+        "S2": 0,
+        "C3": 10 * 10 * 16 * 150,
+        "S4": 0,
+        "flatten": 0,
+        "C5": 400 * 120,
+        "F6": 120 * 84,
+        "output": 84 * 10,
+        "total": 117_600 + 240_000 + 48_000 + 10_080 + 840,
+    }
+
+
+def test_table():
+    table = layer_table(lenet5())
+    assert table.index.name == "layer"
+    assert table.index.tolist() == [
+        *("input", "C1", "S2", "C3", "S4", "C5", "flatten", "F6", "output", "total")
+    ]
+    assert table.columns.tolist() == [
+        *("output_shape", "trainable", "fixed", "connections", "multiply_adds")
+    ]
+    assert table.loc["C3", "output_shape"] == (10, 10, 16)
+    numbers = table.drop(columns="output_shape")
+    assert (numbers.dtypes == "int64").all()
+    assert (numbers.drop("total").sum() == numbers.loc["total"]).all()
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize(
+    ("kernel_size", "strides", "padding"),
+    [((3, 3), (1, 1), "valid"), ((2, 3), (2, 1), "same"), ((3, 2), (2, 3), "valid")],
+)
+def test_convolutions_equal_enumeration(
+    kernel_size, strides, padding, use_bias, data_format
+):
+    size, table = (7, 5), ((0,), (0, 1), (1, 2), (0, 1, 2))
+    shape = (*size, 3) if data_format == "channels_last" else (3, *size)
+    arguments = {
+        "kernel_size": kernel_size,
+        "strides": strides,
+        "padding": padding,
+        "use_bias": use_bias,
+        "data_format": data_format,
+    }
+    for layer, maps_seen in (
+        (layers.Conv2D(4, **arguments), [3, 3, 3, 3]),
+        (ConnectionTableConv2D(table, **arguments), [1, 2, 2, 3]),
+    ):
+        row = of(layer, shape)
+        expected = enumerated(size, kernel_size, strides, padding, maps_seen, use_bias)
+        assert (row["connections"], row["multiply_adds"]) == expected
+        assert (
+            row["trainable"] == sum(maps_seen) * math.prod(kernel_size) + 4 * use_bias
+        )
+
+
+def test_grouped_convolution_sees_its_own_group():
+    row = of(layers.Conv2D(4, 3, groups=2), (5, 5, 6))
+    expected = enumerated((5, 5), (3, 3), (1, 1), "valid", [3] * 4, use_bias=True)
+    assert (row["connections"], row["multiply_adds"]) == expected
+
+
+@pytest.mark.parametrize("layer_type", [layers.MaxPooling2D, layers.AveragePooling2D])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(
+    ("pool_size", "strides", "padding"),
+    [((2, 2), (2, 2), "valid"), ((3, 2), (2, 1), "same")],
+)
+def test_pooling_equals_enumeration(
+    layer_type, pool_size, strides, padding, data_format
+):
+    shape = (7, 5, 3) if data_format == "channels_last" else (3, 7, 5)
+    row = of(layer_type(pool_size, strides, padding, data_format), shape)
+    expected, _ = enumerated((7, 5), pool_size, strides, padding, [1] * 3, False)
+    assert (row["connections"], row["multiply_adds"]) == (expected, 0)
+    assert row["trainable"] == row["fixed"] == 0
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("pool_size", [(2, 2), (3, 2)])
+def test_subsampling_equals_enumeration(pool_size, data_format):
+    shape = (7, 5, 3) if data_format == "channels_last" else (3, 7, 5)
+    row = of(Subsampling2D(pool_size, data_format=data_format), shape)
+    connections, _ = enumerated((7, 5), pool_size, pool_size, "valid", [1] * 3, True)
+    units = len(list(window_units((7, 5), pool_size, pool_size, "valid"))) * 3
+    assert row["connections"] == connections
+    assert row["multiply_adds"] == units  # one product with the coefficient
+    assert row["trainable"] == 6
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_dense(use_bias):
+    row = of(layers.Dense(3, use_bias=use_bias), (5,))
+    assert row["connections"] == row["trainable"] == 15 + 3 * use_bias
+    assert row["multiply_adds"] == 15
+
+
+def test_dense_on_every_position_of_a_map():
+    row = of(layers.Dense(3), (4, 2, 5))
+    assert row["trainable"] == 18
+    assert row["connections"] == 8 * 18
+    assert row["multiply_adds"] == 8 * 15
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_rbf(trainable):
+    row = of(RBF(np.ones((3, 7)), trainable=trainable), (7,))
+    assert row["trainable"] == 21 * trainable
+    assert row["fixed"] == 21 * (not trainable)
+    assert row["connections"] == row["multiply_adds"] == 21
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        RBFPosterior(10.0),
+        layers.Activation("tanh"),
+        layers.Dropout(0.5, seed=1),
+        layers.Flatten(),
+        layers.Reshape((6, 4, 1)),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_that_cost_nothing(layer):
+    row = of(layer, (4, 6, 1))
+    numbers = row.drop("output_shape")
+    assert (numbers == 0).all()
+    assert row["output_shape"] == layer.output.shape[1:]
+
+
+def test_frozen_layer_is_fixed():
+    layer = layers.Dense(3)
+    layer.trainable = False
+    row = of(layer, (5,))
+    assert (row["trainable"], row["fixed"]) == (0, 18)
+    assert row["connections"] == 18
+
+
+def test_sequential_model_counts_as_the_functional_one():
+    functional = lenet5_modern()
+    sequential = keras.Sequential([keras.Input((28, 28, 1)), *functional.layers[1:]])
+    expected = layer_table(lenet5_modern()).drop("input")
+    assert layer_table(sequential).equals(expected)
+
+
+def test_counts_are_those_of_one_image_in_a_fixed_batch():
+    x = keras.Input(batch_shape=(16, 5))
+    table = layer_table(keras.Model(x, layers.Dense(3, name="F6")(x)))
+    assert table.loc["F6", "connections"] == 18
+
+
+class OwnConv2D(layers.Conv2D):
+    """A subclass may compute something else."""
+
+
+@pytest.mark.parametrize(
+    ("layer", "input_shape"),
+    [
+        (layers.LSTM(2, name="memory"), (3, 4)),
+        (layers.DepthwiseConv2D(2, name="depthwise"), (5, 5, 3)),
+        (OwnConv2D(2, 2, name="own"), (5, 5, 3)),
+    ],
+)
+def test_layer_without_a_rule_is_named(layer, input_shape):
+    with pytest.raises(TypeError, match=r"Expected .*Received: ") as error:
+        of(layer, input_shape)
+    text = f"layer={layer.name} of type {type(layer).__name__}"
+    assert text in str(error.value)
+
+
+def test_model_that_is_not_built_is_refused(message):
+    model = keras.Sequential([layers.Dense(3)], name="early")
+    assert "built model. Received: model=early" in message(layer_table, model)
+
+
+def test_output_of_unknown_size_is_refused(message):
+    x = keras.Input((None, None, 1), name="image")
+    model = keras.Model(x, layers.Conv2D(2, 3, name="C1")(x))
+    text = message(layer_table, model)
+    assert "layer=image with output_shape=(None, None, 1)" in text

@@ -1,0 +1,257 @@
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from oracles import maximum_a_posteriori, mean_squared_error
+
+from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+
+LABELS = np.array([2, 0, 1, 3, 3])
+BOTH = pytest.mark.parametrize("make_loss", [RBFMeanSquaredError, MaximumAPosteriori])
+
+
+@pytest.fixture
+def distances(rng):
+    return rng.uniform(0, 12, (5, 4)).astype("float32")
+
+
+def compiled(loss):
+    """Returns the loss as a graph that knows the number of classes only."""
+    signature = [tf.TensorSpec((None,)), tf.TensorSpec((None, 4))]
+    return tf.function(loss, input_signature=signature, autograph=False)
+
+
+def test_mean_squared_error_equals_loops(distances):
+    expected = mean_squared_error(LABELS, distances).mean()
+    assert float(RBFMeanSquaredError()(LABELS, distances)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("j", [0.1, 2.0, 10.0])
+def test_maximum_a_posteriori_equals_loops(j, distances):
+    expected = maximum_a_posteriori(LABELS, np.float64(distances), j).mean()
+    assert float(MaximumAPosteriori(j)(LABELS, distances)) == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_maximum_a_posteriori_of_the_paper_s_terms_one_by_one():
+    # y_D + log(e^-j + e^-y_0 + e^-y_1) with D = 0, y = (1, 2), j = 3
+    expected = 1 + math.log(math.exp(-3) + math.exp(-1) + math.exp(-2))
+    assert float(
+        MaximumAPosteriori(3.0)(np.array([0]), np.array([[1.0, 2.0]]))
+    ) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("j", [1.0, 10.0, 100.0])
+def test_maximum_a_posteriori_does_not_push_on_what_is_far(j):
+    near, far = (
+        float(MaximumAPosteriori(j)(np.array([0]), np.array([[2.0, distance]])))
+        for distance in (j + 50, j + 5000)
+    )
+    assert near == far
+
+
+def test_maximum_a_posteriori_is_never_negative(rng):
+    distances = rng.uniform(0, 9000, (50, 10)).astype("float32")
+    labels = distances.argmin(axis=1)
+    assert np.min(MaximumAPosteriori(reduction=None)(labels, distances)) >= 0
+
+
+@BOTH
+@pytest.mark.parametrize("reduction", ["sum", "mean", "sum_over_batch_size", None])
+def test_reduction(make_loss, reduction, distances):
+    terms = (
+        mean_squared_error(LABELS, np.float64(distances))
+        if make_loss is RBFMeanSquaredError
+        else maximum_a_posteriori(LABELS, np.float64(distances), 10.0)
+    )
+    expected = {"sum": terms.sum(), None: terms}.get(reduction, terms.mean())
+    result = make_loss(reduction=reduction)(LABELS, distances)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
+@BOTH
+def test_sample_weight(make_loss, distances):
+    weights = np.array([1.0, 0.0, 2.0, 0.5, 1.5])
+    terms = np.asarray(make_loss(reduction=None)(LABELS, distances))
+    result = make_loss(reduction="sum")(LABELS, distances, sample_weight=weights)
+    assert float(result) == pytest.approx((weights * terms).sum(), rel=1e-5)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "labels", [LABELS, LABELS[:, np.newaxis], LABELS.astype("uint8")]
+)
+def test_labels_in_every_form_that_is_allowed(make_loss, labels, distances):
+    expected = make_loss()(LABELS.astype("float32"), distances)
+    assert float(make_loss()(labels, distances)) == float(expected)
+
+
+@BOTH
+def test_more_axes(make_loss, distances):
+    labels = np.array([[0, 1, 2], [3, 0, 1]])
+    rows = np.vstack([distances, distances[:1]])
+    expected = make_loss(reduction=None)(labels.ravel(), rows)
+    for shape in ((2, 3), (2, 3, 1)):
+        losses = make_loss(reduction=None)(labels.reshape(shape), rows.reshape(2, 3, 4))
+        assert losses.shape == (2, 3)
+        np.testing.assert_array_equal(np.ravel(losses), expected)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "row", [[0, 0, 0, 0], [0, 5000, 9000, 40], [7000, 8000, 9000, 6000], [1e6] * 4]
+)
+@pytest.mark.parametrize("label", [0, 3])
+def test_far_and_near_distances_have_finite_losses_and_gradients(make_loss, row, label):
+    row = tf.constant([row], "float32")
+    with tf.GradientTape() as tape:
+        tape.watch(row)
+        loss = make_loss()(np.array([label]), row)
+    assert np.isfinite(loss)
+    assert np.isfinite(tape.gradient(loss, row)).all()
+    if make_loss is RBFMeanSquaredError:
+        assert float(loss) == row[0, label]
+
+
+@pytest.mark.parametrize(
+    ("row", "label", "expected"),
+    [
+        ([0.0, 0.0], 0, math.log(2)),  # two classes, rubbish is far
+        ([5000.0, 9000.0], 0, 4990.0),  # rubbish
+        ([0.0, 5000.0], 0, 0.0),
+        ([0.0, 5000.0], 1, 5000.0),
+    ],
+)
+def test_maximum_a_posteriori_at_the_extremes(row, label, expected):
+    loss = float(MaximumAPosteriori(10.0)(np.array([label]), np.array([row])))
+    assert loss == pytest.approx(expected, abs=1e-4)
+
+
+@BOTH
+def test_gradients(make_loss, rng, check_gradients):
+    distances = keras.Variable(rng.uniform(0, 4, (5, 4)), dtype="float64")
+    loss = make_loss(
+        dtype="float64", **({"j": 2.0} if "j" in vars(make_loss()) else {})
+    )
+    check_gradients(lambda: loss(LABELS, distances.value), [distances])
+
+
+def test_gradient_where_class_and_rubbish_are_as_likely(check_gradients):
+    distances = keras.Variable([[10.0, 5000.0]], dtype="float64")
+    loss = MaximumAPosteriori(j=10.0, dtype="float64")
+    check_gradients(lambda: loss(np.array([0]), distances.value), [distances])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("labels_shape", "distances_shape"),
+    [
+        ((5, 4), (5, 4)),  # one-hot
+        ((1, 4), (1, 4)),
+        ((1,), (4, 4)),
+        ((4,), (1, 4)),
+        ((3,), (4, 4)),
+        ((4, 1, 1), (4, 4)),
+        ((1, 4), (4, 4)),
+        ((), (4, 4)),
+        ((4,), (4,)),
+        ((4,), (2, 4, 4)),
+        ((), ()),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(
+    make_loss, labels_shape, distances_shape, message
+):
+    labels, distances = np.zeros(labels_shape), np.ones(distances_shape)
+    graph = tf.function(make_loss(), autograph=False)
+    for loss in (make_loss(), graph):
+        text = message(loss, tf.constant(labels), tf.constant(distances))
+        assert "one integer label for each row of distances, not one-hot" in text
+        assert f"y_true.shape={labels_shape}, y_pred.shape={distances_shape}" in text
+
+
+@BOTH
+def test_one_hot_labels_are_refused_in_fit(make_loss, message):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    model.compile("sgd", make_loss())
+    text = message(model.fit, np.ones((2, 3)), np.eye(4)[:2], verbose=0)
+    assert "not one-hot" in text
+
+
+@BOTH
+@pytest.mark.parametrize(("num_labels", "num_rows"), [(1, 4), (4, 1), (3, 4)])
+def test_batches_of_unknown_size_that_do_not_fit_are_refused(
+    make_loss, num_labels, num_rows
+):
+    loss = compiled(make_loss())
+    assert np.isfinite(loss(tf.zeros(3), tf.ones((3, 4))))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        loss(tf.zeros(num_labels), tf.ones((num_rows, 4)))
+
+
+@BOTH
+@pytest.mark.parametrize("label", [-1, 4, 2.5, float("nan"), float("inf"), 1e9])
+def test_label_of_no_class_is_refused(make_loss, label, message):
+    labels = np.array([0, 1, label], "float32")
+    text = message(make_loss(), labels, np.ones((3, 4)))
+    assert f"integer labels from 0 to 3. Received: y_true={labels}" in text
+
+
+@BOTH
+@pytest.mark.parametrize("label", [-1, 4, 2.5, float("nan")])
+def test_label_of_no_class_is_nan_in_compiled_code(make_loss, label):
+    labels, distances = tf.constant([0, 1, label], "float32"), tf.ones((3, 4))
+    losses = compiled(make_loss(reduction=None))(labels, distances)
+    assert np.isnan(losses).tolist() == [False, False, True]
+    assert np.isnan(compiled(make_loss())(labels, distances))
+
+
+@BOTH
+def test_label_of_no_class_makes_the_history_nan(make_loss):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    model.compile("sgd", make_loss())
+    history = model.fit(np.ones((2, 3)), np.array([1, 4]), verbose=0)
+    assert np.isnan(history.history["loss"][0])
+
+
+@BOTH
+def test_float16_distances(make_loss, distances):
+    loss = make_loss()(LABELS, tf.cast(distances, "float16"))
+    assert loss.dtype == "float32"
+    expected = float(make_loss()(LABELS, distances))
+    assert float(loss) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        RBFMeanSquaredError(),
+        RBFMeanSquaredError(reduction="sum", name="mse"),
+        MaximumAPosteriori(),
+        MaximumAPosteriori(j=0.25, reduction=None, name="map"),
+    ],
+)
+def test_config_round_trip(loss):
+    config = json.loads(json.dumps(keras.losses.serialize(loss)))
+    again = keras.losses.deserialize(config)
+    assert type(again) is type(loss)
+    assert again.get_config() == loss.get_config()
+    assert (again.name, again.reduction) == (loss.name, loss.reduction)
+
+
+def test_j_is_in_the_config():
+    assert MaximumAPosteriori(j=0.25).get_config()["j"] == 0.25
+
+
+def test_default_names():
+    assert RBFMeanSquaredError().name == "rbf_mean_squared_error"
+    assert MaximumAPosteriori().name == "maximum_a_posteriori"
+
+
+@pytest.mark.parametrize("j", [0, -1.0, float("nan")])
+def test_j_that_is_not_positive_is_refused(j, message):
+    assert f"positive j. Received: j={j}" in message(MaximumAPosteriori, j)

@@ -1,0 +1,162 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lenet_keras import rbf_codes
+from lenet_keras.layers import RBF
+from lenet_keras.losses import MaximumAPosteriori
+from lenet_keras.metrics import RBFAccuracy, rbf_accuracy
+
+
+@pytest.fixture
+def distances(rng):
+    return rng.uniform(0, 600, (40, 10)).astype("float32")
+
+
+@pytest.fixture
+def labels(distances, rng):
+    # About half of them right.
+    right = distances.argmin(axis=1)
+    return np.where(rng.random(40) < 0.5, right, rng.integers(0, 10, 40))
+
+
+def recognised(labels, distances):
+    hits = []
+    for label, row in zip(labels, distances, strict=True):
+        winner = 0
+        for i in range(len(row)):
+            if row[i] < row[winner]:
+                winner = i
+        hits.append(float(winner == label))
+    return hits
+
+
+def result(metric, *args, **kwargs):
+    metric.update_state(*args, **kwargs)
+    return float(metric.result())
+
+
+def test_equals_loops(labels, distances):
+    expected = recognised(labels, distances)
+    assert 0.2 < np.mean(expected) < 0.8
+    np.testing.assert_array_equal(rbf_accuracy(labels, distances), expected)
+    assert result(RBFAccuracy(), labels, distances) == pytest.approx(np.mean(expected))
+
+
+def test_smallest_distance_wins():
+    codes = rbf_codes("0123456789")
+    distances = RBF(codes)(0.9 * codes)
+    labels = np.arange(10)
+    assert result(RBFAccuracy(), labels, distances) == 1
+    # Keras's own accuracy takes the largest output, the class that fits worst.
+    stock = keras.metrics.SparseCategoricalAccuracy()
+    assert result(stock, labels, distances) == 0
+
+
+def test_averages_over_batches(labels, distances):
+    metric = RBFAccuracy()
+    metric.update_state(labels[:30], distances[:30])
+    metric.update_state(labels[30:], distances[30:])
+    expected = np.mean(recognised(labels, distances))
+    assert float(metric.result()) == pytest.approx(expected)
+    metric.reset_state()
+    assert float(metric.result()) == 0
+
+
+def test_sample_weight(labels, distances, rng):
+    weights = rng.uniform(0, 2, 40)
+    expected = np.average(recognised(labels, distances), weights=weights)
+    assert result(
+        RBFAccuracy(), labels, distances, sample_weight=weights
+    ) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
+def test_labels_in_every_form_that_is_allowed(dtype, labels, distances):
+    expected = recognised(labels, distances)
+    for shape in ((40,), (40, 1)):
+        given = labels.astype(dtype).reshape(shape)
+        np.testing.assert_array_equal(rbf_accuracy(given, distances), expected)
+
+
+def test_lists_are_taken():
+    assert result(RBFAccuracy(), [1, 1], [[9.0, 2.0], [4.0, 7.0]]) == 0.5
+
+
+@pytest.mark.parametrize("shape", [(40, 10), (39,), (1,), (), (40, 1, 1)])
+def test_shapes_that_do_not_fit_are_refused(shape, distances, message):
+    labels = np.zeros(shape, "int32")
+    text = message(RBFAccuracy().update_state, labels, distances)
+    assert f"y_true.shape={shape}, y_pred.shape=(40, 10)" in text
+
+
+@pytest.mark.parametrize("label", [-1, 10, 2.5, float("nan")])
+def test_label_of_no_class_is_refused(label, message):
+    text = message(RBFAccuracy().update_state, [0, label], np.ones((2, 10)))
+    assert "integer labels from 0 to 9" in text
+    assert str(np.array([0, label], "float32")) in text or f"[ 0 {label}]" in text
+
+
+@pytest.mark.parametrize("label", [-1, 10, 2.5, float("nan")])
+def test_label_of_no_class_is_nan_in_compiled_code(label):
+    graph = tf.function(rbf_accuracy, autograph=False)
+    hits = graph(tf.constant([0, label]), tf.ones((2, 10)))
+    np.testing.assert_array_equal(hits, [1, np.nan])
+
+
+def test_config_round_trip():
+    metric = RBFAccuracy(name="recognised", dtype="float64")
+    config = json.loads(json.dumps(keras.metrics.serialize(metric)))
+    again = keras.metrics.deserialize(config)
+    assert type(again) is RBFAccuracy
+    assert again.get_config() == metric.get_config()
+    assert (again.name, again.dtype) == ("recognised", "float64")
+
+
+@pytest.fixture
+def model():
+    # Answers with the distances of the input itself to the codes.
+    model = keras.Sequential([keras.Input((84,)), RBF(rbf_codes("0123456789"))])
+    model.compile(loss=MaximumAPosteriori(), metrics=["accuracy", RBFAccuracy()])
+    return model
+
+
+def test_in_a_compiled_model(model):
+    x, y = rbf_codes("0123"), np.array([0, 1, 2, 4])
+    scores = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert scores["rbf_accuracy"] == 0.75
+    assert scores["accuracy"] == 0
+
+
+def test_in_a_compiled_model_that_was_saved_and_loaded(model, tmp_path):
+    x, y = rbf_codes("0123"), np.array([0, 1, 2, 4])
+    expected = model.evaluate(x, y, verbose=0, return_dict=True)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    scores = loaded.evaluate(x, y, verbose=0, return_dict=True)
+    assert scores == pytest.approx(expected)
+    assert scores["rbf_accuracy"] == 0.75
+
+
+def test_label_of_no_class_makes_the_score_nan(model):
+    scores = model.evaluate(
+        rbf_codes("01"), np.array([0, 10]), verbose=0, return_dict=True
+    )
+    assert np.isnan(scores["rbf_accuracy"])
+
+
+def test_best_checkpoint_is_the_one_of_the_highest_score(model, tmp_path):
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.keras", monitor="rbf_accuracy", save_best_only=True
+    )
+    checkpoint.set_model(model)
+    model.evaluate(rbf_codes("01"), np.array([0, 1]), verbose=0)
+    saved = []
+    for score in (0.5, 0.25, 0.75):
+        (tmp_path / "best.keras").unlink(missing_ok=True)
+        checkpoint.on_epoch_end(0, {"rbf_accuracy": score})
+        saved.append((tmp_path / "best.keras").exists())
+    assert saved == [True, False, True]

@@ -1,0 +1,120 @@
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from lenet_keras import activations, models, plotting, rbf_codes
+from lenet_keras.connection_tables import C3_CONNECTIONS
+from lenet_keras.counts import layer_table, receptive_fields
+
+RNG = np.random.default_rng(0)
+HISTORY = pd.DataFrame(
+    {"train_accuracy": [0.5, 0.75], "test_accuracy": [0.25, 0.5]},
+    index=pd.Index([1, 2], name="pass"),
+)
+
+
+def runs():
+    common = {"trainable": 60_000, "connections": 340_908, "train_accuracy": 0.75}
+    return pd.DataFrame(
+        {"model": m, "dataset": d, "recipe": r, "test_accuracy": 0.5, **common}
+        for d in ("mnist", "cifar10-sample")
+        for m, r in (("lenet5", "lenet5-adam"), ("lenet5_modern", "note-002"))
+    )
+
+
+def tables():
+    return {
+        "lenet5": layer_table(models.lenet5()),
+        "lenet5_modern": layer_table(models.lenet5_modern()),
+    }
+
+
+DRAWINGS = {
+    "images": lambda: plotting.images(RNG.random((3, 8, 8)), titles="abc"),
+    "activations": lambda: plotting.activations(
+        {"1998": activations.scaled_tanh, "swish": keras.activations.swish}
+    ),
+    "receptive_fields": lambda: plotting.receptive_fields(
+        RNG.random((32, 32)), receptive_fields(models.lenet5())
+    ),
+    "connection_table": lambda: plotting.connection_table(C3_CONNECTIONS),
+    "codes": lambda: plotting.codes(rbf_codes("A$^"), "A$^"),
+    "feature_maps": lambda: plotting.feature_maps(
+        {"C1": RNG.random((28, 28, 6)), "C3": RNG.random((10, 10, 16))}
+    ),
+    "units": lambda: plotting.units(RNG.random((1, 84)), (12, 7), "F6"),
+    "distances": lambda: plotting.distances(RNG.random(10), right=3),
+    "layer_counts": lambda: plotting.layer_counts(tables()),
+    "learning_curves": lambda: plotting.learning_curves({"lenet5": HISTORY}),
+    "confusion_matrices": lambda: plotting.confusion_matrices(
+        np.array([0, 1, 2]), {"lenet5": np.array([0, 1, 1])}
+    ),
+    "worst_mistakes": lambda: plotting.worst_mistakes(
+        RNG.random((4, 8, 8)), np.array([0, 1, 1, 0]), RNG.random((4, 2))
+    ),
+    "comparison": lambda: plotting.comparison(runs()),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
+def test_a_drawing_returns_a_figure_and_leaves_none_open(draw, tmp_path):
+    before = {key: plt.rcParams[key] for key in plotting.STYLE}
+    figure = draw()
+    assert isinstance(figure, Figure)
+    assert plt.get_fignums() == []
+    assert {key: plt.rcParams[key] for key in plotting.STYLE} == before
+    figure.savefig(tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 1_000
+
+
+def test_every_drawing_is_tested():
+    public = {
+        name
+        for name, value in vars(plotting).items()
+        if getattr(value, "__module__", "") == plotting.__name__ and name[0] != "_"
+    }
+    assert public == set(DRAWINGS)
+
+
+def test_learning_curves_show_errors_in_percent():
+    ax = plotting.learning_curves({"lenet5": HISTORY}).axes[0]
+    curves = {line.get_label(): line.get_ydata().tolist() for line in ax.lines}
+    assert curves == {
+        "training images, on the fly": [50.0, 25.0],
+        "test images, after the pass": [75.0, 50.0],
+    }
+
+
+def test_the_confusion_matrix_counts_right_classes_down_and_answers_across():
+    labels, given = np.array([2, 2, 2, 0]), np.array([1, 1, 2, 0])
+    ax = plotting.confusion_matrices(labels, {"lenet5": given}).axes[0]
+    counts = {text.get_position(): text.get_text() for text in ax.texts}
+    assert counts == {(1, 2): "2", (2, 2): "1", (0, 0): "1"}
+    assert "2 mistakes" in ax.get_title()
+
+
+def test_the_worst_mistakes_are_the_surest_wrong_answers_in_order():
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.99, 0.01], [0.6, 0.4]])
+    figure = plotting.worst_mistakes(np.zeros((4, 2, 2)), labels, probabilities, "ab")
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles == ["b,\nnot a", "a,\nnot b", "b,\nnot a"]
+
+
+def test_the_connection_table_marks_the_links():
+    picture = plotting.connection_table(((0, 2), (1,))).axes[0].images[0].get_array()
+    marked = ~np.ma.getmaskarray(np.ma.masked_invalid(picture))
+    assert marked.tolist() == [[True, False], [False, True], [True, False]]
+
+
+def test_the_comparison_has_a_point_a_run_on_each_data_set():
+    axes = plotting.comparison(runs()).axes
+    assert [ax.get_title() for ax in axes[2:]] == [
+        "accuracy on MNIST, %",
+        "accuracy on CIFAR-10 sample, %",
+    ]
+    points = [line.get_xdata().tolist() for line in axes[2].lines]
+    assert points == [[75.0], [50.0], [75.0], [50.0]]
