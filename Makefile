@@ -13,7 +13,7 @@ compare: .venv/done          ## train both networks on both data sets, compare t
 
 test: .venv/done lint        ## all tests, the notebooks' among them
 	$(BIN)/python -m pytest --cov
-	$(BIN)/python -m pytest notebooks
+	$(BIN)/python -m pytest --nbval --nbval-current-env notebooks
 
 lint: .venv/done
 	$(BIN)/ruff check .

@@ -79,10 +79,11 @@ def layer_table(model):
 
     >>> from lenet_keras.models import lenet5
     >>> table = layer_table(lenet5())
-    >>> table.loc["C3"].tolist()
-    [(10, 10, 16), 1516, 0, 151600, 150000]
-    >>> table.loc["total", ["trainable", "connections", "multiply_adds"]].tolist()
-    [60000, 340908, 328096]
+    >>> print(table.loc[["C3", "total"]].to_string())
+            output_shape  trainable  fixed  connections  multiply_adds
+    layer
+    C3      (10, 10, 16)       1516      0       151600         150000
+    total                     60000    840       340908         328096
 
     Raises:
         TypeError: If a layer's type has no rule; the message names the layer.

@@ -83,7 +83,8 @@ class RBFMeanSquaredError(keras.losses.Loss):
 
     Example:
 
-    >>> float(RBFMeanSquaredError()([1, 0], keras.ops.array([[9.0, 2.0], [4.0, 7.0]])))
+    >>> distances = keras.ops.array([[9.0, 2.0], [4.0, 7.0]])
+    >>> float(RBFMeanSquaredError()(keras.ops.array([1, 0]), distances))
     3.0
 
     Raises:
@@ -125,8 +126,9 @@ class MaximumAPosteriori(keras.losses.Loss):
 
     Example:
 
-    >>> loss = MaximumAPosteriori(j=10.0)
-    >>> round(float(loss([1], keras.ops.array([[5000.0, 10.0]]))), 4)
+    >>> distances = keras.ops.array([[5000.0, 10.0]])
+    >>> loss = MaximumAPosteriori(j=10.0)(keras.ops.array([1]), distances)
+    >>> round(float(loss), 4)
     0.6931
 
     Raises:

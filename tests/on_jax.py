@@ -49,23 +49,28 @@ def initial_kernel():
     return np.asarray(layer.kernel)
 
 
-results = {
-    "imports_tensorflow": "tensorflow" in sys.modules,
-    "backend": keras.backend.backend(),
-}
-results |= {f"computed {name}": value for name, value in computed().items()}
-for name, function in FUNCTIONS.items():
-    results[f"eager {name}"] = refusal(function)
-    results[f"jit {name}"] = jax.jit(function)(LABELS, np.ones((6, 4), "float32"))
-rng = np.random.default_rng(3)
-for padding in ("valid", "same"):
-    make_layer = partial(
-        ConnectionTableConv2D, TABLE, (3, 2), 2, padding, kernel_initializer="zeros"
-    )
-    results[f"channels_first {padding}"] = channels_first(make_layer, rng)
-make_layer = partial(Subsampling2D, (3, 2))
-results["channels_first subsampling"] = channels_first(make_layer, rng)
-results["initial kernel"] = initial_kernel()
-table = counts.layer_table(lenet5_from_zero())
-results["counts"] = table.loc["total"].tolist()[1:]
-np.savez(sys.argv[1], **results)
+def results_on_jax():
+    results = {
+        "imports_tensorflow": "tensorflow" in sys.modules,
+        "backend": keras.backend.backend(),
+    }
+    results |= {f"computed {name}": value for name, value in computed().items()}
+    for name, function in FUNCTIONS.items():
+        results[f"eager {name}"] = refusal(function)
+        results[f"jit {name}"] = jax.jit(function)(LABELS, np.ones((6, 4), "float32"))
+    rng = np.random.default_rng(3)
+    for padding in ("valid", "same"):
+        make_layer = partial(
+            ConnectionTableConv2D, TABLE, (3, 2), 2, padding, kernel_initializer="zeros"
+        )
+        results[f"channels_first {padding}"] = channels_first(make_layer, rng)
+    make_layer = partial(Subsampling2D, (3, 2))
+    results["channels_first subsampling"] = channels_first(make_layer, rng)
+    results["initial kernel"] = initial_kernel()
+    table = counts.layer_table(lenet5_from_zero())
+    results["counts"] = table.loc["total"].tolist()[1:]
+    return results
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[1], **results_on_jax())

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import doctest
 import hashlib
 import io
 import json
@@ -24,7 +23,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lenet_keras import datasets
 from lenet_keras.datasets import load_cifar10, load_mnist, sources
 
 NOWHERE = "http://127.0.0.1:1"  # a port on which nothing listens
@@ -92,10 +90,6 @@ def test_complete_cifar10_gives_the_sample(checkout):
     complete = dict(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     assert {key: digest(a) for key, a in complete.items()} == sources.CIFAR10_DIGESTS
     assert_same(sources.derive_sample(complete), sources.load("cifar10-sample"))
-
-
-def test_docstring_examples(checkout):
-    assert doctest.testmod(datasets) == (0, 4)
 
 
 # Tiny data sets in a folder of their own, with sources that only a test provides.

@@ -18,9 +18,9 @@ def distances(rng):
     return rng.uniform(0, 12, (5, 4)).astype("float32")
 
 
-def compiled(loss):
+def compiled(loss, labels_shape=(None,)):
     """Returns the loss as a graph that knows the number of classes only."""
-    signature = [tf.TensorSpec((None,)), tf.TensorSpec((None, 4))]
+    signature = [tf.TensorSpec(labels_shape), tf.TensorSpec((None, 4))]
     return tf.function(loss, input_signature=signature, autograph=False)
 
 
@@ -183,14 +183,15 @@ def test_one_hot_labels_are_refused_in_fit(make_loss, message):
 
 
 @BOTH
+@pytest.mark.parametrize("more_axes", [(), (1,)])
 @pytest.mark.parametrize(("num_labels", "num_rows"), [(1, 4), (4, 1), (3, 4)])
 def test_batches_of_unknown_size_that_do_not_fit_are_refused(
-    make_loss, num_labels, num_rows
+    make_loss, more_axes, num_labels, num_rows
 ):
-    loss = compiled(make_loss())
-    assert np.isfinite(loss(tf.zeros(3), tf.ones((3, 4))))
+    loss = compiled(make_loss(), (None, *more_axes))
+    assert np.isfinite(loss(tf.zeros((3, *more_axes)), tf.ones((3, 4))))
     with pytest.raises(tf.errors.InvalidArgumentError):
-        loss(tf.zeros(num_labels), tf.ones((num_rows, 4)))
+        loss(tf.zeros((num_labels, *more_axes)), tf.ones((num_rows, 4)))
 
 
 @BOTH

@@ -107,6 +107,15 @@ def test_label_of_no_class_is_nan_in_compiled_code(label):
     np.testing.assert_array_equal(hits, [1, np.nan])
 
 
+@pytest.mark.parametrize(("num_labels", "num_rows"), [(1, 4), (4, 1), (3, 4)])
+def test_batches_of_unknown_size_that_do_not_fit_are_refused(num_labels, num_rows):
+    signature = [tf.TensorSpec((None,)), tf.TensorSpec((None, 10))]
+    graph = tf.function(rbf_accuracy, input_signature=signature, autograph=False)
+    assert graph(tf.zeros(3), tf.ones((3, 10))).shape == (3,)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        graph(tf.zeros(num_labels), tf.ones((num_rows, 10)))
+
+
 def test_config_round_trip():
     metric = RBFAccuracy(name="recognised", dtype="float64")
     config = json.loads(json.dumps(keras.metrics.serialize(metric)))

@@ -70,7 +70,7 @@ def lenet5(
     Example:
 
     >>> model = lenet5()
-    >>> sum(keras.ops.size(weight) for weight in model.trainable_weights)
+    >>> sum(int(keras.ops.size(weight)) for weight in model.trainable_weights)
     60000
 
     Raises:

@@ -72,7 +72,10 @@ def test_unknown_axes_stay_unknown(codes):
 
 def trained_codes(layer, x):
     model = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.Dense(7), layer])
+    # Frozen and thawed: Keras hands down only a value that changes.
+    model.trainable = False
     model.trainable = True
+    assert layer.trainable
     model.compile("sgd", "mse")
     model.fit(x, np.zeros((len(x), 3)), verbose=0)
     return np.asarray(layer.codes)

@@ -1,0 +1,141 @@
+"""What the files of the project owe to each other."""
+
+import ast
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lenet_keras.experiments.compare import markdown, table
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# A module may import only from modules above its own line.
+LAYERS_OF_THE_HOUSE = [
+    ["activations", "initializers", "connection_tables", "codes"],
+    ["layers"],
+    ["losses"],
+    ["metrics"],
+    ["models"],
+    ["counts"],
+    # ---- above this line nothing knows of data sets, files or plots ----
+    ["datasets"],
+    ["recipes"],
+    ["plotting"],
+    ["experiments"],
+    ["cli"],
+]
+FLOOR = {name: row for row, names in enumerate(LAYERS_OF_THE_HOUSE) for name in names}
+
+
+def requirements(group):
+    return dict(re.match(r"([\w-]+)(.*)", line).groups() for line in group)
+
+
+def test_the_conda_environment_is_that_of_pyproject():
+    lines = (ROOT / "environment.yml").read_text().splitlines()
+    wanted = [line.strip() for line in lines if line.strip().startswith("- ")]
+    assert wanted == [
+        "- conda-forge",
+        f"- python{PROJECT['requires-python']}",
+        "- pip",
+        "- pip:",
+        "- --editable .[suite]",
+    ]
+
+
+def test_the_suite_pins_all_that_the_package_needs():
+    suite = requirements(PROJECT["optional-dependencies"]["suite"])
+    assert all(pin.startswith("==") for pin in suite.values())
+    assert set(requirements(PROJECT["dependencies"])) <= set(suite)
+
+
+def test_pins_are_in_one_place():
+    for name in ("environment.yml", "Makefile", ".ci/run"):
+        assert not re.search(r"==\s*\d", (ROOT / name).read_text())
+
+
+def imported(file):
+    """The parts of the package that a file imports, at its top or within."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            parts = (name or "").split(".")
+            if parts[0] == "lenet_keras" and len(parts) > 1 and parts[1] in FLOOR:
+                yield parts[1]
+
+
+def test_imports_run_one_way():
+    package = ROOT / "lenet_keras"
+    for file in package.rglob("*.py"):
+        part = file.relative_to(package).with_suffix("").parts[0]
+        if part != "__init__":
+            for other in imported(file):
+                assert other == part or FLOOR[other] < FLOOR[part], (file, other)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "lenet_keras").rglob("*.py")), ids=str)
+def test_nothing_imports_tensorflow_by_name(file):
+    assert "tensorflow" not in re.findall(
+        r"^\s*(?:import|from) (\w+)", file.read_text()
+    )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestNotebook:
+    def cells(self, path):
+        notebook = json.loads(path.read_text())
+        return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+    def test_its_cells_ran_in_order_and_without_an_error(self, path):
+        cells = self.cells(path)
+        counts = [cell["execution_count"] for cell in cells]
+        assert counts == list(range(1, len(cells) + 1))
+        for cell in cells:
+            assert all(output["output_type"] != "error" for output in cell["outputs"])
+
+    def test_nothing_of_the_machine_is_stored(self, path):
+        for cell in self.cells(path):
+            for output in cell["outputs"]:
+                assert output.get("name") != "stderr"
+                assert "object at 0x" not in json.dumps(output)
+
+    def test_few_cells_go_uncompared_and_each_has_a_verdict_after_it(self, path):
+        cells = self.cells(path)
+        ignored = [
+            index
+            for index, cell in enumerate(cells)
+            if cell["metadata"].get("tags") == ["nbval-ignore-output"]
+        ]
+        assert len(ignored) <= max(2, len(cells) // 3)
+        for index in ignored:
+            verdict = "".join(cells[index + 1]["outputs"][0]["data"]["text/plain"])
+            assert "True" in verdict
+            assert "False" not in verdict
+
+    def test_it_shows_pictures(self, path):
+        kinds = [
+            kind
+            for cell in self.cells(path)
+            for output in cell["outputs"]
+            for kind in output.get("data", {})
+        ]
+        assert "image/png" in kinds
+
+
+def test_the_notebooks_are_the_five_in_reading_order():
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
+
+
+def test_readmes_table_is_that_of_the_stored_results():
+    stored = pd.read_csv(ROOT / "data/results/compare.csv")
+    assert markdown(table(stored)) in (ROOT / "README.md").read_text()
