@@ -19,20 +19,24 @@ def checked_labels(y_true, y_pred):
         ValueError: If the shapes do not fit, or, outside compiled code, a label is
             no integer from 0 to `classes - 1`.
     """
-    shape, expected = tuple(y_true.shape), tuple(y_pred.shape[:-1])
-    if len(shape) == len(expected) + 1 and shape[-1] == 1:
-        shape = shape[:-1]
-    fits = len(shape) == len(expected) and all(
+    shape, expected = tuple(y_true.shape), (*y_pred.shape[:-1], 1)
+    if len(shape) == len(expected) - 1:
+        shape = (*shape, 1)
+    fits = len(shape) == len(y_pred.shape) > 0 and all(
         n == m or None in (n, m) for n, m in zip(shape, expected, strict=True)
     )
-    if not y_pred.shape or not fits:
+    if not fits:
         raise ValueError(
             "Expected one integer label for each row of distances, not one-hot. "
             f"Received: y_true.shape={tuple(y_true.shape)}, "
             f"y_pred.shape={tuple(y_pred.shape)}"
         )
-    # Compiled code knows the batch size only now: this refuses it there too.
-    y_true = ops.reshape(y_true, ops.shape(y_pred)[:-1])
+    if len(y_true.shape) < len(shape):
+        y_true = ops.expand_dims(y_true, axis=-1)
+    # Compiled code learns the batch size only when it runs. Side by side with the
+    # distances, labels of another number are refused then; else they would broadcast.
+    together = ops.concatenate([ops.cast(y_true, y_pred.dtype), y_pred], axis=-1)
+    y_true = together[..., 0]
     classes = y_pred.shape[-1]
     is_class = ops.logical_and(
         ops.equal(y_true, ops.floor(y_true)),
@@ -57,8 +61,8 @@ def _all_or_compiled(condition):
 def _distance_to_right_code(y_true, y_pred):
     """Returns `y_D`, the distance to the right class's code, NaN for no class."""
     labels, is_class = checked_labels(y_true, y_pred)
-    right = ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
-    distance = ops.sum(right * y_pred, axis=-1)
+    right = ops.one_hot(labels, y_pred.shape[-1], dtype="bool")
+    distance = ops.sum(ops.where(right, y_pred, 0), axis=-1)
     return ops.where(is_class, distance, float("nan"))
 
 
@@ -153,8 +157,10 @@ class MaximumAPosteriori(keras.losses.Loss):
         self.j = j
 
     def call(self, y_true, y_pred):
-        competition = ops.logaddexp(-self.j, ops.logsumexp(-y_pred, axis=-1))
-        return _distance_to_right_code(y_true, y_pred) + competition
+        distance = _distance_to_right_code(y_true, y_pred)
+        rubbish = ops.full_like(y_pred[..., :1], self.j)
+        competitors = ops.concatenate([y_pred, rubbish], axis=-1)
+        return distance + ops.logsumexp(-competitors, axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "j": self.j}

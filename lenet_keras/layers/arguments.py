@@ -1,16 +1,23 @@
 """Checks that the two-dimensional layers share."""
 
+import operator
+from numbers import Integral
+
 import keras
 
 
 def pair(value, name):
     """Returns an integer, or a pair of them, as a pair of positive integers."""
-    values = (value, value) if isinstance(value, int) else tuple(value)
-    if len(values) != 2 or not all(isinstance(v, int) and v > 0 for v in values):
+    values = (value, value) if isinstance(value, Integral) else value
+    try:
+        height, width = map(operator.index, values)
+    except (TypeError, ValueError):
+        height = width = 0
+    if height <= 0 or width <= 0:
         raise ValueError(
             f"Expected a positive integer or a pair of them. Received: {name}={value}"
         )
-    return values
+    return height, width
 
 
 def image_data_format(value):

@@ -1,6 +1,9 @@
 """The convolution of C3: each output map sees only some of the input maps."""
 
+from numbers import Integral
+
 import keras
+import numpy as np
 from keras import ops
 
 from lenet_keras.layers import arguments
@@ -152,7 +155,9 @@ class ConnectionTableConv2D(keras.layers.Layer):
     @property
     def dense_kernel(self):
         """The kernels as `(height, width, input_maps, output_maps)`, zeros between."""
-        links = [(i, k) for k, entry in enumerate(self.connection_table) for i in entry]
+        links = np.array(
+            [(i, k) for k, entry in enumerate(self.connection_table) for i in entry]
+        )
         shape = (self.input_maps, len(self.connection_table), *self.kernel_size)
         dense = ops.scatter(links, ops.transpose(self.kernel, (2, 0, 1)), shape)
         return ops.transpose(dense, (2, 3, 0, 1))
@@ -210,8 +215,7 @@ def _checked_table(connection_table):
             f"Received: connection_table={connection_table}"
         )
     for output_map, entry in enumerate(table):
-        indices_are_integers = all(isinstance(i, int) for i in entry)
-        if not entry or not indices_are_integers or min(entry) < 0:
+        if not entry or not all(isinstance(i, Integral) and i >= 0 for i in entry):
             problem = "is empty or not of integers from 0"
         elif len(set(entry)) < len(entry):
             problem = "repeats an index"
@@ -221,4 +225,4 @@ def _checked_table(connection_table):
             "Expected each entry to hold different indices of input maps. Received: "
             f"connection_table={connection_table}, whose entry {output_map} {problem}"
         )
-    return tuple(tuple(sorted(entry)) for entry in table)
+    return tuple(tuple(sorted(map(int, entry))) for entry in table)

@@ -45,7 +45,7 @@ class RBF(keras.layers.Layer):
     def __init__(self, codes, trainable=False, **kwargs):
         super().__init__(trainable=trainable, **kwargs)
         self.codes_are_trainable = trainable
-        self.initial_codes = np.asarray(codes, dtype="float32")
+        self.initial_codes = np.array(codes, dtype="float32")
         if self.initial_codes.ndim != 2 or 0 in self.initial_codes.shape:
             raise ValueError(
                 "Expected codes of shape (classes, features). "

@@ -92,33 +92,40 @@ def lenet5(
             )
         codes = rbf_codes("0123456789"[:num_classes])
 
+    rbf = RBF(codes, name="output")
+
     def convolution(filters, name):
         return keras.layers.Conv2D(
             filters,
             kernel_size=5,
+            data_format="channels_last",
             activation=scaled_tanh,
             kernel_initializer=kernel_initializer(),
             name=name,
         )
 
+    def subsampling(name):
+        return Subsampling2D(data_format="channels_last", name=name)
+
     inputs = keras.Input(input_shape, name="input")
     x = convolution(6, name="C1")(inputs)  # 6 maps of 28x28, 156 parameters
-    x = Subsampling2D(name="S2")(x)  # 6 of 14x14, 12
+    x = subsampling(name="S2")(x)  # 6 of 14x14, 12
     x = ConnectionTableConv2D(  # 16 of 10x10, 1,516
         C3_CONNECTIONS,
         kernel_size=5,
+        data_format="channels_last",
         activation=scaled_tanh,
         kernel_initializer=kernel_initializer(),
         name="C3",
     )(x)
-    x = Subsampling2D(name="S4")(x)  # 16 of 5x5, 32
+    x = subsampling(name="S4")(x)  # 16 of 5x5, 32
     x = convolution(120, name="C5")(x)  # 120 of 1x1, 48,120
-    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Flatten("channels_last", name="flatten")(x)
     x = keras.layers.Dense(  # 84 units, 10,164
-        len(codes[0]),
+        rbf.initial_codes.shape[1],
         activation=scaled_tanh,
         kernel_initializer=kernel_initializer(),
         name="F6",
     )(x)
-    outputs = RBF(codes, name="output")(x)  # 10 distances, 840 fixed values
+    outputs = rbf(x)  # 10 distances, 840 fixed values
     return keras.Model(inputs, outputs, name=name)

@@ -1,5 +1,7 @@
 """The network that study notes today call LeNet-5."""
 
+from functools import partial
+
 import keras
 from keras import layers
 
@@ -49,12 +51,16 @@ def lenet5_modern(input_shape=(28, 28, 1), num_classes=10, name="lenet5_modern")
         )
     padding = "same" if input_shape[0] == 28 else "valid"
 
+    last = {"data_format": "channels_last"}
+    convolution = partial(layers.Conv2D, kernel_size=5, activation="swish", **last)
+    pooling = partial(layers.MaxPooling2D, **last)
+
     inputs = keras.Input(input_shape, name="input")
-    x = layers.Conv2D(6, 5, padding=padding, activation="swish", name="C1")(inputs)
-    x = layers.MaxPooling2D(name="S2")(x)
-    x = layers.Conv2D(16, 5, activation="swish", name="C3")(x)
-    x = layers.MaxPooling2D(name="S4")(x)
-    x = layers.Flatten(name="flatten")(x)
+    x = convolution(6, padding=padding, name="C1")(inputs)
+    x = pooling(name="S2")(x)
+    x = convolution(16, name="C3")(x)
+    x = pooling(name="S4")(x)
+    x = layers.Flatten("channels_last", name="flatten")(x)
     x = layers.Dense(120, activation="swish", name="C5")(x)
     x = layers.Dense(84, activation="swish", name="F6")(x)
     outputs = layers.Dense(num_classes, activation="softmax", name="output")(x)
