@@ -18,7 +18,7 @@ from lenet_keras.activations import scaled_tanh
 from lenet_keras.layers import C3_CONNECTIONS, RBF, ConnectionTableConv2D
 from lenet_keras.recipes import RECIPES
 
-ROUNDS = 9
+ROUNDS = 15
 RNG = np.random.default_rng(0)
 
 
@@ -89,9 +89,9 @@ def plain_code_of_note_002():
 
 
 def layer_step(layer):
-    """A training step of one layer of C3's size, with as little else as can be."""
+    """Training steps of one layer of C3's size, with as little else as can be."""
     model = keras.Sequential([keras.Input((14, 14, 6)), layer])
-    model.compile(optimizer="sgd", loss="mean_squared_error")
+    model.compile(optimizer="sgd", loss="mean_squared_error", steps_per_execution=20)
     return fit(model, RNG.random((1280, 14, 14, 6)), RNG.random((1280, 10, 10, 16)), 64)
 
 

@@ -59,7 +59,7 @@ def compare(full, seeds, output, resume):
     \b
     Examples:
       lenet-keras compare
-      lenet-keras compare --full --seeds 3 --output data/results
+      lenet-keras compare --full --seeds 2 --output data/results
     """
     runs = compare_networks(output, full=full, seeds=range(seeds), resume=resume)
     click.echo(

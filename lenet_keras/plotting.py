@@ -275,7 +275,11 @@ def learning_curves(histories):
             `lenet_keras.experiments.Run`.
     """
     figure, axes = plt.subplots(
-        1, len(histories), figsize=(9, 3.2), sharey=True, squeeze=False
+        1,
+        len(histories),
+        figsize=(4.5 * len(histories), 3.2),
+        sharey=True,
+        squeeze=False,
     )
     for ax, (model, history) in zip(axes[0], histories.items(), strict=True):
         color = MODEL_COLORS[model]

@@ -260,10 +260,14 @@ def test_the_notes_claims_stand_beside_the_notes_network_on_complete_sets_only()
     assert "on training images" in claims[2]
 
 
-def test_markdown_has_a_line_a_row():
-    lines = markdown(pd.DataFrame({"a": ["1", "2"], "b": ["x", "y"]})).splitlines()
-    assert [cell.strip() for cell in lines[2].split("|")] == ["", "1", "x", ""]
-    assert len(lines) == 4
+def test_markdown_has_a_line_a_row_and_numbers_to_the_right():
+    row = fake_train([])("lenet5", "mnist", "-", 0, None).row
+    lines = markdown(table(pd.DataFrame([row]))).splitlines()
+    assert len(lines) == 3
+    assert [cell[-1] == ":" for cell in lines[1].split("|")[1:-1]] == (
+        [False] * 3 + [True] * 6 + [False]
+    )
+    assert [cell.strip() for cell in lines[2].split("|")[5:7]] == ["60,000", "340,908"]
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):

@@ -86,7 +86,7 @@ def compare(output, full=False, seeds=(0,), resume=False):
         with replacing(output / "compare.csv") as file:
             runs.to_csv(file, index=False)
     with replacing(output / "compare.md") as file:
-        file.write_text(markdown(table(runs)))
+        file.write_text(markdown(table(runs)), encoding="utf-8")
     with replacing(output / "compare.png") as file:
         plotting.comparison(runs).savefig(file, format="png")
     return runs
@@ -135,8 +135,10 @@ def table(runs):
 
 
 def markdown(table):
-    """Returns a table as Markdown, the numbers to the right."""
-    return table.to_markdown(index=False, disable_numparse=True) + "\n"
+    """Returns a `table` as Markdown, the numbers to the right."""
+    alignment = ("left",) * 3 + ("right",) * 6 + ("left",)
+    text = table.to_markdown(index=False, disable_numparse=True, colalign=alignment)
+    return text + "\n"
 
 
 def _dataset_title(row):

@@ -121,9 +121,14 @@ class ConnectionTableConv2D(keras.layers.Layer):
                 f"Received: connection_table={self.connection_table}, with {highest}"
             )
         self.compute_output_shape(input_shape)  # refuses inputs that are too small
+        links = [(i, k) for k, entry in enumerate(self.connection_table) for i in entry]
+        places = np.zeros((len(links), self.input_maps, len(self.connection_table)))
+        for link, (input_map, output_map) in enumerate(links):
+            places[link, input_map, output_map] = 1
+        self._places = places.reshape(len(links), -1)
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(*self.kernel_size, sum(map(len, self.connection_table))),
+            shape=(*self.kernel_size, len(links)),
             initializer=self._initial_kernel,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
@@ -155,12 +160,11 @@ class ConnectionTableConv2D(keras.layers.Layer):
     @property
     def dense_kernel(self):
         """The kernels as `(height, width, input_maps, output_maps)`, zeros between."""
-        links = np.array(
-            [(i, k) for k, entry in enumerate(self.connection_table) for i in entry]
-        )
-        shape = (self.input_maps, len(self.connection_table), *self.kernel_size)
-        dense = ops.scatter(links, ops.transpose(self.kernel, (2, 0, 1)), shape)
-        return ops.transpose(dense, (2, 3, 0, 1))
+        # A product with zeros and ones puts each kernel in its place: the fastest way.
+        output_maps = len(self.connection_table)
+        kernel = ops.convert_to_tensor(self.kernel)
+        dense = ops.matmul(kernel, ops.cast(self._places, kernel.dtype))
+        return ops.reshape(dense, (*self.kernel_size, self.input_maps, output_maps))
 
     def call(self, inputs):
         outputs = ops.conv(
