@@ -470,9 +470,12 @@ def test_download_cut_off_is_passed_over(tiny, server, good_npm, monkeypatch, tm
 # Several processes, and processes that end before their time.
 
 CHILD = """
-import dataclasses, json, sys, time
+import dataclasses, json, signal, sys, time
 import numpy as np
 import sources
+
+# A shell's background jobs ignore interrupts, and so would their children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def write_half(file, **arrays):
     file.write(b"half")
