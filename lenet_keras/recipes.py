@@ -49,7 +49,7 @@ def _optimizer(class_name, **config):
 
 # The first recipe of a network is its default. Adam has Keras's default rate. On
 # held-out images it is the best of four for the faithful network, over both data sets;
-# the modern one does better with larger rates in three passes, but not in ten
+# the modern one does better with larger rates in three passes, but not in ten on MNIST
 # (data/results/rates.csv).
 RECIPES = {
     "lenet5-adam": Recipe(
