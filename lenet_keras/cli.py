@@ -1,4 +1,4 @@
-"""The command line: lenet-keras compare | train | summary | data."""
+"""The command line: lenet-keras compare | train | reproduce | summary | data."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,14 @@ from lenet_keras import models
 from lenet_keras.counts import layer_table
 from lenet_keras.datasets import sources
 from lenet_keras.experiments.compare import compare as compare_networks
-from lenet_keras.experiments.compare import markdown, replacing, table
+from lenet_keras.experiments.compare import markdown, table
+from lenet_keras.experiments.reproduce import INITIALIZERS, Protocol
+from lenet_keras.experiments.reproduce import reproduce as reproduce_paper
 from lenet_keras.experiments.run import DATASETS
 from lenet_keras.experiments.run import train as train_network
+from lenet_keras.files import replacing
 from lenet_keras.recipes import RECIPES
+from lenet_keras.sdlm.compiled import one_thread
 
 INPUT_SHAPES = {
     ("lenet5", "mnist"): (32, 32, 1),
@@ -116,6 +120,94 @@ def train(model, dataset, save, **settings):
         with replacing(save) as file:
             run.model.save(file)
         click.echo(f"Written to {save}")
+
+
+@cli.command()
+@click.option(
+    "--seeds",
+    default="0",
+    show_default=True,
+    callback=lambda context, option, value: _seeds(value),
+    help="Runs to make: a seed, or the first and the last as 0-4.",
+)
+@click.option(
+    "--loss",
+    default="9",
+    show_default=True,
+    type=click.Choice(["8", "9"]),
+    help="The paper's equation.",
+)
+@click.option("--passes", type=click.IntRange(min=1), help="Default: 20.")
+@click.option(
+    "--train-size", type=click.IntRange(1, 60_000), help="Use only the first so many."
+)
+@click.option("--distortions", is_flag=True, help="Add 540,000 distorted digits.")
+@click.option(
+    "--distortion-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Times the distortions' ranges.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["once", "every_pass"]),
+    help="One random order for all passes, as the paper has it, or a new one each.",
+)
+@click.option(
+    "--held-out",
+    type=click.IntRange(min=0),
+    help="Measure on the last so many training digits, not on the test digits.",
+)
+@click.option(
+    "--rate-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Times the paper's global rates.",
+)
+@click.option("--j", type=click.FloatRange(min=0, min_open=True), help="In loss (9).")
+@click.option("--initializer", type=click.Choice(list(INITIALIZERS)))
+@click.option(
+    "--estimates-in-first-pass", type=click.IntRange(min=1), help="Of the curvature."
+)
+@click.option(
+    "--output",
+    default="results",
+    show_default=True,
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
+    help="Folder for the results.",
+)
+def reproduce(output, seeds, loss, **settings):
+    """Train LeNet-5 on MNIST by the paper's own method, one pattern at a time.
+
+    A run writes a row a pass as it goes, goes on where it was broken off, and is not
+    made again when it is there.
+
+    \b
+    Examples:
+      lenet-keras reproduce
+      lenet-keras reproduce --seeds 0-4 --distortions
+      lenet-keras reproduce --loss 8 --passes 2 --train-size 15000
+      lenet-keras reproduce --held-out 10000 --rate-scale 0.5
+    """
+    one_thread()
+    given = {name: value for name, value in settings.items() if value is not None}
+    protocol = Protocol(loss=int(loss), **given)
+    for seed in seeds:
+        passes = reproduce_paper(output, protocol, seed)
+        columns = ["pass", *(name for name in passes if name.endswith("_error"))]
+        last = passes[columns].iloc[-1].to_dict()
+        click.echo(f"{protocol.name}, seed {seed}: {last}")
+    click.echo(f"Written to {output}")
+
+
+def _seeds(text):
+    """Returns the seeds that `3` or `0-4` names."""
+    first, _, last = text.partition("-")
+    try:
+        seeds = range(int(first), int(last or first) + 1)
+    except ValueError:
+        seeds = range(0)
+    if not seeds:
+        raise click.BadParameter(f"Expected a seed, or two as 0-4. Received: {text}")
+    return seeds
 
 
 @cli.command()

@@ -1,8 +1,6 @@
 """The main job: both networks on both data sets, as a table and a picture."""
 
-import contextlib
 import itertools
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +8,7 @@ import pandas as pd
 from lenet_keras import plotting
 from lenet_keras.datasets import sources
 from lenet_keras.experiments.run import train
+from lenet_keras.files import replacing
 
 # What study note 002 states for its network and its recipe. Its training accuracies
 # are taken on the fly; its "test" accuracy was measured on the training images.
@@ -153,14 +152,3 @@ def _mean_and_spread(accuracies):
     if len(percent) == 1:
         return f"{percent.iloc[0]:.2f}"
     return f"{percent.mean():.2f} ± {percent.std():.2f}"
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Gives a file beside `path` to write, which takes its place when it is whole."""
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -1,0 +1,266 @@
+"""A model as a chain of rules, with the loss at its end."""
+
+import keras
+from keras import ops
+
+from lenet_keras.layers import RBF, RBFPosterior
+from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.sdlm.rules import RULES, SLOPES
+
+
+class LossRule:
+    """What a loss sends back into the network, for one pattern.
+
+    Args:
+        loss: The loss; as a layer, the rule may replace the loss that was given.
+    """
+
+    label_dtype = "int32"
+
+    def __init__(self, loss):
+        self.loss = loss
+
+    def gradient(self, y_true, output):
+        """Returns the derivative of the loss by the outputs."""
+        raise NotImplementedError
+
+    def curvature(self, y_true, output):
+        """Returns the start of the curvature recursion, one value an output."""
+        raise NotImplementedError
+
+
+class DistanceLossRule(LossRule):
+    """Loss (8): the distance to the right code.
+
+    The curvature starts with 1 at the right class's distance, which the `RBF` turns
+    into the second derivative 2 at each of its inputs.
+    """
+
+    def gradient(self, y_true, output):
+        return ops.one_hot(y_true, output.shape[0], dtype=output.dtype)
+
+    def curvature(self, y_true, output):
+        return ops.one_hot(y_true, output.shape[0], dtype=output.dtype)
+
+
+class MaximumAPosterioriRule(DistanceLossRule):
+    """Loss (9): as loss (8), less the posterior of each class.
+
+    The paper gives no start for the curvature. It is that of loss (8) here: without
+    the competition, which only ever lessens it when the answer is right.
+    """
+
+    def gradient(self, y_true, output):
+        nearest = ops.minimum(ops.min(output), self.loss.j)
+        likelihood = ops.exp(nearest - output)
+        total = ops.sum(likelihood) + ops.exp(nearest - self.loss.j)
+        return super().gradient(y_true, output) - likelihood / total
+
+
+class MeanSquaredErrorRule(LossRule):
+    """`mean((output - y_true) ** 2)`, with the constant second derivative 2 / size."""
+
+    label_dtype = "float32"
+
+    def gradient(self, y_true, output):
+        return 2 / output.shape[0] * (output - y_true)
+
+    def curvature(self, y_true, output):
+        return ops.full_like(output, 2 / output.shape[0])
+
+
+class CrossEntropyRule(LossRule):
+    """Softmax and cross-entropy in one, with the second derivative `p * (1 - p)`."""
+
+    label_dtype = "float32"
+
+    def gradient(self, y_true, output):
+        return ops.softmax(output) - y_true
+
+    def curvature(self, y_true, output):
+        probabilities = ops.softmax(output)
+        return probabilities * (1 - probabilities)
+
+
+class SparseCrossEntropyRule(CrossEntropyRule):
+    """The same with an integer label."""
+
+    label_dtype = "int32"
+
+    def gradient(self, y_true, output):
+        one_hot = ops.one_hot(y_true, output.shape[0], dtype=output.dtype)
+        return super().gradient(one_hot, output)
+
+
+LOSS_RULES = {
+    RBFMeanSquaredError: DistanceLossRule,
+    MaximumAPosteriori: MaximumAPosterioriRule,
+    keras.losses.MeanSquaredError: MeanSquaredErrorRule,
+    keras.losses.CategoricalCrossentropy: CrossEntropyRule,
+    keras.losses.SparseCategoricalCrossentropy: SparseCrossEntropyRule,
+}
+
+
+class Chain:
+    """A model as rules in a row, which first and second derivatives walk back.
+
+    Args:
+        model: Built `keras.Model` whose layers follow each other one by one, each of a
+            type that has a rule, in `float32`.
+        loss: `keras.losses.Loss`, or its name. With `RBF` at the end it is loss (8) or
+            (9), or sparse cross-entropy behind an `RBFPosterior`; else mean squared
+            error, or cross-entropy on logits or behind softmax.
+
+    Attributes:
+        variables: The variables of all rules, in the order of the layers.
+        output_size: How many values the last rule gives.
+        finish: What makes the model's outputs of them: the softmax or `RBFPosterior`
+            that the loss has taken over, else the identity.
+
+    Raises:
+        ValueError: If the model is no such chain, or the loss does not fit its end.
+    """
+
+    def __init__(self, model, loss):
+        chain_layers = _layers_in_a_row(model)
+        self.loss, chain_layers, self.finish = _end(chain_layers, loss)
+        self.rules = [_rule(layer) for layer in chain_layers]
+        if self.finish is keras.activations.softmax:
+            self.rules[-1].activation = keras.activations.linear
+        self.output_size = chain_layers[-1].output.shape[-1]
+        for rule in self.rules:
+            if rule.activation not in SLOPES:
+                name = getattr(rule.activation, "__name__", rule.activation)
+                raise ValueError(
+                    "Expected activations with a slope in lenet_keras.sdlm.rules."
+                    f"SLOPES. Received: layer {rule.layer.name!r} with activation "
+                    f"{name}"
+                )
+        if model.losses:
+            raise ValueError(
+                "Expected a model without regularizers. "
+                f"Received: model {model.name!r} with {len(model.losses)} of them"
+            )
+        self.slopes = [SLOPES[rule.activation] for rule in self.rules]
+        self.variables = [v for rule in self.rules for v in rule.layer.weights]
+
+    def pack(self, values):
+        """Returns values, parallel to `variables`, in the form of the rules."""
+        values = iter(values)
+        return [
+            rule.pack([next(values) for _ in rule.layer.weights]) for rule in self.rules
+        ]
+
+    def unpack(self, weights):
+        """Undoes `pack`."""
+        return [
+            value
+            for rule, packed in zip(self.rules, weights, strict=True)
+            for value in rule.unpack(packed)
+        ]
+
+    def forward(self, x, weights):
+        """Returns the inputs, the weighted sums and the outputs of each rule."""
+        x = ops.transpose(x, (2, 0, 1)) if len(x.shape) == 3 else x
+        steps = []
+        for rule, packed in zip(self.rules, weights, strict=True):
+            sums = rule.forward(x, packed)
+            output = rule.activation(sums)
+            steps.append((x, sums, output))
+            x = output
+        return steps
+
+    def gradients(self, x, y_true, weights):
+        """Returns the outputs, and the derivatives of the loss by the weights."""
+        steps = self.forward(x, weights)
+        output = steps[-1][-1]
+        signal = self.loss.gradient(y_true, output)
+        return output, self._walk_back(steps, weights, signal, "backward", 1)
+
+    def curvatures(self, x, y_true, weights):
+        """Returns the diagonal second derivatives of the loss by the weights."""
+        steps = self.forward(x, weights)
+        signal = self.loss.curvature(y_true, steps[-1][-1])
+        return self._walk_back(steps, weights, signal, "curvature_backward", 2)
+
+    def _walk_back(self, steps, weights, signal, backward, power):
+        signals = []
+        walk = zip(self.rules, self.slopes, steps, weights, strict=True)
+        for rule, slope, (x, sums, output), packed in reversed(list(walk)):
+            if rule.activation is not keras.activations.linear:
+                signal = signal * slope(sums, output) ** power
+            signal, at_weights = getattr(rule, backward)(x, packed, signal)
+            signals.append(at_weights)
+        return signals[::-1]
+
+
+def _layers_in_a_row(model):
+    """Returns the model's layers from input to output, if each has but one next."""
+    rest = [
+        layer
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+    tensor = model.inputs[0]
+    for layer in rest:
+        if layer.input is not tensor:
+            break
+        tensor = layer.output
+    else:
+        if len(model.inputs) == 1 and model.outputs == [tensor]:
+            return rest
+    raise ValueError(
+        "Expected a model whose layers follow each other one by one. "
+        f"Received: model {model.name!r}, with a branch at layer {layer.name!r}"
+    )
+
+
+def _rule(layer):
+    if type(layer) not in RULES:
+        raise ValueError(
+            "Expected layers that have a rule: "
+            f"{', '.join(sorted(known.__name__ for known in RULES))}. Received: layer "
+            f"{layer.name!r} of type {type(layer).__name__}; write its rule and "
+            "register it with lenet_keras.sdlm.register_rule"
+        )
+    if layer.compute_dtype != "float32":
+        raise ValueError(
+            "Expected layers that compute in float32. Received: layer "
+            f"{layer.name!r} with dtype {layer.compute_dtype}"
+        )
+    return RULES[type(layer)](layer)
+
+
+def _end(chain_layers, loss):
+    """Returns the rule of the loss, the layers before it, and what it takes over.
+
+    Behind an `RBFPosterior`, cross-entropy is loss (9); behind softmax, it is that of
+    the logits.
+    """
+    loss = keras.losses.get(loss)
+    if not isinstance(loss, keras.losses.Loss):
+        # Keras returns the function where a name is given.
+        by_function = {cls().fn: cls for cls in LOSS_RULES if hasattr(cls(), "fn")}
+        loss = by_function.get(loss, lambda: loss)()
+    *before, last = chain_layers
+    is_sparse = type(loss) is keras.losses.SparseCategoricalCrossentropy
+    softmax = getattr(last, "activation", None) is keras.activations.softmax
+    if isinstance(last, RBFPosterior) and is_sparse:
+        return MaximumAPosterioriRule(MaximumAPosteriori(last.j)), before, last
+    rule = LOSS_RULES.get(type(loss))
+    if rule is None or (isinstance(last, RBF) != issubclass(rule, DistanceLossRule)):
+        raise ValueError(
+            "Expected loss (8) or (9) behind RBF, and mean squared error or "
+            "cross-entropy behind another layer. "
+            f"Received: loss {loss} behind layer {last.name!r}"
+        )
+    if issubclass(rule, CrossEntropyRule):
+        if loss.get_config().get("label_smoothing"):
+            raise ValueError(f"Expected no label smoothing. Received: loss={loss}")
+        if loss.get_config()["from_logits"] == softmax:
+            raise ValueError(
+                "Expected cross-entropy behind softmax, or from logits without it. "
+                f"Received: from_logits={softmax} behind layer {last.name!r}"
+            )
+    finish = keras.activations.softmax if softmax else keras.activations.linear
+    return rule(loss), chain_layers, finish

@@ -1,0 +1,155 @@
+"""The diagonal of the loss's second derivatives, as the paper estimates it."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from lenet_keras.sdlm.chain import Chain
+from lenet_keras.sdlm.compiled import compiled
+
+
+def diagonal_curvature(model, x, y, loss):
+    """Estimates the second derivative of the loss by each weight.
+
+    `h[k]` is the mean over the patterns of
+    `sum(d2E / da[i] ** 2 * x[j] ** 2 for connections (i, j) that share w[k])`,
+    where `d2E / da[i] ** 2 = f'(a[i]) ** 2 * sum_k(u[k, i] ** 2 * d2E / da[k] ** 2)`
+    comes back through the network as the gradient does, with everything squared. The
+    term with `f''` is dropped, so it is never negative. A weight's curvature is its
+    own: no average of squared gradients, and no figure for a whole layer.
+
+    It starts at the outputs with
+
+    - 1 at the distance to the right code for losses (8) and (9), which is 2 at each
+      unit of F6. For loss (9) the paper says nothing; the competition between the
+      classes is left out there;
+    - `2 / outputs` for mean squared error;
+    - `p * (1 - p)` at the logits for cross-entropy.
+
+    Args:
+        model: `keras.Model`, a chain of layers that have a rule: those of
+            `lenet_keras.layers`, and Keras's `Conv2D`, `Dense`, `AveragePooling2D`,
+            `Flatten`, `Reshape` and `Activation`. Others can be added with
+            `lenet_keras.sdlm.register_rule`.
+        x: Patterns of shape `(patterns, *model.input_shape[1:])`.
+        y: Their labels, as the loss takes them.
+        loss: `keras.losses.Loss`, or its name.
+
+    Returns:
+        List of arrays, parallel to `model.trainable_weights` and of their shapes, 0
+        or more.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> kernel, bias = diagonal_curvature(model, [[3.0], [1.0]], [[0.0], [0.0]], "mse")
+    >>> kernel, bias  # 2 * (3 ** 2 + 1 ** 2) / 2, and 2
+    (array([[10.]], dtype=float32), array([2.], dtype=float32))
+
+    Raises:
+        ValueError: If the model is no chain of layers that have a rule, the loss does
+            not fit it, or there are no patterns.
+
+    Reference:
+        LeCun et al. (1998), Appendix C, equations 22 to 27.
+    """
+    return curvature_of(model, loss)(x, y)
+
+
+def curvature_of(model, loss):
+    """Returns `diagonal_curvature` for one model and loss, to be called repeatedly."""
+    chain = Chain(model, loss)
+
+    @compiled
+    def mean_over_patterns(values, x, y):
+        weights = chain.pack(values)
+
+        def add_pattern(i, totals):
+            pattern = chain.curvatures(x[i], y[i], weights)
+            return [
+                [total + h for total, h in zip(*pair, strict=True)]
+                for pair in zip(totals, pattern, strict=True)
+            ]
+
+        zeros = [[ops.zeros_like(weight) for weight in packed] for packed in weights]
+        totals = ops.fori_loop(0, x.shape[0], add_pattern, zeros)
+        return [total / x.shape[0] for total in chain.unpack(totals)]
+
+    def estimate(x, y):
+        x = np.asarray(x, "float32")
+        y = np.asarray(y, chain.loss.label_dtype)
+        if len(x) == 0 or len(x) != len(y):
+            raise ValueError(
+                "Expected as many labels as patterns, at least one. "
+                f"Received: {len(x)} patterns, {len(y)} labels"
+            )
+        values = [ops.convert_to_tensor(variable) for variable in chain.variables]
+        curvature = mean_over_patterns(values, x, y)
+        by_variable = {
+            id(variable): ops.convert_to_numpy(h)
+            for variable, h in zip(chain.variables, curvature, strict=True)
+        }
+        return [by_variable[id(variable)] for variable in model.trainable_weights]
+
+    return estimate
+
+
+class CurvatureEstimation(keras.callbacks.Callback):
+    """Estimates the curvature anew before each pass, for a model with `SDLM`.
+
+    Args:
+        x: Training patterns.
+        y: Their labels.
+        patterns: Positive integer: how many of them, drawn at random, an estimate is
+            made from.
+        estimates_in_first_pass: Positive integer. In the first pass the weights, and
+            with them the curvature, change so fast that one estimate can be too old
+            before the pass ends: so many are made, at equal distances.
+        seed: Integer from which the drawn patterns follow; they depend on it, the
+            pass and the update alone, so that a resumed run draws the same ones.
+
+    Raises:
+        ValueError: If the model's optimizer is not `SDLM`, or an argument is out of
+            its range.
+
+    Reference:
+        LeCun et al. (1998), section III-B: on 500 patterns before each pass.
+    """
+
+    def __init__(self, x, y, patterns=500, estimates_in_first_pass=1, seed=0):
+        super().__init__()
+        if not 0 < patterns <= len(x):
+            raise ValueError(
+                f"Expected from 1 to {len(x)} patterns. Received: patterns={patterns}"
+            )
+        if not estimates_in_first_pass > 0:
+            raise ValueError(
+                "Expected at least one estimate. "
+                f"Received: estimates_in_first_pass={estimates_in_first_pass}"
+            )
+        self.x, self.y = x, y
+        self.patterns = patterns
+        self.estimates_in_first_pass = estimates_in_first_pass
+        self.seed = seed
+
+    def on_train_begin(self, logs=None):
+        optimizer = self.model.optimizer
+        if not hasattr(optimizer, "set_curvature"):
+            raise ValueError(
+                f"Expected a model with an SDLM optimizer. Received: {optimizer}"
+            )
+        optimizer.build(self.model.trainable_variables)
+        self.estimate = curvature_of(self.model, self.model.loss)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.estimates = epoch, 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        wanted = self.estimates_in_first_pass if self.epoch == 0 else 1
+        due = min(self.estimates, wanted) * self.params["steps"] / wanted
+        if self.estimates < wanted and batch >= due:
+            rng = np.random.default_rng([self.seed, self.epoch, self.estimates])
+            drawn = np.sort(rng.choice(len(self.x), self.patterns, replace=False))
+            curvature = self.estimate(self.x[drawn], self.y[drawn])
+            self.model.optimizer.set_curvature(curvature)
+            self.estimates += 1

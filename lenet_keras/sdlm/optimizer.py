@@ -1,0 +1,183 @@
+"""Stochastic diagonal Levenberg-Marquardt: a rate of its own for each weight."""
+
+import keras
+from keras import ops
+
+from lenet_keras.sdlm.compiled import compiled
+
+# The global rate of the paper's 20 passes, and how long each holds.
+PAPER_RATES = {5e-4: 2, 2e-4: 3, 1e-4: 3, 5e-5: 4, 1e-5: 8}
+PAPER_MU = 0.02
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class SDLM(keras.optimizers.Optimizer):
+    """Stochastic diagonal Levenberg-Marquardt.
+
+    `w[k] <- w[k] - learning_rate / (mu + h[k]) * gradient[k]`
+
+    where `h[k]` is the second derivative of the loss by `w[k]`, as
+    `lenet_keras.sdlm.diagonal_curvature` estimates it: weights on which the loss bends
+    sharply get small rates. It is not estimated here; set it before training, and now
+    and then again, with `set_curvature`, or let a
+    `lenet_keras.sdlm.CurvatureEstimation` callback do so.
+
+    Args:
+        learning_rate: Positive number, or `keras.optimizers.schedules.
+            LearningRateSchedule`: the global rate. The paper's is `paper_schedule`.
+        mu: Positive number. It limits the rate of a weight without curvature to
+            `learning_rate / mu`.
+        name: Name of the optimizer.
+
+    Example:
+
+    >>> optimizer = SDLM(learning_rate=0.01, mu=0.02)
+    >>> weight = keras.Variable([1.0, 1.0])
+    >>> optimizer.build([weight])
+    >>> optimizer.set_curvature([[0.08, 0.98]])
+    >>> optimizer.apply([keras.ops.array([1.0, 1.0])])
+    >>> [round(float(w), 4) for w in weight.numpy()]
+    [0.9, 0.99]
+
+    Raises:
+        ValueError: If `mu` is not positive, `set_curvature` gets values that are
+            negative, not finite or do not fit the weights, or an update is asked for
+            before any curvature was set: all rates would be `learning_rate / mu`.
+
+    Reference:
+        LeCun et al. (1998), Appendix C, equations 18 and 21.
+    """
+
+    def __init__(self, learning_rate, mu=PAPER_MU, name="sdlm"):
+        super().__init__(learning_rate=learning_rate, name=name)
+        if not mu > 0:
+            raise ValueError(f"Expected a positive mu. Received: mu={mu}")
+        self.mu = mu
+        self.has_curvature = False
+        self._schedule = None
+        if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+            self._schedule = compiled(
+                lambda steps: ops.vectorized_map(learning_rate, steps)
+            )
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        # Negative until it is set: a saved state shows whether it was.
+        self.curvature = [
+            self.add_variable_from_reference(
+                variable, name="curvature", initializer=keras.initializers.Constant(-1)
+            )
+            for variable in variables
+        ]
+
+    def set_curvature(self, curvature):
+        """Sets `h`, from which the rates follow until it is set again.
+
+        Args:
+            curvature: One array a trainable weight, of its shape, 0 or more.
+        """
+        if not self.built:
+            raise ValueError(
+                "Expected an optimizer that was built with the weights, "
+                "`optimizer.build(model.trainable_variables)`. "
+                f"Received: {self.name!r}, not built"
+            )
+        shapes = [tuple(ops.shape(h)) for h in curvature]
+        expected = [tuple(h.shape) for h in self.curvature]
+        if shapes != expected:
+            raise ValueError(
+                f"Expected curvature of the weights' shapes, {expected}. "
+                f"Received: shapes {shapes}"
+            )
+        curvature = [ops.convert_to_tensor(h, "float32") for h in curvature]
+        for h, variable in zip(curvature, self.curvature, strict=True):
+            if not ops.all(ops.isfinite(h)) or not ops.all(h >= 0):
+                raise ValueError(
+                    "Expected finite curvature of 0 or more; it is not finite where "
+                    "training has diverged. "
+                    f"Received: {ops.convert_to_numpy(h)} for {variable.path}"
+                )
+        for h, variable in zip(curvature, self.curvature, strict=True):
+            variable.assign(h)
+        self.has_curvature = True
+
+    def scales(self):
+        """Returns `1 / (mu + h)`, one array a trainable weight.
+
+        Raises:
+            ValueError: If no curvature was set.
+        """
+        if not self.has_curvature:
+            raise ValueError(
+                "Expected curvature before the first update: call `set_curvature`, or "
+                "train with the callback `lenet_keras.sdlm.CurvatureEstimation`. "
+                f"Received: {self.name!r} without any"
+            )
+        return [1 / (self.mu + ops.convert_to_tensor(h)) for h in self.curvature]
+
+    def next_rates(self, updates):
+        """Returns the global rates of the next updates, a tensor of so many values."""
+        if self._schedule is None:
+            return ops.full((updates,), ops.convert_to_tensor(self.learning_rate))
+        steps = ops.arange(updates, dtype=self.iterations.dtype)
+        return self._schedule(ops.convert_to_tensor(self.iterations) + steps)
+
+    def update_step(self, gradient, variable, learning_rate):
+        scale = self.scales()[self._get_variable_index(variable)]
+        rate = ops.cast(learning_rate, variable.dtype) * ops.cast(scale, variable.dtype)
+        self.assign_sub(variable, rate * ops.cast(gradient, variable.dtype))
+
+    def load_own_variables(self, store):
+        super().load_own_variables(store)
+        self.has_curvature = self.built and all(
+            bool(ops.all(h >= 0)) for h in self.curvature
+        )
+
+    def get_config(self):
+        config = super().get_config()
+        return {
+            "learning_rate": config["learning_rate"],
+            "mu": self.mu,
+            "name": self.name,
+        }
+
+
+def paper_schedule(updates_per_pass, scale=1.0):
+    """Returns the paper's global rate as a Keras learning-rate schedule.
+
+    0.0005 for two passes, 0.0002 for three, 0.0001 for three, 0.00005 for four, and
+    0.00001 from then on.
+
+    Args:
+        updates_per_pass: Positive integer; one update a pattern in the paper.
+        scale: Positive number that multiplies all rates.
+
+    Returns:
+        `keras.optimizers.schedules.PiecewiseConstantDecay`.
+
+    Example:
+
+    >>> schedule = paper_schedule(updates_per_pass=60_000)
+    >>> [f"{float(schedule(step)):.4f}" for step in (0, 119_999, 120_000)]
+    ['0.0005', '0.0005', '0.0002']
+
+    Raises:
+        ValueError: If an argument is not positive.
+
+    Reference:
+        LeCun et al. (1998), section III-B.
+    """
+    if not updates_per_pass > 0 or not scale > 0:
+        raise ValueError(
+            "Expected positive arguments. "
+            f"Received: updates_per_pass={updates_per_pass}, scale={scale}"
+        )
+    passes, boundaries = 0, []
+    for length in PAPER_RATES.values():
+        passes += length
+        boundaries.append(passes * updates_per_pass - 1)  # the last update of a rate
+    return keras.optimizers.schedules.PiecewiseConstantDecay(
+        boundaries[:-1], [rate * scale for rate in PAPER_RATES]
+    )

@@ -1,0 +1,287 @@
+"""Training one pattern at a time, compiled: `fit(batch_size=1)`, many times faster."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from lenet_keras.files import replacing
+from lenet_keras.sdlm.chain import Chain
+from lenet_keras.sdlm.compiled import compiled
+from lenet_keras.sdlm.optimizer import SDLM
+
+# Patterns that one call of the compiled program takes, and so the updates between two
+# calls of the callbacks: as `steps_per_execution` in `keras.Model.compile`.
+STRETCH = 2000
+
+SHUFFLES = (False, "once", "every_pass")
+
+ADVICE = (
+    "Try a smaller learning rate, more estimates of the curvature in the first pass, "
+    "or initial weights of another range, such as keras.initializers.LecunUniform"
+)
+
+
+def fit(
+    model,
+    x,
+    y=None,
+    epochs=1,
+    shuffle="once",
+    seed=0,
+    validation_data=None,
+    callbacks=None,
+    checkpoint=None,
+    verbose="auto",
+):
+    """Trains a model that is compiled with `SDLM`, one update a pattern.
+
+    It makes the updates of `model.fit(x, y, batch_size=1)`, in about a tenth of the
+    time: whole stretches of a pass run in one XLA program, in which a layer's forward
+    pass and what comes back through it follow from its `lenet_keras.sdlm.rules`.
+
+    Args:
+        model: `keras.Model`, a chain of layers that have a rule, compiled with `SDLM`
+            and a loss as `lenet_keras.sdlm.diagonal_curvature` takes it.
+        x: Patterns of shape `(patterns, *model.input_shape[1:])`; or a function that
+            is given the pass, from 0, and returns `x, y` of that pass, always of the
+            same number of patterns.
+        y: Their labels, where `x` is no function.
+        epochs: Positive integer: passes to end with, those of a checkpoint included.
+        shuffle: `"once"` for one random order, the same in each pass, as the paper
+            has it; `"every_pass"` for another one each time; `False` for the order
+            that is given.
+        seed: Integer from which the order follows.
+        validation_data: Optional pair `(x, y)` to evaluate after each pass.
+        callbacks: Keras callbacks, among them a `CurvatureEstimation` unless the
+            optimizer has its curvature already. Those for batches are called once a
+            stretch of 2,000 patterns.
+        checkpoint: Optional path of a file that is written after each pass. Where it
+            is there, training goes on from it, to the very weights that it would have
+            reached without a break.
+        verbose: `"auto"` or 1 for Keras's progress bar, 0 for none.
+
+    Returns:
+        `keras.callbacks.History`, as from `fit`: loss and metrics on the fly, while
+        the weights move, and with `val_` those after each pass.
+
+    Raises:
+        ValueError: If the model is not compiled with `SDLM`, or no such chain; an
+            argument is out of its range; or the checkpoint is of another training.
+        RuntimeError: If training diverges, or the network saturates and answers
+            every pattern alike.
+
+    Reference:
+        LeCun et al. (1998), section III-B: one update a pattern, in a random order
+        that stays the same.
+    """
+    optimizer = model.optimizer
+    if not isinstance(optimizer, SDLM):
+        raise ValueError(
+            f"Expected a model that is compiled with SDLM. Received: {optimizer}"
+        )
+    if shuffle not in SHUFFLES:
+        raise ValueError(f"Expected shuffle among {SHUFFLES}. Received: {shuffle=}")
+    if not epochs > 0:
+        raise ValueError(f"Expected at least one pass. Received: epochs={epochs}")
+    patterns_of = x if callable(x) else lambda epoch: (x, y)
+    chain = Chain(model, model.loss)
+    optimizer.build(model.trainable_variables)
+    update = _compiled_updates(model, chain)
+    first_x, first_y = patterns_of(0)
+    if len(first_x) == 0 or len(first_x) != len(first_y):
+        raise ValueError(
+            "Expected as many labels as patterns, at least one. "
+            f"Received: {len(first_x)} patterns, {len(first_y)} labels"
+        )
+    steps = len(first_x)
+    constant = np.random.default_rng(seed).permutation(steps)
+
+    callbacks = keras.callbacks.CallbackList(
+        callbacks,
+        add_history=True,
+        add_progbar=verbose != 0,
+        model=model,
+        verbose=1 if verbose == "auto" else verbose,
+        epochs=epochs,
+        steps=steps,
+    )
+    history = model.history
+    callbacks.on_train_begin()
+    start = 0
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        settings = _fingerprint(model, first_x, first_y, shuffle, seed)
+        if checkpoint.exists():
+            start = _restore(checkpoint, settings, model, history)
+    model.stop_training = False
+    for epoch in range(start, epochs):
+        callbacks.on_epoch_begin(epoch)
+        model.reset_metrics()
+        x_pass, y_pass = patterns_of(epoch)
+        order = np.arange(steps)
+        if shuffle == "once":
+            order = constant
+        elif shuffle == "every_pass":
+            order = np.random.default_rng([seed, epoch]).permutation(steps)
+        losses = keras.metrics.Mean()
+        for begin in range(0, steps, STRETCH):
+            callbacks.on_train_batch_begin(begin)
+            taken = order[begin : begin + STRETCH]
+            labels = np.asarray(y_pass[taken], chain.loss.label_dtype)
+            outputs = update(np.asarray(x_pass[taken], "float32"), labels)
+            if not np.isfinite(outputs).all():
+                raise RuntimeError(
+                    f"Training diverged in pass {epoch + 1}, within {len(taken)} "
+                    f"patterns after the first {begin}: the outputs are not finite. "
+                    + ADVICE
+                )
+            loss = model.compute_loss(y=labels, y_pred=outputs, training=False)
+            losses.update_state(loss, sample_weight=len(taken))
+            logs = model.compute_metrics(None, labels, outputs)
+            logs = {**logs, "loss": float(losses.result())}
+            callbacks.on_train_batch_end(begin + len(taken) - 1, logs)
+        _refuse_saturation(model, x_pass, epoch)
+        if validation_data is not None:
+            measured = model.evaluate(
+                *validation_data, batch_size=1000, return_dict=True, verbose=0
+            )
+            logs |= {f"val_{name}": value for name, value in measured.items()}
+        callbacks.on_epoch_end(epoch, logs)
+        if checkpoint is not None:
+            _save(checkpoint, settings, model, history)
+        if model.stop_training:
+            break
+    callbacks.on_train_end()
+    return history
+
+
+def _compiled_updates(model, chain):
+    """Returns a function that updates the model by patterns, one after another."""
+    trained = [rule.layer.trainable_weights != [] for rule in chain.rules]
+    first = trained.index(True)
+
+    @compiled
+    def updates(values, scales, x, y, rates, count):
+        weights, scales = chain.pack(values), chain.pack(scales)
+
+        def one_pattern(i, state):
+            weights, outputs = state
+            output, gradients = chain.gradients(x[i], y[i], weights)
+            # The gradient that is found last shows whether all are finite; if not,
+            # the weights stay. As every update now waits for it, XLA needs no copy of
+            # the old weights meanwhile, which saves a fifth of the time.
+            finite = ops.isfinite(ops.sum(gradients[first][0]))
+            rate = ops.where(finite, rates[i], 0.0)
+            layers = zip(trained, weights, scales, gradients, strict=True)
+            weights = [
+                [w - rate * scale * g for w, scale, g in zip(*layer, strict=True)]
+                if is_trained
+                else layer[0]
+                for is_trained, *layer in layers
+            ]
+            return weights, ops.slice_update(outputs, (i, 0), output[None])
+
+        outputs = ops.zeros((x.shape[0], chain.output_size))
+        weights, outputs = ops.fori_loop(0, count, one_pattern, (weights, outputs))
+        return chain.unpack(weights), outputs
+
+    def update(x, y):
+        optimizer, count = model.optimizer, len(x)
+        scales = {
+            id(variable): scale
+            for variable, scale in zip(
+                model.trainable_variables, optimizer.scales(), strict=True
+            )
+        }
+        values = [ops.convert_to_tensor(variable) for variable in chain.variables]
+        values, outputs = updates(
+            values,
+            [
+                scales.get(id(variable), ops.zeros_like(value))
+                for variable, value in zip(chain.variables, values, strict=True)
+            ],
+            _filled(x),
+            _filled(y),
+            optimizer.next_rates(STRETCH),
+            count,
+        )
+        for variable, value in zip(chain.variables, values, strict=True):
+            if id(variable) in scales:
+                variable.assign(value)
+        optimizer.iterations.assign_add(count)
+        return ops.convert_to_numpy(chain.finish(outputs[:count]))
+
+    return update
+
+
+def _filled(array):
+    """Returns the array as long as a stretch, so that one program does for all."""
+    widths = [(0, STRETCH - len(array))] + [(0, 0)] * (array.ndim - 1)
+    return np.pad(array, widths)
+
+
+def _refuse_saturation(model, x, epoch):
+    """Raises an error if the network answers all patterns alike."""
+    outputs = model.predict(np.asarray(x[:500]), batch_size=500, verbose=0)
+    spread, size = np.ptp(outputs, axis=0).max(), np.abs(outputs).max()
+    if len(outputs) > 1 and spread <= 1e-3 * size:
+        raise RuntimeError(
+            f"Training saturated in pass {epoch + 1}: the network answers all patterns "
+            f"alike, its outputs of up to {size:.3g} differ by {spread:.2g} at most. "
+            + ADVICE
+        )
+
+
+def _fingerprint(model, x, y, shuffle, seed):
+    """Returns what has to be the same for a checkpoint to be of this training."""
+    data = hashlib.sha256()
+    for array in (x, y):
+        data.update(np.ascontiguousarray(array))
+    return {
+        "model": json.loads(model.to_json())["config"],
+        "loss": keras.saving.serialize_keras_object(keras.losses.get(model.loss)),
+        "optimizer": keras.saving.serialize_keras_object(model.optimizer),
+        "data": data.hexdigest(),
+        "shuffle": shuffle,
+        "seed": seed,
+    }
+
+
+def _save(path, settings, model, history):
+    """Writes all that the next pass depends on."""
+    arrays = {f"model/{i}": w for i, w in enumerate(model.get_weights())}
+    state = {}
+    model.optimizer.save_own_variables(state)
+    arrays |= {f"optimizer/{name}": value for name, value in state.items()}
+    record = {"settings": settings, "epoch": history.epoch, "history": history.history}
+    with replacing(path) as beside, open(beside, "wb") as file:
+        np.savez(file, record=np.array(json.dumps(record)), **arrays)
+
+
+def _restore(path, settings, model, history):
+    """Brings a model back to where its checkpoint was written; returns the passes."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    record = json.loads(str(arrays.pop("record")))
+    settings = json.loads(json.dumps(settings))
+    different = [
+        name for name in settings if settings[name] != record["settings"][name]
+    ]
+    if different:
+        raise ValueError(
+            "Expected a checkpoint of the same training. "
+            f"Received: checkpoint={str(path)!r}, with another {', '.join(different)}"
+        )
+    state = {
+        name.removeprefix("optimizer/"): value
+        for name, value in arrays.items()
+        if name.startswith("optimizer/")
+    }
+    model.set_weights([arrays[f"model/{i}"] for i in range(len(model.weights))])
+    model.optimizer.load_own_variables(state)
+    history.epoch, history.history = record["epoch"], record["history"]
+    return len(history.epoch)
