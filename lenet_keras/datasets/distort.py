@@ -57,7 +57,7 @@ def distort(images, amounts, ranges=None):
     >>> images = np.full((1, 32, 32, 1), -0.1, "float32")
     >>> images[0, 16, 16] = 1.175
     >>> moved = distort(images, [[1, 0, 0, 0, 0]], Ranges(shift=2))
-    >>> float(moved[0, 16, 18, 0].round(3))
+    >>> round(float(moved[0, 16, 18, 0]), 3)
     1.175
 
     Reference:
