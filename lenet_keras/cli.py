@@ -1,4 +1,4 @@
-"""The command line: lenet-keras compare | train | reproduce | summary | data."""
+"""The command line: lenet-keras compare | train | reproduce | pretrain | ...."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,8 @@ from lenet_keras.counts import layer_table
 from lenet_keras.datasets import sources
 from lenet_keras.experiments.compare import compare as compare_networks
 from lenet_keras.experiments.compare import markdown, table
+from lenet_keras.experiments.pretrain import PROTOCOLS, TRAINED
+from lenet_keras.experiments.pretrain import pretrain as pretrain_network
 from lenet_keras.experiments.reproduce import INITIALIZERS, Protocol
 from lenet_keras.experiments.reproduce import reproduce as reproduce_paper
 from lenet_keras.experiments.run import DATASETS
@@ -196,6 +198,29 @@ def reproduce(output, seeds, loss, **settings):
         last = passes[columns].iloc[-1].to_dict()
         click.echo(f"{protocol.name}, seed {seed}: {last}")
     click.echo(f"Written to {output}")
+
+
+@cli.command()
+@click.argument("name", type=click.Choice([*PROTOCOLS, *TRAINED]))
+@click.option(
+    "--results",
+    default="results",
+    show_default=True,
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
+    help="Where runs of `reproduce` are, or will be.",
+)
+def pretrain(name, results):
+    """Make one of the trained networks that come with the package anew.
+
+    \b
+    Example:
+      lenet-keras pretrain lenet5-mnist --results data/results/reproduce
+    """
+    one_thread()
+    record = pretrain_network(name, results)
+    click.echo(
+        f"{name}: {record['test_errors']} errors in {record['test_images']} test images"
+    )
 
 
 def _seeds(text):

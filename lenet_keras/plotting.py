@@ -410,3 +410,166 @@ def _accuracies(ax, runs):
     ax.set_ylim(len(configurations) - 0.5, -0.5)
     ax.grid(axis="x", color="0.9")
     ax.set_xlabel("hollow: training images; full: test images", fontsize=8)
+
+
+PAPER_STYLE = {"color": "0.35", "linestyle": "--", "linewidth": 1.2}
+PAPER_RATES = (7e-5, 0.016)  # those of the first pass, section III-B
+
+
+@_figure
+def rates(rates_by_layer, paper=PAPER_RATES):
+    """Draws how the weights' own rates are spread, a row a layer.
+
+    Args:
+        rates_by_layer: Dictionary from a layer's name to the rates of its weights.
+        paper: Lowest and highest rate that the paper states, drawn as a band.
+    """
+    count = len(rates_by_layer)
+    figure, axes = plt.subplots(count, 1, figsize=(7, 0.6 * count + 0.8), sharex=True)
+    every = np.concatenate([np.ravel(values) for values in rates_by_layer.values()])
+    low, high = np.log10([min(every.min(), *paper), max(every.max(), *paper)])
+    bins = np.logspace(low - 0.2, high + 0.2, 60)
+    for ax, (name, values) in zip(axes, rates_by_layer.items(), strict=True):
+        ax.axvspan(*paper, color="0.93")
+        ax.hist(np.ravel(values), bins, color=MODEL_COLORS["lenet5"])
+        ax.set(xscale="log", yticks=[])
+        ax.set_ylabel(name, rotation=0, ha="right", va="center")
+        ax.spines["left"].set_visible(False)
+    axes[-1].set_xlabel("rate of a weight; grey: what the paper says of its first pass")
+    return figure
+
+
+@_figure
+def kernel_rates(rates, titles=None):
+    """Draws the rates within the kernels of a convolution, dark for high ones.
+
+    Args:
+        rates: Array of shape `(height, width, kernels)`.
+        titles: Optional text above each kernel.
+    """
+    count = rates.shape[-1]
+    figure, axes = plt.subplots(1, count, figsize=(1.3 * count + 0.9, 1.8))
+    for index, ax in enumerate(np.atleast_1d(axes)):
+        picture = ax.imshow(rates[..., index], vmin=0, vmax=rates.max())
+        ax.set(xticks=[], yticks=[])
+        ax.set_title("" if titles is None else titles[index])
+    figure.colorbar(picture, ax=axes, shrink=0.8)
+    return figure
+
+
+@_figure
+def errors_by_pass(runs, paper):
+    """Draws training and test errors by pass over those of the paper's Figure 5.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a pass, as
+            `lenet_keras.experiments.reproduce.load_runs` returns it.
+        paper: The rows of the paper's Figure 5.
+    """
+    panels = {
+        "test error, %": ("test_error", "test_error_percent"),
+        "training error, %": ("train_error_on_the_fly", "train_error_percent"),
+    }
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
+    for ax, (title, (ours, theirs)) in zip(axes, panels.items(), strict=True):
+        for seed, run in runs.groupby("seed"):
+            label = "ours, a line a seed" if seed == runs["seed"].min() else None
+            color = MODEL_COLORS["lenet5"]
+            ax.plot(run["pass"], run[ours], color=color, alpha=0.6, label=label)
+        ax.plot(paper["x"], paper[theirs], label="the paper's", **PAPER_STYLE)
+        ax.set(title=title, xlabel="pass", yscale="log", xticks=range(0, 21, 5))
+        ax.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
+        ax.minorticks_off()
+        ax.grid(axis="y", color="0.9")
+    axes[0].legend()
+    axes[1].set_title("training error on the fly, %")
+    return figure
+
+
+@_figure
+def errors_by_train_size(runs, paper):
+    """Draws the final errors by training-set size over the paper's Figure 6.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run: `train_size`, `distortions`,
+            `test_error`.
+        paper: The rows of the paper's Figure 6.
+    """
+    figure, ax = plt.subplots(figsize=(6, 3.6))
+    titles = {False: "ours", True: "ours, with distortions"}
+    marks = {False: "o", True: "^"}
+    for distortions, group in runs.groupby("distortions"):
+        ax.plot(
+            group["train_size"],
+            group["test_error"],
+            linestyle="",
+            marker=marks[distortions],
+            alpha=0.6,
+            color=MODEL_COLORS["lenet5"],
+            label=titles[distortions],
+        )
+    plain = paper[paper["train_error_percent"].notna()]
+    ax.plot(
+        plain["x"],
+        plain["test_error_percent"],
+        marker="s",
+        mfc="none",
+        label="the paper's",
+        **PAPER_STYLE,
+    )
+    bent = paper[paper["train_error_percent"].isna()]
+    ax.plot(
+        bent["x"],
+        bent["test_error_percent"],
+        label="the paper's, with distortions",
+        **(PAPER_STYLE | {"linestyle": "", "marker": "v", "mfc": "none"}),
+    )
+    ax.set(xlabel="training digits", ylabel="test error, %", ylim=(0, None))
+    ax.set_xticks(sorted(set(plain["x"])))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.grid(axis="y", color="0.9")
+    ax.legend()
+    return figure
+
+
+@_figure
+def classifiers(errors, ours=()):
+    """Draws the test errors of classifiers as bars, the best at the top.
+
+    Args:
+        errors: `pandas.Series` of percentages by name.
+        ours: Names of those that are drawn in colour.
+    """
+    errors = errors.sort_values()
+    colors = [
+        MODEL_COLORS["lenet5"] if name in ours else "0.75" for name in errors.index
+    ]
+    figure, ax = plt.subplots(figsize=(8, 0.24 * len(errors) + 0.6))
+    bars = ax.barh(errors.index, errors, color=colors)
+    ax.bar_label(bars, fmt="{:.2f}", fontsize=8, padding=2)
+    ax.invert_yaxis()
+    ax.set_xlabel("test error, %")
+    ax.tick_params(axis="y", labelsize=8)
+    return figure
+
+
+@_figure
+def rejection_curves(curves, references=()):
+    """Draws the error among the patterns that are not rejected, by rejected share.
+
+    Args:
+        curves: Dictionary from a title to a pair: percentages rejected, and errors
+            among the rest, in percent of the rest.
+        references: Triples: a title, percentage rejected and error, drawn as points.
+    """
+    figure, ax = plt.subplots(figsize=(6.5, 3.8))
+    for title, (rejected, error) in curves.items():
+        ax.plot(rejected, error, label=title)
+    for title, rejected, error in references:
+        ax.plot(rejected, error, "o", color="0.35")
+        ax.annotate(title, (rejected, error), (4, 4), textcoords="offset points")
+    ax.axhline(0.5, color="0.8", linewidth=0.8)
+    ax.set(xlabel="rejected, %", ylabel="error, %", xlim=(-0.1, 5), ylim=(0, None))
+    ax.grid(axis="y", color="0.93")
+    ax.legend()
+    return figure

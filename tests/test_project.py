@@ -23,6 +23,9 @@ LAYERS_OF_THE_HOUSE = [
     ["metrics"],
     ["models"],
     ["counts"],
+    ["files"],
+    ["sdlm"],
+    ["pretrained"],
     # ---- above this line nothing knows of data sets, files or plots ----
     ["datasets"],
     ["recipes"],

@@ -247,3 +247,24 @@ def _answers(model, x, labels):
             "second_distance": second.round(3),
         }
     )
+
+
+def load_runs(folder, **settings):
+    """Returns the stored runs of `reproduce`, a row a pass.
+
+    Args:
+        folder: Folder of the results.
+        **settings: Fields of `Protocol` that are to differ from its defaults; all
+            others have to be at their defaults, but for `passes` and `train_size`,
+            which are free unless they are given.
+
+    Returns:
+        `pandas.DataFrame`, in the order of the seeds.
+    """
+    tables = [pd.read_csv(path) for path in sorted(Path(folder).glob("*_seed-?.csv"))]
+    rows = pd.concat(tables, ignore_index=True)
+    wanted = dataclasses.asdict(Protocol()) | settings
+    for name in {"passes", "train_size"} - set(settings):
+        del wanted[name]
+    chosen = (rows[list(wanted)] == pd.Series(wanted)).all(axis=1)
+    return rows[chosen].sort_values(["train_size", "seed", "pass"], ignore_index=True)

@@ -1,0 +1,124 @@
+"""Times one-pattern updates against `fit(batch_size=1)` and against arithmetic.
+
+    make benchmark
+
+Each way trains the same network, with the same optimizer, for a pass of the 60,000
+digits, in turn, round by round, in one run on one machine.
+"""
+
+import time
+
+import keras
+import numpy as np
+
+from lenet_keras import losses, models, sdlm
+from lenet_keras.counts import layer_table
+from lenet_keras.datasets import load_mnist, prepare
+from lenet_keras.sdlm.compiled import compiled, one_thread
+
+ROUNDS = 3
+PATTERNS = 60_000
+
+
+class PassTimer(keras.callbacks.Callback):
+    """Keeps the seconds of the last pass."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds = time.perf_counter() - self.start
+
+
+def network(steps_per_execution=1):
+    """LeNet-5 with SDLM, its curvature set."""
+    model = models.lenet5(kernel_initializer=keras.initializers.LecunUniform)
+    model.compile(
+        optimizer=sdlm.SDLM(sdlm.paper_schedule(PATTERNS, scale=0.25)),
+        loss=losses.MaximumAPosteriori(),
+        steps_per_execution=steps_per_execution,
+    )
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.set_curvature(
+        sdlm.diagonal_curvature(model, x[:500], y[:500], model.loss)
+    )
+    return model
+
+
+def seconds_of_ours():
+    """Seconds of the second of two passes; the first one, a short one, compiles."""
+    timer = PassTimer()
+    passes = [(x[:PATTERNS], y[:PATTERNS])] * 2
+    sdlm.fit(
+        network(),
+        lambda epoch: passes[epoch],
+        epochs=2,
+        shuffle=False,
+        callbacks=[timer],
+        verbose=0,
+    )
+    return timer.seconds
+
+
+def seconds_of_fit(steps_per_execution):
+    """The same with Keras's own loop."""
+    model, timer = network(steps_per_execution), PassTimer()
+    for patterns in (200, PATTERNS):  # the first one compiles
+        model.fit(
+            x[:patterns],
+            y[:patterns],
+            batch_size=1,
+            shuffle=False,
+            callbacks=[timer],
+            verbose=0,
+        )
+    return timer.seconds
+
+
+def multiply_adds_a_second(size=768, repeats=20):
+    """The machine's rate of multiply-adds in a product of matrices."""
+    matrix = np.random.default_rng(0).random((size, size), "float32")
+
+    @compiled
+    def products(matrix):
+        return keras.ops.fori_loop(
+            0, repeats, lambda _, product: keras.ops.matmul(product, matrix), matrix
+        )
+
+    np.asarray(products(matrix))
+    start = time.perf_counter()
+    np.asarray(products(matrix))
+    return repeats * size**3 / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    one_thread()
+    (digits, y), _ = load_mnist()
+    x = prepare(digits, "paper")
+    ways = {
+        "sdlm.fit": seconds_of_ours,
+        "model.fit(batch_size=1)": lambda: seconds_of_fit(1),
+        "the same, steps_per_execution=100": lambda: seconds_of_fit(100),
+    }
+    seconds = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, measure in ways.items():
+            seconds[name].append(measure())
+            print(f"{name}: {seconds[name][-1]:.1f} s", flush=True)
+    print("\n| a pass of 60,000 updates | seconds | microseconds a pattern | ratio |")
+    print("|---|---|---|---|")
+    for name, values in seconds.items():
+        ratio = np.median(np.divide(values, seconds["sdlm.fit"]))
+        median = np.median(values)
+        print(
+            f"| {name} | {median:.1f} | {1e6 * median / PATTERNS:.0f} | {ratio:.1f} |"
+        )
+
+    # Forwards, to the weights, and back to the inputs of all layers but the first.
+    table = layer_table(models.lenet5())["multiply_adds"]
+    arithmetic = 3 * table["total"] - table["C1"]
+    rate = multiply_adds_a_second()
+    print(
+        f"\n{arithmetic:,} multiply-adds an update at {rate / 1e9:.0f} billion "
+        f"a second: {1e6 * arithmetic / rate:.0f} microseconds a pattern"
+    )

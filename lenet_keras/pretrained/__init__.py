@@ -1,0 +1,65 @@
+"""Trained networks that come with the package, each with the record of its run."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from lenet_keras import models
+
+FOLDER = Path(__file__).parent
+
+
+def records():
+    """Returns the records of all trained networks, by name.
+
+    Returns:
+        Dictionary from a name to a dictionary: `model`, `input_shape` and `pixels`,
+        what it is and what it sees (`lenet_keras.datasets.prepare`); `command`, which
+        makes it; `run`, the row of its run; `test_errors` of `test_images`, what it
+        gets wrong on the whole test set; `sha256` of its file of weights.
+    """
+    return json.loads((FOLDER / "records.json").read_text(encoding="utf-8"))
+
+
+def load_pretrained(name):
+    """Loads a trained network.
+
+    `lenet_keras.pretrained.records()` tells how each was trained and how well it does.
+
+    Args:
+        name: One of
+
+            - `"lenet5-mnist"`: the faithful network, trained the paper's way, one
+              pattern at a time with loss (9);
+            - `"lenet5-mnist-distorted"`: the same on distorted digits too;
+            - `"lenet5_modern-mnist"`: the modern variant;
+            - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both on CIFAR-10.
+
+    Returns:
+        `keras.Model`, not compiled. The faithful ones answer with distances, so the
+        smallest output wins; the modern ones with probabilities.
+
+    Example:
+
+    >>> model = load_pretrained("lenet5-mnist")
+    >>> model.output_shape
+    (None, 10)
+
+    Raises:
+        ValueError: If there is no such network.
+        OSError: If its file is damaged or gone.
+    """
+    known = records()
+    if name not in known:
+        raise ValueError(f"Expected a name among {list(known)}. Received: {name=}")
+    record, path = known[name], FOLDER / f"{name}.weights.h5"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != record["sha256"]:
+        raise OSError(
+            f"Expected {path} with SHA-256 {record['sha256']}. Received: {digest}. The "
+            "file is damaged; install the package again"
+        )
+    build = getattr(models, record["model"])
+    model = build(input_shape=tuple(record["input_shape"]))
+    model.load_weights(path)
+    return model
