@@ -225,9 +225,9 @@ def pretrain(name, results):
 
 def _seeds(text):
     """Returns the seeds that `3` or `0-4` names."""
-    first, _, last = text.partition("-")
+    first, *last = text.split("-", maxsplit=1)
     try:
-        seeds = range(int(first), int(last or first) + 1)
+        seeds = range(int(first), int(last[0] if last else first) + 1)
     except ValueError:
         seeds = range(0)
     if not seeds:

@@ -32,6 +32,28 @@ def tables():
     }
 
 
+PAPER = pd.DataFrame(
+    {
+        "x": [15_000, 60_000, 60_000],
+        "test_error_percent": [1.5, 1.0, 0.75],
+        "train_error_percent": [0.25, 0.5, np.nan],
+    }
+)
+
+
+def passes():
+    return pd.DataFrame(
+        {
+            "seed": [0, 0, 1, 1],
+            "pass": [1, 2, 1, 2],
+            "train_size": 60_000,
+            "distortions": [False, False, True, True],
+            "test_error": [2.0, 1.0, 3.0, 0.5],
+            "train_error_on_the_fly": [4.0, 2.0, 6.0, 1.0],
+        }
+    )
+
+
 DRAWINGS = {
     "images": lambda: plotting.images(RNG.random((3, 8, 8)), titles="abc"),
     "activations": lambda: plotting.activations(
@@ -56,6 +78,14 @@ DRAWINGS = {
         RNG.random((4, 8, 8)), np.array([0, 1, 1, 0]), RNG.random((4, 2))
     ),
     "comparison": lambda: plotting.comparison(runs()),
+    "rates": lambda: plotting.rates({"C1": RNG.random(9), "F6": RNG.random((3, 3))}),
+    "kernel_rates": lambda: plotting.kernel_rates(RNG.random((5, 5, 6))),
+    "errors_by_pass": lambda: plotting.errors_by_pass(passes(), PAPER),
+    "errors_by_train_size": lambda: plotting.errors_by_train_size(passes(), PAPER),
+    "classifiers": lambda: plotting.classifiers(pd.Series({"a": 2.0, "b": 1.0}), "b"),
+    "rejection_curves": lambda: plotting.rejection_curves(
+        {"ours": ([0.0, 50.0], [1.0, 0.0])}, [("LeNet-1", 3.7, 0.5)]
+    ),
 }
 
 
@@ -118,3 +148,32 @@ def test_the_comparison_has_a_point_a_run_on_each_data_set():
     ]
     points = [line.get_xdata().tolist() for line in axes[2].lines]
     assert points == [[75.0], [50.0], [75.0], [50.0]]
+
+
+def test_errors_by_pass_have_a_line_a_seed_and_the_papers():
+    test, train = plotting.errors_by_pass(passes(), PAPER).axes
+    assert [line.get_ydata().tolist() for line in test.lines] == [
+        [2.0, 1.0],
+        [3.0, 0.5],
+        [1.5, 1.0, 0.75],
+    ]
+    assert train.lines[1].get_ydata().tolist() == [6.0, 1.0]
+
+
+def test_errors_by_train_size_tell_distorted_runs_from_plain_ones():
+    ax = plotting.errors_by_train_size(passes(), PAPER).axes[0]
+    points = {line.get_label(): line.get_ydata().tolist() for line in ax.lines}
+    assert points == {
+        "ours": [2.0, 1.0],
+        "ours, with distortions": [3.0, 0.5],
+        "the paper's": [1.5, 1.0],
+        "the paper's, with distortions": [0.75],
+    }
+
+
+def test_the_best_classifier_is_at_the_top_and_ours_in_colour():
+    ax = plotting.classifiers(pd.Series({"a": 2.0, "b": 1.0}), ["b"]).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "a"]
+    assert ax.yaxis_inverted()
+    first, second = (bar.get_facecolor() for bar in ax.patches)
+    assert first != second

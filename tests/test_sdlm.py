@@ -229,12 +229,18 @@ def test_configuration_round_trip(learning_rate):
     assert again.get_config() == optimizer.get_config()
     np.testing.assert_allclose(again.next_rates(25), optimizer.next_rates(25))
     assert SDLM.from_config(optimizer.get_config()).mu == 0.5
-    assert json.loads(json.dumps(keras.optimizers.serialize(optimizer))) == config
+    config = keras.optimizers.serialize(optimizer)
+    assert keras.optimizers.serialize(keras.optimizers.deserialize(config)) == (
+        keras.optimizers.serialize(optimizer)
+    )
 
 
 @pytest.mark.parametrize(
     "learning_rate",
-    [0.05, keras.optimizers.schedules.PiecewiseConstantDecay([12, 14], [0.1, 0.05, 1.0])],
+    [
+        0.05,
+        keras.optimizers.schedules.PiecewiseConstantDecay([12, 14], [0.1, 0.05, 1.0]),
+    ],
     ids=["number", "schedule"],
 )
 def test_a_saved_model_goes_on_with_the_same_state(
@@ -276,7 +282,7 @@ def test_an_optimizer_saved_without_curvature_refuses_after_loading(
     assert "CurvatureEstimation" in message(again.fit, x, y, verbose=0)
 
 
-def test_curvature_of_nothing_but_zeros_counts_as_set_after_loading(patterns, tmp_path):
+def test_curvature_of_nothing_but_zeros_counts_as_set_after_loading(tmp_path):
     model = small_model()
     model.optimizer.build(model.trainable_variables)
     model.optimizer.set_curvature(

@@ -5,6 +5,7 @@ import json
 import shlex
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 
@@ -48,7 +49,10 @@ def pretrain(name, results, folder=pretrained.FOLDER):
         model_name, dataset = TRAINED[name]
         pixels = RECIPES[default_recipe(model_name)].pixels
         run = train(model_name, dataset)
-        model, row = run.model, run.row
+        row = run.row
+        # Without the optimizer, whose state would be saved too.
+        model = keras.models.clone_model(run.model)
+        model.set_weights(run.model.get_weights())
 
     _, (x_test, y_test) = DATASETS[dataset]()
     record = {

@@ -42,8 +42,8 @@ class Protocol:
         passes: Positive integer.
         train_size: Number of training digits, the first ones.
         distortions: Whether each digit is there nine times distorted too.
-        distortion_scale: Positive number by which the distortions' ranges are
-            multiplied.
+        distortion_scale: Positive number by which the ranges of
+            `lenet_keras.datasets.distort.Ranges` are multiplied.
         order: `"once"`, the paper's constant random order, or `"every_pass"`.
         held_out: Number of training digits, the last ones of `train_size`, that are
             measured on in the place of the test digits, and not trained on.
@@ -57,7 +57,7 @@ class Protocol:
     passes: int = 20
     train_size: int = 60_000
     distortions: bool = False
-    distortion_scale: float = 1.0
+    distortion_scale: float = 1.5
     order: str = "once"
     held_out: int = 0
 
@@ -266,5 +266,7 @@ def load_runs(folder, **settings):
     wanted = dataclasses.asdict(Protocol()) | settings
     for name in {"passes", "train_size"} - set(settings):
         del wanted[name]
+    if not wanted["distortions"]:
+        del wanted["distortion_scale"]
     chosen = (rows[list(wanted)] == pd.Series(wanted)).all(axis=1)
     return rows[chosen].sort_values(["train_size", "seed", "pass"], ignore_index=True)

@@ -1,6 +1,7 @@
 """A model as a chain of rules, with the loss at its end."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from lenet_keras.layers import RBF, RBFPosterior
@@ -143,6 +144,11 @@ class Chain:
             )
         self.slopes = [SLOPES[rule.activation] for rule in self.rules]
         self.variables = [v for rule in self.rules for v in rule.layer.weights]
+
+    def labels(self, y):
+        """Returns labels as the loss's rule takes them, one entry a pattern."""
+        y = np.asarray(y, self.loss.label_dtype)
+        return y.reshape(len(y)) if self.loss.label_dtype == "int32" else y
 
     def pack(self, values):
         """Returns values, parallel to `variables`, in the form of the rules."""

@@ -77,7 +77,7 @@ def curvature_of(model, loss):
 
     def estimate(x, y):
         x = np.asarray(x, "float32")
-        y = np.asarray(y, chain.loss.label_dtype)
+        y = chain.labels(y)
         if len(x) == 0 or len(x) != len(y):
             raise ValueError(
                 "Expected as many labels as patterns, at least one. "

@@ -78,7 +78,7 @@ def fit(
         LeCun et al. (1998), section III-B: one update a pattern, in a random order
         that stays the same.
     """
-    optimizer = model.optimizer
+    optimizer = getattr(model, "optimizer", None)
     if not isinstance(optimizer, SDLM):
         raise ValueError(
             f"Expected a model that is compiled with SDLM. Received: {optimizer}"
@@ -87,6 +87,8 @@ def fit(
         raise ValueError(f"Expected shuffle among {SHUFFLES}. Received: {shuffle=}")
     if not epochs > 0:
         raise ValueError(f"Expected at least one pass. Received: epochs={epochs}")
+    if y is None and not callable(x):
+        raise ValueError("Expected labels. Received: y=None")
     patterns_of = x if callable(x) else lambda epoch: (x, y)
     chain = Chain(model, model.loss)
     optimizer.build(model.trainable_variables)
@@ -118,50 +120,63 @@ def fit(
         if checkpoint.exists():
             start = _restore(checkpoint, settings, model, history)
     model.stop_training = False
-    for epoch in range(start, epochs):
-        callbacks.on_epoch_begin(epoch)
-        model.reset_metrics()
-        x_pass, y_pass = patterns_of(epoch)
-        order = np.arange(steps)
-        if shuffle == "once":
-            order = constant
-        elif shuffle == "every_pass":
-            order = np.random.default_rng([seed, epoch]).permutation(steps)
-        losses = keras.metrics.Mean()
-        for begin in range(0, steps, STRETCH):
-            callbacks.on_train_batch_begin(begin)
-            taken = order[begin : begin + STRETCH]
-            labels = np.asarray(y_pass[taken], chain.loss.label_dtype)
-            outputs = update(np.asarray(x_pass[taken], "float32"), labels)
-            if not np.isfinite(outputs).all():
-                raise RuntimeError(
-                    f"Training diverged in pass {epoch + 1}, within {len(taken)} "
-                    f"patterns after the first {begin}: the outputs are not finite. "
-                    + ADVICE
-                )
-            loss = model.compute_loss(y=labels, y_pred=outputs, training=False)
-            losses.update_state(loss, sample_weight=len(taken))
-            logs = model.compute_metrics(None, labels, outputs)
-            logs = {**logs, "loss": float(losses.result())}
-            callbacks.on_train_batch_end(begin + len(taken) - 1, logs)
-        _refuse_saturation(model, x_pass, epoch)
-        if validation_data is not None:
-            measured = model.evaluate(
-                *validation_data, batch_size=1000, return_dict=True, verbose=0
+    try:
+        for epoch in range(start, epochs):
+            order = np.arange(steps)
+            if shuffle == "once":
+                order = constant
+            elif shuffle == "every_pass":
+                order = np.random.default_rng([seed, epoch]).permutation(steps)
+            callbacks.on_epoch_begin(epoch)
+            x_pass, y_pass = patterns_of(epoch)
+            logs = _one_pass(
+                model, chain, update, callbacks, epoch, x_pass, y_pass, order
             )
-            logs |= {f"val_{name}": value for name, value in measured.items()}
-        callbacks.on_epoch_end(epoch, logs)
-        if checkpoint is not None:
-            _save(checkpoint, settings, model, history)
-        if model.stop_training:
-            break
-    callbacks.on_train_end()
+            if validation_data is not None:
+                measured = model.evaluate(
+                    *validation_data, batch_size=1000, return_dict=True, verbose=0
+                )
+                logs |= {f"val_{name}": value for name, value in measured.items()}
+            callbacks.on_epoch_end(epoch, logs)
+            if checkpoint is not None:
+                _save(checkpoint, settings, model, history)
+            if model.stop_training:
+                break
+    finally:
+        callbacks.on_train_end()
     return history
+
+
+def _one_pass(model, chain, update, callbacks, epoch, x, y, order):
+    """Updates the model by each pattern, in the order; returns what was measured."""
+    model.reset_metrics()
+    losses = keras.metrics.Mean()
+    for begin in range(0, len(order), STRETCH):
+        callbacks.on_train_batch_begin(begin)
+        taken = order[begin : begin + STRETCH]
+        labels = chain.labels(y[taken])
+        outputs = update(np.asarray(x[taken], "float32"), labels)
+        where = f"within {len(taken)} patterns after the first {begin}"
+        _refuse_what_is_not_finite(outputs, epoch, where)
+        loss = model.compute_loss(y=labels, y_pred=outputs, training=False)
+        losses.update_state(loss, sample_weight=len(taken))
+        logs = model.compute_metrics(None, labels, outputs)
+        logs = {**logs, "loss": float(losses.result())}
+        callbacks.on_train_batch_end(begin + len(taken) - 1, logs)
+    some = np.linspace(0, len(x) - 1, min(500, len(x))).astype(int)
+    outputs = model.predict(np.asarray(x[some]), batch_size=500, verbose=0)
+    _refuse_what_is_not_finite(outputs, epoch, "at its end")
+    _refuse_saturation(outputs, epoch)
+    return logs
 
 
 def _compiled_updates(model, chain):
     """Returns a function that updates the model by patterns, one after another."""
     trained = [rule.layer.trainable_weights != [] for rule in chain.rules]
+    if not any(trained):
+        raise ValueError(
+            f"Expected a weight to train. Received: model {model.name!r}, all frozen"
+        )
     first = trained.index(True)
 
     @compiled
@@ -171,11 +186,12 @@ def _compiled_updates(model, chain):
         def one_pattern(i, state):
             weights, outputs = state
             output, gradients = chain.gradients(x[i], y[i], weights)
-            # The gradient that is found last shows whether all are finite; if not,
-            # the weights stay. As every update now waits for it, XLA needs no copy of
-            # the old weights meanwhile, which saves a fifth of the time.
+            # The gradient that is found last shows whether the pattern has one; if
+            # not, it makes all weights NaN. As every update now waits for it, XLA
+            # needs no copy of the old weights meanwhile: that saves a fifth of the
+            # time.
             finite = ops.isfinite(ops.sum(gradients[first][0]))
-            rate = ops.where(finite, rates[i], 0.0)
+            rate = ops.where(finite, rates[i], float("nan"))
             layers = zip(trained, weights, scales, gradients, strict=True)
             weights = [
                 [w - rate * scale * g for w, scale, g in zip(*layer, strict=True)]
@@ -224,15 +240,22 @@ def _filled(array):
     return np.pad(array, widths)
 
 
-def _refuse_saturation(model, x, epoch):
-    """Raises an error if the network answers all patterns alike."""
-    outputs = model.predict(np.asarray(x[:500]), batch_size=500, verbose=0)
+def _refuse_what_is_not_finite(outputs, epoch, where):
+    if not np.isfinite(outputs).all():
+        raise RuntimeError(
+            f"Training diverged in pass {epoch + 1}, {where}: the outputs are not "
+            f"finite. {ADVICE}"
+        )
+
+
+def _refuse_saturation(outputs, epoch):
+    """Raises an error if the network answers all of some patterns alike."""
     spread, size = np.ptp(outputs, axis=0).max(), np.abs(outputs).max()
     if len(outputs) > 1 and spread <= 1e-3 * size:
         raise RuntimeError(
             f"Training saturated in pass {epoch + 1}: the network answers all patterns "
             f"alike, its outputs of up to {size:.3g} differ by {spread:.2g} at most. "
-            + ADVICE
+            f"{ADVICE}"
         )
 
 
@@ -241,10 +264,19 @@ def _fingerprint(model, x, y, shuffle, seed):
     data = hashlib.sha256()
     for array in (x, y):
         data.update(np.ascontiguousarray(array))
+    optimizer = model.optimizer.get_config()
+    if int(model.optimizer.iterations) > 0 and isinstance(
+        optimizer["learning_rate"], float
+    ):
+        del optimizer["learning_rate"]  # callbacks have changed it since
     return {
-        "model": json.loads(model.to_json())["config"],
+        # Keras numbers the names of layers that were given none.
+        "model": [
+            (type(layer).__name__, {**layer.get_config(), "name": None})
+            for layer in model.layers
+        ],
         "loss": keras.saving.serialize_keras_object(keras.losses.get(model.loss)),
-        "optimizer": keras.saving.serialize_keras_object(model.optimizer),
+        "optimizer": optimizer,
         "data": data.hexdigest(),
         "shuffle": shuffle,
         "seed": seed,
@@ -268,9 +300,10 @@ def _restore(path, settings, model, history):
         arrays = dict(file)
     record = json.loads(str(arrays.pop("record")))
     settings = json.loads(json.dumps(settings))
-    different = [
-        name for name in settings if settings[name] != record["settings"][name]
-    ]
+    written = record["settings"]
+    if "learning_rate" not in settings["optimizer"]:
+        written["optimizer"].pop("learning_rate", None)
+    different = [name for name in settings if settings[name] != written[name]]
     if different:
         raise ValueError(
             "Expected a checkpoint of the same training. "

@@ -1,0 +1,576 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from curvature_oracle import Network
+from keras import layers, ops
+
+from lenet_keras.activations import scaled_tanh
+from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
+from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.models import lenet5
+from lenet_keras.sdlm import (
+    SDLM,
+    CurvatureEstimation,
+    Rule,
+    curvature,
+    diagonal_curvature,
+    register_rule,
+)
+from lenet_keras.sdlm.rules import RULES
+
+CODES = np.random.default_rng(1998).choice([-1.0, 1.0], (4, 6))
+LABELS = np.array([2, 0, 2, 3, 1])
+ONE_HOT = np.eye(4)[LABELS]
+TARGETS = np.random.default_rng(1998).normal(size=(5, 4))
+
+
+def like_the_paper():
+    return [
+        keras.Input((9, 8, 2)),
+        layers.Conv2D(3, (3, 2), activation=scaled_tanh),
+        Subsampling2D(2),
+        ConnectionTableConv2D(((2, 0), (1,), (0, 1, 2)), 2, activation=scaled_tanh),
+        layers.Flatten(),
+        layers.Dense(6, activation=scaled_tanh),
+    ]
+
+
+def padded():
+    return [
+        keras.Input((9, 8, 1)),
+        layers.Conv2D(
+            2, (3, 2), (2, 1), padding="same", use_bias=False, activation="tanh"
+        ),
+        layers.AveragePooling2D((2, 3)),
+        ConnectionTableConv2D(((0,), (0, 1)), (2, 3), padding="same", use_bias=False),
+        layers.Activation("sigmoid"),
+        layers.Reshape((-1,)),
+        layers.Dense(4, use_bias=False),
+    ]
+
+
+def vectors_as_images():
+    return [
+        keras.Input((3,)),
+        layers.Dense(30, activation="relu"),
+        layers.Reshape((5, 3, 2)),
+        layers.Conv2D(3, (3, 1), 2, activation="silu"),
+        ConnectionTableConv2D(((0, 1), (2,)), 2, strides=(2, 1), padding="same"),
+        Subsampling2D((1, 2), activation="tanh"),
+        layers.Flatten(),
+        layers.Dense(4),
+    ]
+
+
+def dense():
+    return [
+        keras.Input((3,)),
+        layers.Dense(5, activation="sigmoid"),
+        layers.Dense(4, activation="silu"),
+    ]
+
+
+def randomized(model, rng):
+    for weight in model.trainable_weights:
+        weight.assign(rng.uniform(-1, 1, weight.shape))
+    return model
+
+
+def patterns(model, rng, number=5):
+    return rng.uniform(-1, 1, (number, *model.input_shape[1:]))
+
+
+def with_end(body, *end):
+    outputs = body.outputs[0]
+    for layer in end:
+        outputs = layer(outputs)
+    return keras.Model(body.inputs, outputs)
+
+
+def constant(value):
+    return lambda outputs: np.full_like(outputs, value)
+
+
+def softmax_variance(outputs):
+    powers = np.exp(outputs)
+    p = powers / powers.sum(axis=1, keepdims=True)
+    return p * (1 - p)
+
+
+def assert_alike(result, expected, rtol=1e-5):
+    for h, expected_h in zip(result, expected, strict=True):
+        assert h.shape == expected_h.shape
+        assert expected_h.max() > 0
+        np.testing.assert_allclose(h, expected_h, rtol=rtol, atol=1e-30)
+
+
+@pytest.mark.parametrize(
+    ("make_layers", "end", "loss", "y", "start"),
+    [
+        (like_the_paper, [RBF(CODES)], RBFMeanSquaredError(), LABELS, constant(2)),
+        (padded, [], "mse", TARGETS, constant(2 / 4)),
+        (
+            vectors_as_images,
+            [layers.Activation("softmax")],
+            "sparse_categorical_crossentropy",
+            LABELS,
+            softmax_variance,
+        ),
+    ],
+)
+def test_equals_sums_over_connections(make_layers, end, loss, y, start, rng):
+    body = randomized(keras.Sequential(make_layers()), rng)
+    x = patterns(body, rng)
+    network = Network(body)
+    outputs = network.outputs(x)
+    np.testing.assert_allclose(body(x.astype("float32")), outputs, rtol=1e-4, atol=1e-5)
+    result = diagonal_curvature(with_end(body, *end), x, y, loss)
+    assert_alike(result, network.curvature(x, start(outputs)))
+
+
+NARROW_CODES = CODES[:, :4]
+FROM_LOGITS = {"from_logits": True}
+
+
+@pytest.mark.parametrize(
+    ("end", "loss", "y", "start"),
+    [
+        ([RBF(NARROW_CODES)], MaximumAPosteriori(j=3.0), LABELS, constant(2)),
+        (
+            [RBF(NARROW_CODES), RBFPosterior(j=3.0)],
+            keras.losses.SparseCategoricalCrossentropy(),
+            LABELS,
+            constant(2),
+        ),
+        ([], keras.losses.MeanSquaredError(), TARGETS, constant(2 / 4)),
+        (
+            [],
+            keras.losses.SparseCategoricalCrossentropy(**FROM_LOGITS),
+            LABELS,
+            softmax_variance,
+        ),
+        (
+            [],
+            keras.losses.CategoricalCrossentropy(**FROM_LOGITS),
+            ONE_HOT,
+            softmax_variance,
+        ),
+        (
+            [layers.Activation("softmax")],
+            keras.losses.CategoricalCrossentropy(),
+            ONE_HOT,
+            softmax_variance,
+        ),
+    ],
+)
+def test_starts_with_the_second_derivative_of_the_loss(end, loss, y, start, rng):
+    body = randomized(keras.Sequential(dense()), rng)
+    x = patterns(body, rng)
+    network = Network(body)
+    expected = network.curvature(x, start(network.outputs(x)))
+    assert_alike(diagonal_curvature(with_end(body, *end), x, y, loss), expected)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [(RBFMeanSquaredError(), LABELS), (MaximumAPosteriori(), LABELS[:, None])],
+)
+def test_trained_codes_bend_by_2_where_they_are_right(loss, y, rng):
+    body = randomized(keras.Sequential([keras.Input((3,)), layers.Dense(4)]), rng)
+    x = patterns(body, rng)
+    expected = Network(body).curvature(x, constant(2)(TARGETS))
+    codes = np.outer([1 / 5, 1 / 5, 2 / 5, 1 / 5], np.full(4, 2))
+    model = with_end(body, RBF(NARROW_CODES, trainable=True))
+    assert_alike(diagonal_curvature(model, x, y, loss), [*expected, codes])
+
+
+def test_dense_softmax_is_that_of_its_logits(rng):
+    inputs = keras.Input((3,))
+    softmax = randomized(
+        keras.Sequential([inputs, layers.Dense(4, activation="softmax")]), rng
+    )
+    logits = keras.Sequential([inputs, layers.Dense(4)])
+    logits.set_weights(softmax.get_weights())
+    x = patterns(softmax, rng)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    assert_alike(
+        diagonal_curvature(softmax, x, LABELS, "sparse_categorical_crossentropy"),
+        diagonal_curvature(logits, x, LABELS, loss),
+    )
+
+
+def test_lenet5_equals_sums_over_connections(rng):
+    model = lenet5()
+    body = keras.Model(model.inputs, model.layers[-2].output)
+    x = rng.uniform(-0.1, 1.175, (1, 32, 32, 1))
+    result = diagonal_curvature(model, x, [7], RBFMeanSquaredError())
+    assert_alike(result, Network(body).curvature(x, np.full((1, 84), 2.0)), rtol=1e-4)
+    for h in result:
+        assert np.isfinite(h).all()
+        assert (h >= 0).all()
+    assert len(np.unique(result[0])) == 150
+
+
+def in_double_precision(make_layers, model):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    twin = keras.Sequential(make_layers())
+    keras.config.set_dtype_policy(policy)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def gauss_newton(model, x, start):
+    """Returns the mean over the patterns of `start * sum((dx / dw) ** 2)`."""
+    variables = [weight.value for weight in model.trainable_weights]
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = model(x)
+    jacobians = tape.jacobian(outputs, variables, experimental_use_pfor=False)
+    return [start * np.mean(np.sum(np.square(j), 1), 0) for j in jacobians]
+
+
+def one_unit_a_layer():
+    activations = ["tanh", "silu", "sigmoid", scaled_tanh]
+    return [
+        keras.Input((1,)),
+        *[layers.Dense(1, activation=activation) for activation in activations],
+    ]
+
+
+def one_path_a_weight():
+    return [
+        keras.Input((3,)),
+        layers.Dense(6, activation="silu"),
+        layers.Dense(1, activation=scaled_tanh),
+        layers.Dense(4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("make_layers", "y"),
+    [(one_unit_a_layer, TARGETS[:, :1]), (one_path_a_weight, TARGETS)],
+)
+def test_is_the_gauss_newton_diagonal_where_each_weight_has_one_path(
+    make_layers, y, rng
+):
+    model = randomized(keras.Sequential(make_layers()), rng)
+    x = patterns(model, rng)
+    twin = in_double_precision(make_layers, model)
+    expected = gauss_newton(twin, x, start=2 / y.shape[1])
+    assert_alike(diagonal_curvature(model, x, y, "mse"), expected)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (keras.losses.MeanSquaredError, TARGETS),
+        (keras.losses.CategoricalCrossentropy, ONE_HOT),
+    ],
+)
+def test_is_the_second_derivative_of_the_loss_of_one_layer(loss, y, rng):
+    def one_layer():
+        softmax = "softmax" if loss is keras.losses.CategoricalCrossentropy else None
+        return [keras.Input((3,)), layers.Dense(4, activation=softmax)]
+
+    model = randomized(keras.Sequential(one_layer()), rng)
+    x = patterns(model, rng)
+    twin = in_double_precision(one_layer, model)
+    exact_loss = loss(dtype="float64")
+    expected = []
+    for weight in twin.trainable_weights:
+        middle = weight.numpy()
+        expected.append(np.zeros(middle.shape))
+        for place in np.ndindex(middle.shape):
+            values = []
+            for shift in (-1e-3, 0, 1e-3):
+                shifted = middle.copy()
+                shifted[place] += shift
+                weight.assign(shifted)
+                values.append(float(exact_loss(y, twin(x))))
+            expected[-1][place] = (values[0] - 2 * values[1] + values[2]) / 1e-6
+        weight.assign(middle)
+    assert_alike(diagonal_curvature(model, x, y, loss()), expected)
+
+
+def test_is_parallel_to_the_trainable_weights(rng):
+    inputs = keras.Input((3,))
+    last, middle, first = (
+        layers.Dense(units, activation="tanh", name=name)
+        for units, name in [(4, "last"), (5, "middle"), (6, "first")]
+    )
+    model = keras.Model(inputs, last(middle(first(inputs))))
+    randomized(model, rng)
+    x = patterns(model, rng)
+    everything = diagonal_curvature(model, x, TARGETS, "mse")
+    assert_alike(everything, Network(model).curvature(x, constant(2 / 4)(TARGETS)))
+    middle.trainable = False
+    without_middle = diagonal_curvature(model, x, TARGETS, "mse")
+    assert_alike(without_middle, everything[:2] + everything[4:])
+
+
+def refusal(message, chain_layers, loss="mse", x=None, y=None):
+    model = chain_layers
+    if isinstance(chain_layers, list):
+        model = keras.Sequential(chain_layers)
+    x = np.zeros((1, *model.input_shape[1:])) if x is None else x
+    y = np.zeros((1, *model.output_shape[1:])) if y is None else y
+    return message(diagonal_curvature, model, x, y, loss)
+
+
+IMAGES = keras.Input((6, 6, 2))
+VECTORS = keras.Input((4,))
+
+
+@pytest.mark.parametrize(
+    ("layer", "received"),
+    [
+        (layers.MaxPooling2D(name="odd"), "layer 'odd' of type MaxPooling2D"),
+        (layers.Dropout(0.5, name="odd"), "layer 'odd' of type Dropout"),
+    ],
+)
+def test_layers_without_rule_are_refused(layer, received, message):
+    text = refusal(message, [IMAGES, layer, layers.Flatten()])
+    assert received in text
+    assert "register_rule" in text
+    assert "Subsampling2D" in text
+
+
+def test_subclass_needs_a_rule_of_its_own(message):
+    class Squared(layers.Dense):
+        def call(self, inputs):
+            return super().call(inputs) ** 2
+
+    assert "of type Squared" in refusal(message, [VECTORS, Squared(2, name="odd")])
+
+
+@pytest.mark.parametrize(
+    ("layer", "received"),
+    [
+        (layers.Conv2D(2, 2, dilation_rate=2, name="odd"), "dilation_rate=(2, 2)"),
+        (layers.Conv2D(2, 2, groups=2, name="odd"), "groups=2"),
+        (layers.AveragePooling2D(3, strides=1, name="odd"), "strides=(1, 1)"),
+        (layers.AveragePooling2D(4, padding="same", name="odd"), "padding='same'"),
+        (layers.Dense(2, name="odd"), "inputs of shape (None, 6, 6, 2)"),
+        (layers.Conv2D(2, 2, activation="gelu", name="odd"), "activation gelu"),
+        (layers.Activation("softmax", name="odd"), "activation softmax"),
+        (layers.Conv2D(2, 2, dtype="mixed_float16", name="odd"), "dtype float16"),
+        (Subsampling2D(dtype="float64", name="odd"), "dtype float64"),
+    ],
+)
+def test_layers_beyond_their_rule_are_refused(layer, received, message):
+    text = refusal(message, [IMAGES, layer, layers.Flatten()])
+    assert "layer 'odd' with " in text
+    assert received in text
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Flatten("channels_first", name="odd"),
+        layers.AveragePooling2D(2, data_format="channels_first", name="odd"),
+        Subsampling2D(data_format="channels_first", name="odd"),
+    ],
+)
+def test_channels_first_is_refused(layer, message):
+    text = refusal(message, [IMAGES, layer, layers.Reshape((-1,))])
+    assert "layer 'odd' with data_format='channels_first'" in text
+
+
+def test_branches_are_refused(message):
+    hidden = layers.Dense(4, name="hidden")(VECTORS)
+    model = keras.Model(VECTORS, layers.Add(name="sum")([VECTORS, hidden]), name="fork")
+    text = refusal(message, model)
+    assert "follow each other one by one" in text
+    assert "model 'fork', with a branch at layer 'sum'" in text
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_several_inputs_or_outputs_are_refused(outputs, message):
+    hidden = layers.Dense(4)(VECTORS)
+    ends = [layers.Dense(2)(hidden), hidden]
+    model = keras.Model([VECTORS, keras.Input((1,))][: 3 - outputs], ends[:outputs])
+    text = message(diagonal_curvature, model, np.zeros((1, 4)), np.zeros((1, 2)), "mse")
+    assert "follow each other one by one" in text
+
+
+def test_regularizers_are_refused(message):
+    layer = layers.Dense(2, kernel_regularizer="l2", bias_regularizer="l1")
+    text = refusal(message, keras.Sequential([VECTORS, layer], name="shrunk"))
+    assert "without regularizers" in text
+    assert "model 'shrunk' with 2 of them" in text
+
+
+@pytest.mark.parametrize(
+    ("layer", "loss"),
+    [
+        (RBF(NARROW_CODES, name="end"), keras.losses.MeanSquaredError()),
+        (RBF(NARROW_CODES, name="end"), keras.losses.SparseCategoricalCrossentropy()),
+        (layers.Dense(2, name="end"), RBFMeanSquaredError()),
+        (layers.Dense(2, name="end"), MaximumAPosteriori()),
+        (RBFPosterior(1.0, name="end"), RBFMeanSquaredError()),
+        (layers.Dense(2, name="end"), keras.losses.MeanAbsoluteError()),
+        (layers.Dense(2, name="end"), keras.losses.mean_absolute_error),
+        (layers.Dense(2, name="end"), None),
+    ],
+)
+def test_loss_that_does_not_fit_the_end_is_refused(layer, loss, message):
+    text = refusal(message, [VECTORS, layer], loss)
+    assert "loss (8) or (9) behind RBF" in text
+    assert "behind layer 'end'" in text
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [keras.losses.CategoricalCrossentropy, keras.losses.SparseCategoricalCrossentropy],
+)
+@pytest.mark.parametrize(
+    ("activation", "from_logits"), [("softmax", True), (None, False)]
+)
+def test_logits_and_softmax_are_not_mistaken(activation, from_logits, loss, message):
+    end = layers.Dense(2, activation=activation, name="end")
+    text = refusal(message, [VECTORS, end], loss(from_logits=from_logits))
+    assert "behind softmax, or from logits without it" in text
+    assert f"from_logits={from_logits} behind layer 'end'" in text
+
+
+def test_label_smoothing_is_refused(message):
+    end = layers.Dense(2, activation="softmax")
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    assert "no label smoothing" in refusal(message, [VECTORS, end], loss)
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (2, 3), (3, 2), (0, 1)])
+def test_every_pattern_needs_a_label(x, y, message):
+    text = refusal(message, dense(), x=np.zeros((x, 3)), y=np.zeros((y, 4)))
+    assert "as many labels as patterns, at least one" in text
+    assert f"Received: {x} patterns, {y} labels" in text
+
+
+def test_registered_rule_makes_a_layer_known(monkeypatch, rng):
+    def pooled():
+        return [
+            keras.Input((3,)),
+            layers.Dense(16, activation="tanh"),
+            layers.Reshape((4, 4, 1)),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(1),
+        ]
+
+    monkeypatch.setitem(RULES, layers.MaxPooling2D, None)
+
+    @register_rule(layers.MaxPooling2D)
+    class MaxPoolingRule(Rule):
+        def forward(self, x, weights):
+            maps, height, width = x.shape
+            x = ops.reshape(x, (maps, height // 2, 2, width // 2, 2))
+            return ops.max(x, axis=(2, 4))
+
+        def backward(self, x, weights, signal):
+            def spread(pooled):
+                return ops.repeat(ops.repeat(pooled, 2, axis=1), 2, axis=2)
+
+            largest = x == spread(self.forward(x, weights))
+            return ops.where(largest, spread(signal), 0.0), []
+
+        curvature_backward = backward
+
+    assert RULES[layers.MaxPooling2D] is MaxPoolingRule
+    model = randomized(keras.Sequential(pooled()), rng)
+    x = patterns(model, rng)
+    expected = gauss_newton(in_double_precision(pooled, model), x, start=2)
+    assert_alike(diagonal_curvature(model, x, TARGETS[:, :1], "mse"), expected)
+
+
+PATTERNS = np.arange(10.0)[:, None]
+
+
+def trained_model(optimizer=None):
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1)])
+    model.compile(optimizer or SDLM(learning_rate=1e-9), "mse")
+    return model
+
+
+@pytest.fixture
+def estimates(monkeypatch):
+    """Trains for passes of 10 updates; returns when estimates come, and from what."""
+
+    def run(first=3, passes=(0, 1), **arguments):
+        model = trained_model()
+        drawn = {}
+
+        def estimate(x, y):
+            np.testing.assert_array_equal(x, -y)
+            drawn[now] = x[:, 0].tolist()
+            return [np.zeros((1, 1)), np.zeros(1)]
+
+        monkeypatch.setattr(curvature, "curvature_of", lambda model, loss: estimate)
+        callback = CurvatureEstimation(
+            PATTERNS, -PATTERNS, 5, estimates_in_first_pass=first, **arguments
+        )
+        callback.set_model(model)
+        callback.set_params({"steps": 10})
+        callback.on_train_begin()
+        for epoch in passes:
+            callback.on_epoch_begin(epoch)
+            for batch in range(10):
+                now = epoch, batch
+                callback.on_train_batch_begin(batch)
+        return drawn
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"), [(1, [0]), (3, [0, 4, 7]), (10, range(10)), (99, range(10))]
+)
+def test_estimates_at_equal_distances_in_the_first_pass(first, expected, estimates):
+    times = list(estimates(first, passes=(0, 1, 2)))
+    assert times == [(0, update) for update in expected] + [(1, 0), (2, 0)]
+
+
+def test_drawn_patterns_follow_from_seed_pass_and_estimate(estimates):
+    drawn = estimates()
+    for x in drawn.values():
+        assert len(set(x)) == 5
+        assert set(x) <= set(PATTERNS[:, 0])
+    assert len({tuple(x) for x in drawn.values()}) == 4
+    keras.utils.set_random_seed(7)
+    assert estimates() == drawn
+    assert estimates(first=1).items() <= drawn.items()
+    assert estimates(passes=[1]).items() <= drawn.items()
+    others = estimates(seed=1)
+    assert all(others[when] != x for when, x in drawn.items())
+
+
+def test_estimate_reaches_the_optimizer():
+    model = trained_model()
+    callback = CurvatureEstimation(PATTERNS, PATTERNS, patterns=10)
+    model.fit(PATTERNS, PATTERNS, batch_size=1, callbacks=[callback], verbose=0)
+    kernel, bias = model.optimizer.curvature
+    np.testing.assert_allclose(kernel, [[2 * np.mean(PATTERNS**2)]], rtol=1e-6)
+    np.testing.assert_allclose(bias, [2])
+
+
+def test_estimation_needs_sdlm(message):
+    model = trained_model("sgd")
+    callback = CurvatureEstimation(PATTERNS, PATTERNS, patterns=10)
+    text = message(model.fit, PATTERNS, PATTERNS, callbacks=[callback], verbose=0)
+    assert "SDLM optimizer" in text
+    assert "SGD" in text
+
+
+@pytest.mark.parametrize("number", [0, -1, 11])
+def test_estimation_from_no_or_too_many_patterns_is_refused(number, message):
+    text = message(CurvatureEstimation, PATTERNS, PATTERNS, patterns=number)
+    assert text == f"Expected from 1 to 10 patterns. Received: patterns={number}"
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_first_pass_without_estimate_is_refused(number, message):
+    text = message(
+        CurvatureEstimation, PATTERNS, PATTERNS, 5, estimates_in_first_pass=number
+    )
+    assert "at least one estimate" in text
+    assert f"estimates_in_first_pass={number}" in text

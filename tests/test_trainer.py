@@ -1,0 +1,714 @@
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import keras
+import killed_training
+import numpy as np
+import pytest
+
+import lenet_keras
+from lenet_keras.activations import scaled_tanh
+from lenet_keras.layers import RBF, Subsampling2D
+from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.metrics import RBFAccuracy
+from lenet_keras.models import lenet5
+from lenet_keras.sdlm import SDLM, CurvatureEstimation, fit, trainer
+
+PATTERNS = 50
+
+
+@pytest.fixture
+def stretch(monkeypatch):
+    """Makes the stretches short: 7 patterns, of which 50 are no multiple."""
+    monkeypatch.setattr(trainer, "STRETCH", 7)
+    return 7
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(PATTERNS, 6)).astype("float32")
+    return x, rng.integers(0, 3, PATTERNS)
+
+
+def with_curvature(model):
+    """Sets a curvature, another one for each weight, so that none is to be estimated.
+
+    It is between 0.5 and 1.5.
+    """
+    rng = np.random.default_rng(8)
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.set_curvature(
+        [rng.uniform(0.5, 1.5, v.shape) for v in model.trainable_variables]
+    )
+    return model
+
+
+def small(rate=0.05, **compile_arguments):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [
+            keras.Input((6,), name="input"),
+            keras.layers.Dense(3, activation="softmax", name="answer"),
+        ],
+        name="small",
+    )
+    arguments = {
+        "loss": "sparse_categorical_crossentropy",
+        "metrics": ["accuracy"],
+    } | compile_arguments
+    model.compile(SDLM(rate, mu=0.1), **arguments)
+    return with_curvature(model)
+
+
+def assert_same_weights(one, other, **tolerance):
+    for new, expected in zip(one.get_weights(), other.get_weights(), strict=True):
+        if tolerance:
+            np.testing.assert_allclose(new, expected, **tolerance)
+        else:
+            np.testing.assert_array_equal(new, expected)
+
+
+def assert_same_history(one, other, **tolerance):
+    assert one.epoch == other.epoch
+    assert sorted(one.history) == sorted(other.history)
+    for name, values in one.history.items():
+        if tolerance:
+            np.testing.assert_allclose(values, other.history[name], **tolerance)
+        else:
+            assert values == other.history[name]
+
+
+class Record(keras.callbacks.Callback):
+    """Keeps the calls of the batches, as (event, pass, batch)."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls, self.logs = [], []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.calls.append(("begin", self.epoch, batch))
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.calls.append(("end", self.epoch, batch))
+        self.logs.append(dict(logs))
+
+
+class Break(keras.callbacks.Callback):
+    """Breaks off in a pass, at a batch."""
+
+    def __init__(self, epoch, batch=0):
+        super().__init__()
+        self.breaking_epoch, self.breaking_batch = epoch, batch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == (self.breaking_epoch, self.breaking_batch):
+            raise InterruptedError
+
+
+# The updates are those of `model.fit(batch_size=1)`.
+
+
+def whole_lenet5():
+    model = lenet5(kernel_initializer=keras.initializers.LecunUniform)
+    model.compile(
+        SDLM(0.0005, mu=0.1),
+        MaximumAPosteriori(),
+        metrics=[RBFAccuracy(name="accuracy")],
+    )
+    return model
+
+
+def convolution_and_softmax():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 9, 2)),
+            keras.layers.Conv2D(3, 3, activation="tanh"),
+            keras.layers.AveragePooling2D(2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, activation="softmax"),
+        ]
+    )
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay(
+        [29, 129], [0.02, 0.01, 0.002]
+    )
+    model.compile(SDLM(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def distances_and_a_frozen_layer():
+    codes = np.random.default_rng(0).choice([-1.0, 1.0], (5, 6))
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(2, 3, activation=scaled_tanh),
+            Subsampling2D(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(7, activation=scaled_tanh, name="frozen"),
+            keras.layers.Dense(6, activation=scaled_tanh),
+            RBF(codes),
+        ]
+    )
+    model.get_layer("frozen").trainable = False
+    model.compile(
+        SDLM(0.005), RBFMeanSquaredError(), metrics=[RBFAccuracy(name="accuracy")]
+    )
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "patterns", "passes"),
+    [
+        (whole_lenet5, 200, 1),
+        (convolution_and_softmax, 100, 2),
+        (distances_and_a_frozen_layer, 100, 2),
+    ],
+)
+def test_the_updates_are_those_of_fit_one_by_one(rng, build, patterns, passes):
+    expected, model = build(), build()
+    model.set_weights(expected.get_weights())
+    start = expected.get_weights()
+    x = rng.uniform(-0.1, 1.175, (patterns, *model.input_shape[1:])).astype("float32")
+    y = rng.integers(0, model.output_shape[-1], patterns)
+    with_curvature(expected).fit(
+        x, y, batch_size=1, shuffle=False, epochs=passes, verbose=0
+    )
+    history = fit(with_curvature(model), x, y, passes, shuffle=False, verbose=0)
+    assert_same_weights(model, expected, rtol=1e-5, atol=3e-7)
+    assert_same_history(history, expected.history, rtol=1e-5)
+    assert int(model.optimizer.iterations) == 200
+    trained = {id(weight) for weight in model.trainable_weights}
+    for weight, old in zip(model.weights, start, strict=True):
+        if id(weight) in trained:
+            assert np.abs(weight.numpy() - old).max() > 1e-3
+        else:
+            np.testing.assert_array_equal(weight, old)
+
+
+def test_the_curvature_is_estimated_where_fit_would(data):
+    x, y = data
+    expected, model = small(), small()
+    for each, train in (
+        (expected, lambda **kwargs: expected.fit(x, y, batch_size=1, **kwargs)),
+        (model, lambda **kwargs: fit(model, x, y, **kwargs)),
+    ):
+        train(
+            epochs=2,
+            shuffle=False,
+            callbacks=[CurvatureEstimation(x, y, patterns=20, seed=4)],
+            verbose=0,
+        )
+        assert each.optimizer.has_curvature
+    assert_same_weights(model, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_scheduler_of_the_rate_works_as_in_fit(data):
+    x, y = data
+    expected, model = small(rate=1.0), small(rate=1.0)
+    rates = [0.05, 0.01]
+    arguments = {"epochs": 2, "shuffle": False, "verbose": 0}
+    expected.fit(
+        x,
+        y,
+        batch_size=1,
+        callbacks=[keras.callbacks.LearningRateScheduler(rates.__getitem__)],
+        **arguments,
+    )
+    history = fit(
+        model,
+        x,
+        y,
+        callbacks=[keras.callbacks.LearningRateScheduler(rates.__getitem__)],
+        **arguments,
+    )
+    np.testing.assert_allclose(history.history["learning_rate"], rates)
+    assert_same_weights(model, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_labels_may_have_an_axis_of_their_own(rng):
+    x = rng.uniform(size=(10, 8, 8, 1)).astype("float32")
+    y = rng.integers(0, 5, 10)
+    weights = []
+    for labels in (y, y[:, None]):
+        keras.utils.set_random_seed(1)
+        model = with_curvature(distances_and_a_frozen_layer())
+        fit(model, x, labels, verbose=0)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# The order of the patterns.
+
+
+class Labels(keras.metrics.Metric):
+    """Keeps the labels in the order in which they come."""
+
+    def __init__(self):
+        super().__init__(name="labels")
+        self.seen = []
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.seen += np.ravel(y_true).tolist()
+
+    def result(self):
+        return 0.0
+
+
+def order_of(passes=3, **arguments):
+    """Returns the order of 50 patterns in each pass, as `fit` takes them."""
+    numbers = np.arange(PATTERNS, dtype="float32")[:, None]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    labels = Labels()
+    model.compile(SDLM(1e-9), "mse", metrics=[labels])
+    fit(with_curvature(model), numbers, numbers, passes, verbose=0, **arguments)
+    return np.reshape(labels.seen, (passes, PATTERNS)).astype(int)
+
+
+def test_one_random_order_in_all_passes():
+    once = order_of()
+    for order in once:
+        assert sorted(order) == list(range(PATTERNS))
+        np.testing.assert_array_equal(order, once[0])
+    assert (once[0] != np.arange(PATTERNS)).any()
+    assert (order_of(passes=1, seed=1) != once[0]).any()
+
+
+def test_another_order_in_every_pass():
+    every = order_of(shuffle="every_pass", seed=6)
+    for order in every:
+        assert sorted(order) == list(range(PATTERNS))
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (every[one] != every[other]).any()
+    other_seed = order_of(passes=1, shuffle="every_pass", seed=7)
+    assert (other_seed[0] != every[0]).any()
+
+
+def test_the_given_order_unless_shuffled():
+    order = order_of(passes=1, shuffle=False)
+    np.testing.assert_array_equal(order[0], np.arange(PATTERNS))
+
+
+def test_patterns_keep_their_labels_when_shuffled(data):
+    x, y = data
+    order = order_of(passes=1, seed=2)[0]
+    model, expected = small(), small()
+    fit(model, x, y, seed=2, verbose=0)
+    fit(expected, x[order], y[order], shuffle=False, verbose=0)
+    assert_same_weights(model, expected)
+
+
+def test_a_function_gives_each_pass_its_patterns(data):
+    x, y = data
+    asked = []
+
+    def patterns_of(epoch):
+        asked.append(epoch)
+        return x[epoch::2], y[epoch::2]
+
+    model, expected = small(), small()
+    fit(model, patterns_of, epochs=2, shuffle=False, verbose=0)
+    for epoch in range(2):
+        fit(expected, x[epoch::2], y[epoch::2], shuffle=False, verbose=0)
+    assert_same_weights(model, expected)
+    assert sorted(set(asked)) == [0, 1]
+
+
+# Stretches, callbacks, history.
+
+
+def test_stretches_make_no_difference(data, monkeypatch):
+    x, y = data
+    whole, parts, record = small(), small(), Record()
+    expected = fit(whole, x, y, epochs=2, verbose=0)
+    monkeypatch.setattr(trainer, "STRETCH", 7)
+    history = fit(parts, x, y, epochs=2, callbacks=[record], verbose=0)
+    assert_same_weights(parts, whole, rtol=1e-6, atol=1e-7)
+    assert_same_history(history, expected, rtol=1e-5)
+    assert int(parts.optimizer.iterations) == 2 * PATTERNS
+    # The last stretch is shorter, and ends with the last pattern.
+    begins = [0, 7, 14, 21, 28, 35, 42, 49]
+    ends = [6, 13, 20, 27, 34, 41, 48, 49]
+    for epoch in range(2):
+        calls = [call for call in record.calls if call[1] == epoch]
+        assert [call[2] for call in calls if call[0] == "begin"] == begins
+        assert [call[2] for call in calls if call[0] == "end"] == ends
+    assert record.params["steps"] == PATTERNS
+    assert record.params["epochs"] == 2
+
+
+def test_a_pass_of_more_than_one_stretch_is_taken_whole(rng):
+    assert trainer.STRETCH == 2000
+    x = rng.normal(size=(2003, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(SDLM(0.01, mu=1.0), "mse")
+    kernel, bias = (float(weight.squeeze()) for weight in model.get_weights())
+    record = Record()
+    fit(
+        with_curvature(model),
+        x,
+        3 * x + 1,
+        shuffle=False,
+        callbacks=[record],
+        verbose=0,
+    )
+    curvature = [float(np.squeeze(h)) for h in model.optimizer.curvature]
+    for value in x[:, 0].astype("float64"):
+        difference = 2 * (kernel * value + bias - (3 * value + 1))
+        kernel -= 0.01 / (1 + curvature[0]) * difference * value
+        bias -= 0.01 / (1 + curvature[1]) * difference
+    np.testing.assert_allclose(model.get_weights()[0], [[kernel]], rtol=1e-4)
+    np.testing.assert_allclose(model.get_weights()[1], [bias], rtol=1e-4)
+    assert [call[::2] for call in record.calls] == [
+        ("begin", 0),
+        ("end", 1999),
+        ("begin", 2000),
+        ("end", 2002),
+    ]
+
+
+def test_callbacks_are_called_as_with_steps_per_execution(data, stretch):
+    x, y = (part[: 3 * stretch] for part in data)
+    records = Record(), Record()
+    small(steps_per_execution=stretch).fit(
+        x, y, batch_size=1, epochs=2, shuffle=False, callbacks=[records[0]], verbose=0
+    )
+    fit(small(), x, y, 2, shuffle=False, callbacks=[records[1]], verbose=0)
+    assert records[1].calls == records[0].calls
+    for logs, expected in zip(records[1].logs, records[0].logs, strict=True):
+        assert logs == pytest.approx(expected, rel=1e-5)
+
+
+def test_validation_is_of_the_weights_after_each_pass(data):
+    x, y = data
+    values = []
+
+    class Evaluate(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            values.append(self.model.evaluate(x[:20], y[:20], verbose=0))
+
+    model = small()
+    history = fit(
+        model,
+        x,
+        y,
+        epochs=2,
+        validation_data=(x[:20], y[:20]),
+        callbacks=[Evaluate()],
+        verbose=0,
+    )
+    assert sorted(history.history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
+    for epoch, (loss, accuracy) in enumerate(values):
+        assert history.history["val_loss"][epoch] == pytest.approx(loss, rel=1e-5)
+        assert history.history["val_accuracy"][epoch] == pytest.approx(accuracy)
+    assert history.history["val_loss"][0] != history.history["val_loss"][1]
+    assert history is model.history
+    assert history.epoch == [0, 1]
+
+
+def test_training_stops_after_the_pass_in_which_it_is_asked_to(data, stretch):
+    class Stop(keras.callbacks.Callback):
+        ended = False
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = self.epoch == 1
+
+        def on_train_end(self, logs=None):
+            self.ended = True
+
+    model, stop = small(), Stop()
+    history = fit(model, *data, epochs=5, callbacks=[stop], verbose=0)
+    assert history.epoch == [0, 1]
+    assert int(model.optimizer.iterations) == 2 * PATTERNS
+    assert stop.ended
+    assert fit(model, *data, epochs=1, verbose=0).epoch == [0]
+
+
+def test_the_progress_bar_is_that_of_keras(data, capsys):
+    fit(small(), *data, epochs=2)
+    out = capsys.readouterr().out
+    assert "Epoch 2/2" in out
+    assert "50/50" in out
+
+
+# Checkpoints.
+
+
+def state(model):
+    store = {}
+    model.optimizer.save_own_variables(store)
+    return store
+
+
+def assert_same_training(one, other):
+    (model, history), (expected, expected_history) = one, other
+    assert_same_weights(model, expected)
+    assert_same_history(history, expected_history)
+    assert state(model).keys() == state(expected).keys()
+    for name, value in state(expected).items():
+        np.testing.assert_array_equal(state(model)[name], value)
+
+
+@pytest.fixture(scope="module")
+def unbroken():
+    before = trainer.STRETCH
+    yield killed_training.train()
+    trainer.STRETCH = before
+
+
+def test_a_training_that_was_broken_off_goes_on_to_the_very_same_end(
+    unbroken, tmp_path
+):
+    checkpoint = tmp_path / "checkpoint.npz"
+    with pytest.raises(InterruptedError):
+        killed_training.train(checkpoint, [Break(epoch=3, batch=16)])
+    assert list(tmp_path.iterdir()) == [checkpoint]
+    record = Record()
+    resumed = killed_training.train(checkpoint, [record])
+    assert {call[1] for call in record.calls} == {3}
+    assert_same_training(resumed, unbroken)
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+    # It has all its passes, so there is nothing left to be done.
+    record = Record()
+    again = killed_training.train(str(checkpoint), [record])
+    assert record.calls == []
+    assert_same_training(again, unbroken)
+
+
+def test_a_training_that_was_killed_goes_on_to_the_very_same_end(unbroken, tmp_path):
+    checkpoint = tmp_path / "checkpoint.npz"
+    process = subprocess.Popen(
+        [sys.executable, killed_training.__file__, str(checkpoint), "2"],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(pathlib.Path(lenet_keras.__file__).parents[1]),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        assert process.stdout.readline() == "waiting\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == [checkpoint]
+    record = Record()
+    resumed = killed_training.train(checkpoint, [record])
+    assert {call[1] for call in record.calls} == {2, 3}
+    assert_same_training(resumed, unbroken)
+
+
+def test_more_passes_than_the_checkpoint_has_are_added(data, tmp_path):
+    rates = [0.05, 0.01, 0.002]
+
+    def train(model, epochs, **arguments):
+        scheduler = keras.callbacks.LearningRateScheduler(rates.__getitem__)
+        return fit(model, *data, epochs, callbacks=[scheduler], verbose=0, **arguments)
+
+    model, expected = small(), small()
+    expected_history = train(expected, 3)
+    checkpoint = tmp_path / "checkpoint.npz"
+    train(model, 2, checkpoint=checkpoint)
+    # On the same model, as in a notebook, wherever its weights and rate are by now.
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    history = train(model, 3, checkpoint=checkpoint)
+    assert_same_training((model, history), (expected, expected_history))
+
+
+def nameless():
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(3, activation="softmax")]
+    )
+    model.compile(SDLM(0.05), "sparse_categorical_crossentropy")
+    return with_curvature(model)
+
+
+def test_names_that_keras_counts_on_do_not_make_another_model(data, tmp_path):
+    checkpoint = tmp_path / "checkpoint.npz"
+    fit(nameless(), *data, epochs=1, checkpoint=checkpoint, verbose=0)
+    history = fit(nameless(), *data, epochs=2, checkpoint=checkpoint, verbose=0)
+    assert history.epoch == [0, 1]
+
+
+LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def logits(loss=LOGITS, units=3):
+    keras.utils.set_random_seed(3)
+    layers = [keras.Input((6,), name="input"), keras.layers.Dense(units, name="answer")]
+    model = keras.Sequential(layers, name="logits")
+    model.compile(SDLM(0.05, mu=0.1), loss)
+    return with_curvature(model)
+
+
+def test_a_checkpoint_of_another_training_is_refused_and_left(data, tmp_path, message):
+    x, y = data
+    checkpoint = tmp_path / "checkpoint.npz"
+    settings = {"checkpoint": checkpoint, "verbose": 0}
+    fit(logits(), x, y, **settings)
+    content = checkpoint.read_bytes()
+    other_rate = logits()
+    other_rate.compile(SDLM(0.06, mu=0.1), LOGITS)
+    other_mu = logits()
+    other_mu.compile(SDLM(0.05, mu=0.2), LOGITS)
+    for others, model, *arguments in (
+        ("seed", logits(), x, y, {"seed": 1}),
+        ("shuffle", logits(), x, y, {"shuffle": "every_pass"}),
+        ("data", logits(), x + 1, y, {}),
+        ("data", logits(), x, (y + 1) % 3, {}),
+        ("data", logits(), lambda epoch: (x[:30], y[:30]), None, {}),
+        ("loss", logits("mse"), x, y, {}),
+        ("model", logits(units=4), x, y, {}),
+        ("optimizer", other_rate, x, y, {}),
+        ("optimizer", other_mu, x, y, {}),
+        ("data, seed", logits(), x[:9], y[:9], {"seed": 1}),
+    ):
+        *arguments, more = arguments
+        before = model.get_weights()
+        error = message(fit, model, *arguments, epochs=2, **settings, **more)
+        assert error.endswith(f"with another {others}")
+        assert str(checkpoint) in error
+        assert checkpoint.read_bytes() == content
+        for new, old in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(new, old)
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_a_checkpoint_is_written_whole_or_not_at_all(data, tmp_path, monkeypatch):
+    checkpoint = tmp_path / "checkpoint.npz"
+    fit(small(), *data, checkpoint=checkpoint, verbose=0)
+    content = checkpoint.read_bytes()
+
+    def full_disk(file, **arrays):
+        file.write(b"half a file")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        fit(small(), *data, epochs=2, checkpoint=checkpoint, verbose=0)
+    assert checkpoint.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+# What is refused, and what fails.
+
+
+def test_another_optimizer_is_refused(data, message):
+    model = small()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert "SGD" in message(fit, model, *data)
+
+
+def test_a_model_that_is_not_compiled_is_refused(data, message):
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
+    message(fit, model, *data)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "received"),
+    [
+        ({"shuffle": True}, "shuffle=True"),
+        ({"shuffle": "always"}, "shuffle='always'"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"epochs": -1}, "epochs=-1"),
+    ],
+)
+def test_bad_arguments_are_refused(data, message, arguments, received):
+    assert received in message(fit, small(), *data, **arguments)
+
+
+@pytest.mark.parametrize(("patterns", "labels"), [(0, 0), (50, 49), (49, 50), (3, 0)])
+def test_each_pattern_needs_a_label(data, message, patterns, labels):
+    x, y = data
+    received = f"{patterns} patterns, {labels} labels"
+    assert received in message(fit, small(), x[:patterns], y[:labels])
+    assert received in message(fit, small(), lambda epoch: (x[:patterns], y[:labels]))
+
+
+def test_missing_labels_are_a_users_error(data, message):
+    message(fit, small(), data[0], verbose=0)
+
+
+def test_a_model_with_nothing_to_train_is_a_users_error(data, message):
+    model = small()
+    model.trainable = False
+    model.compile(SDLM(0.1), "sparse_categorical_crossentropy")
+    message(fit, model, *data, verbose=0)
+
+
+def regression(rate):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(SDLM(rate, mu=0.1), "mse")
+    return with_curvature(model)
+
+
+def test_divergence_is_an_error_that_says_so(rng, tmp_path, stretch):
+    x = rng.normal(size=(20, 2)).astype("float32")
+    with pytest.raises(RuntimeError, match=r"diverged in pass 1, .*smaller learning"):
+        fit(
+            regression(1e30),
+            x,
+            x[:, :1],
+            checkpoint=tmp_path / "checkpoint.npz",
+            verbose=0,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_divergence_says_where(rng, stretch):
+    x = rng.normal(size=(20, 2)).astype("float32")
+    spoilt = x.copy()
+    spoilt[16] = np.inf
+
+    def patterns_of(epoch):
+        return (x if epoch == 0 else spoilt), x[:, :1]
+
+    match = "in pass 2, within 6 patterns after the first 14"
+    with pytest.raises(RuntimeError, match=match):
+        fit(regression(0.01), patterns_of, epochs=2, shuffle=False, verbose=0)
+
+
+def test_divergence_in_the_very_last_update_is_noticed(rng):
+    x = rng.normal(size=(20, 2)).astype("float32")
+    x[-1] = 1e25  # the gradient, about its square, is beyond float32
+    with pytest.raises(RuntimeError, match="diverged in pass 1"):
+        fit(regression(0.01), x, x[:, :1] * 0, shuffle=False, verbose=0)
+
+
+def test_saturation_is_an_error_that_says_so(data, tmp_path):
+    model = small(rate=1e-6)
+    model.set_weights([0 * weight for weight in model.get_weights()])
+    with pytest.raises(RuntimeError, match=r"saturated in pass 1.*LecunUniform"):
+        fit(model, *data, checkpoint=tmp_path / "checkpoint.npz", verbose=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_patterns_sorted_by_class_do_not_look_like_saturation(rng):
+    y = np.repeat([0, 1], 600)
+    x = np.zeros((1200, 6), "float32")
+    x[:, 0] = np.where(y == 0, 9, -9)
+    x[:, 1:] = rng.normal(size=(1200, 5))
+    model = small(rate=0.5)
+    fit(model, x, y, verbose=0)
+    assert model.evaluate(x, y, verbose=0, return_dict=True)["accuracy"] == 1
+
+
+def test_one_pattern_is_enough(data, capsys):
+    x, y = data
+    history = fit(small(), x[:1], y[:1], epochs=2, verbose=0)
+    assert capsys.readouterr().out == ""
+    assert history.history["loss"][1] < history.history["loss"][0]
