@@ -1,6 +1,6 @@
 """Times one-pattern updates against `fit(batch_size=1)` and against arithmetic.
 
-    make benchmark
+    python benchmarks/one_pattern.py
 
 Each way trains the same network, with the same optimizer, for a pass of the 60,000
 digits, in turn, round by round, in one run on one machine.

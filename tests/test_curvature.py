@@ -382,7 +382,7 @@ def test_branches_are_refused(message):
     model = keras.Model(VECTORS, layers.Add(name="sum")([VECTORS, hidden]), name="fork")
     text = refusal(message, model)
     assert "follow each other one by one" in text
-    assert "model 'fork', with a branch at layer 'sum'" in text
+    assert "model 'fork', not so at layer 'sum'" in text
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
@@ -437,7 +437,7 @@ def test_logits_and_softmax_are_not_mistaken(activation, from_logits, loss, mess
 def test_label_smoothing_is_refused(message):
     end = layers.Dense(2, activation="softmax")
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
-    assert "no label smoothing" in refusal(message, [VECTORS, end], loss)
+    assert "label_smoothing=0.0" in refusal(message, [VECTORS, end], loss)
 
 
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (2, 3), (3, 2), (0, 1)])
@@ -574,3 +574,62 @@ def test_first_pass_without_estimate_is_refused(number, message):
     )
     assert "at least one estimate" in text
     assert f"estimates_in_first_pass={number}" in text
+
+
+def ends_in(*ends):
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(5), *ends])
+
+
+SPARSE = keras.losses.SparseCategoricalCrossentropy
+ENDS_THAT_DO_NOT_FIT = {
+    "mean squared error behind softmax": (
+        lambda: [keras.layers.Dense(4, activation="softmax")],
+        "mse",
+    ),
+    "an image at the end": (
+        lambda: [keras.layers.Reshape((5, 1, 1))],
+        "mse",
+    ),
+    "RBF before another layer": (
+        lambda: [RBF(np.ones((4, 5))), keras.layers.Dense(2)],
+        "mse",
+    ),
+    "a posterior of no distances": (lambda: [RBFPosterior(10.0)], SPARSE()),
+    "a posterior as logits": (
+        lambda: [RBF(np.ones((4, 5))), RBFPosterior(10.0)],
+        SPARSE(from_logits=True),
+    ),
+    "a class that is ignored": (
+        lambda: [keras.layers.Activation("softmax")],
+        SPARSE(ignore_class=2),
+    ),
+    "a sum over the batch": (
+        lambda: [keras.layers.Dense(2)],
+        keras.losses.MeanSquaredError(reduction="sum"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "case", ENDS_THAT_DO_NOT_FIT.values(), ids=ENDS_THAT_DO_NOT_FIT
+)
+def test_an_end_that_does_not_fit_the_loss_is_refused(case, message):
+    ends, loss = case
+    message(diagonal_curvature, ends_in(*ends()), np.ones((2, 3)), [0, 0], loss)
+
+
+@pytest.mark.parametrize("label", [-1, 4, 0.5])
+def test_a_label_of_no_class_is_refused(label, message):
+    model = ends_in(RBF(np.ones((4, 5))))
+    text = message(
+        diagonal_curvature, model, np.ones((2, 3)), [0, label], RBFMeanSquaredError()
+    )
+    assert "from 0 to 3" in text
+
+
+def test_a_model_without_layers_or_not_built_is_refused(message):
+    inputs = keras.Input((3,))
+    empty = keras.Model(inputs, inputs)
+    unbuilt = keras.Sequential([keras.layers.Dense(2)])
+    for model in (empty, unbuilt):
+        message(diagonal_curvature, model, np.ones((2, 3)), np.ones((2, 2)), "mse")

@@ -13,7 +13,7 @@ class LossRule:
     """What a loss sends back into the network, for one pattern.
 
     Args:
-        loss: The loss; as a layer, the rule may replace the loss that was given.
+        loss: `keras.losses.Loss`.
     """
 
     label_dtype = "int32"
@@ -47,8 +47,8 @@ class DistanceLossRule(LossRule):
 class MaximumAPosterioriRule(DistanceLossRule):
     """Loss (9): as loss (8), less the posterior of each class.
 
-    The paper gives no start for the curvature. It is that of loss (8) here: without
-    the competition, which only ever lessens it when the answer is right.
+    The paper gives no start for the curvature. It is that of loss (8) here, as if the
+    classes did not compete.
     """
 
     def gradient(self, y_true, output):
@@ -129,6 +129,17 @@ class Chain:
         if self.finish is keras.activations.softmax:
             self.rules[-1].activation = keras.activations.linear
         self.output_size = chain_layers[-1].output.shape[-1]
+        if len(chain_layers[-1].output.shape) != 2:
+            raise ValueError(
+                "Expected one vector of outputs a pattern. "
+                f"Received: outputs of shape {chain_layers[-1].output.shape}"
+            )
+        for layer in chain_layers[:-1]:
+            if isinstance(layer, RBF):
+                raise ValueError(
+                    "Expected RBF only at the end. "
+                    f"Received: layer {layer.name!r} before others"
+                )
         for rule in self.rules:
             if rule.activation not in SLOPES:
                 name = getattr(rule.activation, "__name__", rule.activation)
@@ -147,8 +158,16 @@ class Chain:
 
     def labels(self, y):
         """Returns labels as the loss's rule takes them, one entry a pattern."""
-        y = np.asarray(y, self.loss.label_dtype)
-        return y.reshape(len(y)) if self.loss.label_dtype == "int32" else y
+        y = np.asarray(y)
+        if self.loss.label_dtype == "float32":
+            return y.astype("float32")
+        y = y.reshape(len(y))
+        if not np.isin(y, np.arange(self.output_size)).all():
+            raise ValueError(
+                f"Expected integer labels from 0 to {self.output_size - 1}. "
+                f"Received: y={y}"
+            )
+        return y.astype("int32")
 
     def pack(self, values):
         """Returns values, parallel to `variables`, in the form of the rules."""
@@ -207,6 +226,12 @@ def _layers_in_a_row(model):
         for layer in model.layers
         if not isinstance(layer, keras.layers.InputLayer)
     ]
+    if not model.built or not rest:
+        raise ValueError(
+            "Expected a built model of at least one layer. "
+            f"Received: model {model.name!r} with {len(rest)} layers, "
+            f"built={model.built}"
+        )
     tensor = model.inputs[0]
     for layer in rest:
         if layer.input is not tensor:
@@ -217,7 +242,7 @@ def _layers_in_a_row(model):
             return rest
     raise ValueError(
         "Expected a model whose layers follow each other one by one. "
-        f"Received: model {model.name!r}, with a branch at layer {layer.name!r}"
+        f"Received: model {model.name!r}, not so at layer {layer.name!r}"
     )
 
 
@@ -249,24 +274,39 @@ def _end(chain_layers, loss):
         by_function = {cls().fn: cls for cls in LOSS_RULES if hasattr(cls(), "fn")}
         loss = by_function.get(loss, lambda: loss)()
     *before, last = chain_layers
+    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    plain = {
+        "reduction": "sum_over_batch_size",
+        "label_smoothing": 0.0,
+        "ignore_class": None,
+        "axis": -1,
+    }
+    for name, value in plain.items():
+        if config.get(name, value) != value:
+            raise ValueError(
+                f"Expected a loss with {name}={value!r}. "
+                f"Received: {name}={config[name]!r} of {loss}"
+            )
+    posterior = isinstance(last, RBFPosterior)
+    behind_rbf = isinstance(before[-1] if posterior and before else last, RBF)
     is_sparse = type(loss) is keras.losses.SparseCategoricalCrossentropy
-    softmax = getattr(last, "activation", None) is keras.activations.softmax
-    if isinstance(last, RBFPosterior) and is_sparse:
+    if posterior and behind_rbf and is_sparse and not config["from_logits"]:
         return MaximumAPosterioriRule(MaximumAPosteriori(last.j)), before, last
     rule = LOSS_RULES.get(type(loss))
-    if rule is None or (isinstance(last, RBF) != issubclass(rule, DistanceLossRule)):
+    if rule is None or posterior or behind_rbf != issubclass(rule, DistanceLossRule):
         raise ValueError(
-            "Expected loss (8) or (9) behind RBF, and mean squared error or "
+            "Expected loss (8) or (9) behind RBF, sparse cross-entropy of "
+            "probabilities behind RBFPosterior, and mean squared error or "
             "cross-entropy behind another layer. "
             f"Received: loss {loss} behind layer {last.name!r}"
         )
-    if issubclass(rule, CrossEntropyRule):
-        if loss.get_config().get("label_smoothing"):
-            raise ValueError(f"Expected no label smoothing. Received: loss={loss}")
-        if loss.get_config()["from_logits"] == softmax:
-            raise ValueError(
-                "Expected cross-entropy behind softmax, or from logits without it. "
-                f"Received: from_logits={softmax} behind layer {last.name!r}"
-            )
+    softmax = getattr(last, "activation", None) is keras.activations.softmax
+    if not issubclass(rule, CrossEntropyRule):
+        return rule(loss), chain_layers, keras.activations.linear
+    if config["from_logits"] == softmax:
+        raise ValueError(
+            "Expected cross-entropy behind softmax, or from logits without it. "
+            f"Received: from_logits={softmax} behind layer {last.name!r}"
+        )
     finish = keras.activations.softmax if softmax else keras.activations.linear
     return rule(loss), chain_layers, finish

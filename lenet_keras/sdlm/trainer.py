@@ -39,9 +39,9 @@ def fit(
 ):
     """Trains a model that is compiled with `SDLM`, one update a pattern.
 
-    It makes the updates of `model.fit(x, y, batch_size=1)`, in about a tenth of the
-    time: whole stretches of a pass run in one XLA program, in which a layer's forward
-    pass and what comes back through it follow from its `lenet_keras.sdlm.rules`.
+    It makes the updates of `model.fit(x, y, batch_size=1)` in a fraction of the time:
+    whole stretches of a pass run in one XLA program, in which a layer's forward pass
+    and what comes back through it follow from its rule in `lenet_keras.sdlm.rules`.
 
     Args:
         model: `keras.Model`, a chain of layers that have a rule, compiled with `SDLM`
