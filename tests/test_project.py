@@ -142,3 +142,29 @@ def test_the_notebooks_are_there_in_reading_order():
 def test_readmes_table_is_that_of_the_stored_results():
     stored = pd.read_csv(ROOT / "data/results/compare.csv")
     assert markdown(table(stored)) in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("runs", "row"),
+    [
+        ("loss9", "60,000 digits, loss (9)"),
+        ("loss9_train_size-15000", "the first 15,000, loss (9)"),
+        ("loss9_distorted", "60,000 of 600,000 with distortions, loss (9)"),
+    ],
+)
+def test_readmes_table_of_the_papers_method_is_that_of_the_final_passes(runs, row):
+    files = sorted((ROOT / "data/results/reproduce").glob(f"{runs}_seed-?.csv"))
+    final = pd.concat([pd.read_csv(file).query("`pass` == 20") for file in files])
+    assert len(final) == len(files)
+    cells = [f"| {row} "]
+    for column in ("test_error", "train_error"):
+        each = ", ".join(f"{error:.2f}" for error in final[column])
+        cells.append(f"| {final[column].median():.2f} ({each}) ")
+    line = next(
+        line
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith(cells[0])
+    )
+    assert cells[1] in line
+    assert cells[2] in line
+    assert f"| {final['train_error_on_the_fly'].median():.2f} " in line

@@ -30,7 +30,7 @@ def one_thread():
     """Keeps each operation on one thread, where TensorFlow has not started yet.
 
     One pattern gives two threads less to do than they cost: updates take a quarter
-    longer with them. Results are the same.
+    longer with them.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
