@@ -164,6 +164,9 @@ def train(model, dataset, save, **settings):
     type=click.FloatRange(min=0, min_open=True),
     help="Times the paper's global rates.",
 )
+@click.option(
+    "--mu", type=click.FloatRange(min=0, min_open=True), help="Added to the curvature."
+)
 @click.option("--j", type=click.FloatRange(min=0, min_open=True), help="In loss (9).")
 @click.option("--initializer", type=click.Choice(list(INITIALIZERS)))
 @click.option(

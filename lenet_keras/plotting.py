@@ -573,3 +573,48 @@ def rejection_curves(curves, references=()):
     ax.grid(axis="y", color="0.93")
     ax.legend()
     return figure
+
+
+@_figure
+def signals(outputs):
+    """Draws how far a signal gets before the first update, layer by layer.
+
+    Args:
+        outputs: `pandas.DataFrame` with a row a layer and a column a network: by how
+            much a unit's output differs between patterns.
+    """
+    figure, ax = plt.subplots(figsize=(6.5, 3.4))
+    colors = ["0.35", *MODEL_COLORS.values()]
+    for color, (title, column) in zip(colors, outputs.items(), strict=False):
+        ax.plot(column.index, column, marker="o", label=title, color=color)
+    ax.set(yscale="log", ylabel="standard deviation\nbetween patterns")
+    ax.grid(axis="y", color="0.9")
+    ax.legend()
+    return figure
+
+
+@_figure
+def rate_ranges(readings, paper=PAPER_RATES):
+    """Draws the weights' rates at the start under several readings of the recipe.
+
+    Args:
+        readings: `pandas.DataFrame` with a row a reading: `lowest_rate`,
+            `median_rate`, `highest_rate`, and `failure`, empty where it trained.
+        paper: Lowest and highest rate that the paper states, drawn as a band.
+    """
+    figure, ax = plt.subplots(figsize=(7.5, 0.26 * len(readings) + 0.9))
+    ax.axvspan(*paper, color="0.93")
+    colors = {True: "0.6", False: MODEL_COLORS["lenet5"]}
+    titles = {True: "saturates", False: "trains"}
+    rows = readings.assign(row=range(len(readings)), failed=readings["failure"] != "")
+    for failed, group in rows.groupby("failed"):
+        style = {"color": colors[failed], "zorder": 2}
+        ax.hlines(group["row"], group["lowest_rate"], group["highest_rate"], **style)
+        ax.scatter(group["median_rate"], group["row"], label=titles[failed], **style)
+    ax.set_ylim(len(readings) - 0.5, -0.5)
+    ax.set(xscale="log", yticks=range(len(readings)), yticklabels=readings.index)
+    ax.set_xlabel(
+        "lowest, median and highest rate of a weight; grey: what the paper says"
+    )
+    ax.legend(loc="upper left")
+    return figure

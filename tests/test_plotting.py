@@ -3,6 +3,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from lenet_keras import activations, models, plotting, rbf_codes
@@ -54,6 +55,16 @@ def passes():
     )
 
 
+def readings():
+    rates = {
+        "lowest_rate": [1e-4, 1e-5, 1e-3],
+        "median_rate": [2e-4, 2e-5, 2e-3],
+        "highest_rate": [4e-4, 4e-5, 4e-3],
+    }
+    failure = ["", "Training saturated in pass 1", ""]
+    return pd.DataFrame(rates | {"failure": failure}, index=["a", "b", "c"])
+
+
 DRAWINGS = {
     "images": lambda: plotting.images(RNG.random((3, 8, 8)), titles="abc"),
     "activations": lambda: plotting.activations(
@@ -86,6 +97,10 @@ DRAWINGS = {
     "rejection_curves": lambda: plotting.rejection_curves(
         {"ours": ([0.0, 50.0], [1.0, 0.0])}, [("LeNet-1", 3.7, 0.5)]
     ),
+    "signals": lambda: plotting.signals(
+        pd.DataFrame({"ours": [1.0, 0.1]}, ["C1", "F6"])
+    ),
+    "rate_ranges": lambda: plotting.rate_ranges(readings()),
 }
 
 
@@ -177,3 +192,18 @@ def test_the_best_classifier_is_at_the_top_and_ours_in_colour():
     assert ax.yaxis_inverted()
     first, second = (bar.get_facecolor() for bar in ax.patches)
     assert first != second
+
+
+def test_rate_ranges_keep_the_readings_in_order_and_tell_which_train():
+    ax = plotting.rate_ranges(readings()).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    points = {part.get_label(): part.get_offsets().tolist() for part in ax.collections}
+    assert points["trains"] == [[2e-4, 0], [2e-3, 2]]
+    assert points["saturates"] == [[2e-5, 1]]
+    trained, saturated = (
+        part for part in ax.collections if isinstance(part, LineCollection)
+    )
+    assert [line.tolist() for line in saturated.get_segments()] == [
+        [[1e-5, 1], [4e-5, 1]]
+    ]
+    assert len(trained.get_segments()) == 2

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from lenet_keras.experiments.compare import markdown, table
+from lenet_keras.experiments.reproduce import load_runs
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -153,9 +154,9 @@ def test_readmes_table_is_that_of_the_stored_results():
     ],
 )
 def test_readmes_table_of_the_papers_method_is_that_of_the_final_passes(runs, row):
-    files = sorted((ROOT / "data/results/reproduce").glob(f"{runs}_seed-?.csv"))
-    final = pd.concat([pd.read_csv(file).query("`pass` == 20") for file in files])
-    assert len(final) == len(files)
+    stored = load_runs(ROOT / "data/results/reproduce", runs)
+    final = stored[stored["pass"] == 20]
+    assert len(final) == stored["seed"].nunique()
     cells = [f"| {row} "]
     for column in ("test_error", "train_error"):
         each = ", ".join(f"{error:.2f}" for error in final[column])

@@ -11,7 +11,7 @@ from lenet_keras import cli, rbf_codes, sdlm
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.datasets import prepare
 from lenet_keras.experiments import reproduce as module
-from lenet_keras.experiments.reproduce import Protocol, reproduce
+from lenet_keras.experiments.reproduce import Protocol, load_runs, reproduce
 from lenet_keras.initializers import FanInUniform
 from lenet_keras.layers import RBF
 from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
@@ -19,9 +19,9 @@ from lenet_keras.models import lenet5
 from lenet_keras.sdlm import trainer
 
 SETTINGS = [
-    *("model", "dataset", "seed", "loss", "j", "initializer", "rate_scale"),
+    *("model", "dataset", "seed", "loss", "j", "initializer", "rate_scale", "mu"),
     *("estimates_in_first_pass", "passes", "train_size", "distortions"),
-    *("distortion_scale", "order", "held_out", "mu", "python", "keras", "backend"),
+    *("distortion_scale", "order", "held_out", "python", "keras", "backend"),
 ]
 
 
@@ -240,6 +240,19 @@ def test_the_answers_are_the_two_nearest_classes_of_each_test_digit(run, stored)
     assert run[1]["test_error"].iloc[-1] == pytest.approx(wrong, abs=6e-4)
 
 
+def test_runs_are_loaded_by_protocol_in_the_order_of_seeds(run, tmp_path):
+    path = files(run[0])["csv"]
+    for name in ("loss9_seed-3", "loss9_seed-0", "loss9_j-3.0_seed-1"):
+        rows = pd.read_csv(path).assign(seed=int(name[-1]))
+        rows.to_csv(tmp_path / f"{name}.csv", index=False)
+        rows.to_csv(tmp_path / f"{name}.answers.csv", index=False)
+    loaded = load_runs(tmp_path, "loss9")
+    assert loaded["seed"].tolist() == [0, 0, 3, 3]
+    assert loaded["pass"].tolist() == [1, 2, 1, 2]
+    with pytest.raises(FileNotFoundError, match=r"Received: name='loss8'"):
+        load_runs(tmp_path, "loss8")
+
+
 def test_a_finished_run_is_not_made_again(run, monkeypatch):
     folder, rows, _ = run
     monkeypatch.setattr(module, "load_mnist", lambda: 1 / 0)
@@ -344,6 +357,7 @@ def test_the_protocol_is_what_is_trained(asked, tmp_path):
         j=2.5,
         initializer="fan_in_uniform",
         rate_scale=2.0,
+        mu=0.1,
         estimates_in_first_pass=4,
         passes=7,
         train_size=280,
@@ -354,6 +368,7 @@ def test_the_protocol_is_what_is_trained(asked, tmp_path):
     assert model.count_params() == 60_840
     assert isinstance(model.loss, MaximumAPosteriori)
     assert model.loss.j == 2.5
+    assert model.optimizer.mu == 0.1
     assert isinstance(model.get_layer("F6").kernel_initializer, FanInUniform)
     rates = model.optimizer.next_rates(5 * 280 + 1)
     assert float(rates[0]) == pytest.approx(1e-3)
@@ -460,6 +475,7 @@ def test_a_protocol_that_cannot_be_is_refused(message, arguments, received):
     [
         {"passes": 0},
         {"rate_scale": 0},
+        {"mu": 0},
         {"j": -1.0},
         {"order": "given"},
         {"estimates_in_first_pass": 0},
@@ -536,7 +552,8 @@ def test_the_commands_options_are_the_protocols(runs, monkeypatch, capsys, tmp_p
         capsys,
         *("--loss", "8", "--passes", "2", "--train-size", "15000", "--distortions"),
         *("--distortion-scale", "0.5", "--order", "every_pass", "--held-out", "100"),
-        *("--rate-scale", "2", "--j", "3", "--initializer", "he_uniform"),
+        *("--rate-scale", "2", "--mu", "0.1", "--j", "3"),
+        *("--initializer", "he_uniform"),
         *("--estimates-in-first-pass", "4", "--output", str(tmp_path)),
     )
     assert code == 0
@@ -545,6 +562,7 @@ def test_the_commands_options_are_the_protocols(runs, monkeypatch, capsys, tmp_p
         j=3.0,
         initializer="he_uniform",
         rate_scale=2.0,
+        mu=0.1,
         estimates_in_first_pass=4,
         passes=2,
         train_size=15_000,
@@ -572,6 +590,7 @@ def test_the_commands_options_are_the_protocols(runs, monkeypatch, capsys, tmp_p
         ["--train-size", "100", "--held-out", "100"],
         ["--held-out", "-1"],
         ["--rate-scale", "0"],
+        ["--mu", "0"],
         ["--j", "0"],
         ["--order", "given"],
         ["--initializer", "zeros"],

@@ -37,6 +37,7 @@ class Protocol:
         initializer: `"lecun_uniform"`, `+-sqrt(3 / F)`; `"he_uniform"`,
             `+-sqrt(6 / F)`; or `"fan_in_uniform"`, the paper's `+-2.4 / F`.
         rate_scale: Positive number by which the paper's global rates are multiplied.
+        mu: Positive number added to the curvature in equation (21).
         estimates_in_first_pass: Positive integer: estimates of the curvature in the
             first pass; the paper has one.
         passes: Positive integer.
@@ -53,6 +54,7 @@ class Protocol:
     j: float = 10.0
     initializer: str = "lecun_uniform"
     rate_scale: float = 0.25
+    mu: float = 0.02
     estimates_in_first_pass: int = 10
     passes: int = 20
     train_size: int = 60_000
@@ -139,7 +141,9 @@ def reproduce(output, protocol, seed=0):
     keras.utils.set_random_seed(seed)
     model = lenet5(kernel_initializer=INITIALIZERS[protocol.initializer])
     model.compile(
-        optimizer=sdlm.SDLM(sdlm.paper_schedule(split, protocol.rate_scale)),
+        optimizer=sdlm.SDLM(
+            sdlm.paper_schedule(split, protocol.rate_scale), protocol.mu
+        ),
         loss=MaximumAPosteriori(protocol.j)
         if protocol.loss == 9
         else RBFMeanSquaredError(),
@@ -157,7 +161,6 @@ def reproduce(output, protocol, seed=0):
         "dataset": "mnist",
         "seed": seed,
         **dataclasses.asdict(protocol),
-        "mu": model.optimizer.mu,
         "python": platform.python_version(),
         "keras": keras.version(),
         "backend": f"{keras.backend.backend()} {version(keras.backend.backend())}",
@@ -249,24 +252,22 @@ def _answers(model, x, labels):
     )
 
 
-def load_runs(folder, **settings):
-    """Returns the stored runs of `reproduce`, a row a pass.
+def load_runs(folder, name):
+    """Returns the stored runs of one protocol, a row a pass.
 
     Args:
-        folder: Folder of the results.
-        **settings: Fields of `Protocol` that are to differ from its defaults; all
-            others have to be at their defaults, but for `passes` and `train_size`,
-            which are free unless they are given.
+        folder: Folder of the results of `reproduce`.
+        name: The protocol's name, such as `"loss9"`.
 
     Returns:
         `pandas.DataFrame`, in the order of the seeds.
+
+    Raises:
+        FileNotFoundError: If the folder has no such run.
     """
-    tables = [pd.read_csv(path) for path in sorted(Path(folder).glob("*_seed-?.csv"))]
-    rows = pd.concat(tables, ignore_index=True)
-    wanted = dataclasses.asdict(Protocol()) | settings
-    for name in {"passes", "train_size"} - set(settings):
-        del wanted[name]
-    if not wanted["distortions"]:
-        del wanted["distortion_scale"]
-    chosen = (rows[list(wanted)] == pd.Series(wanted)).all(axis=1)
-    return rows[chosen].sort_values(["train_size", "seed", "pass"], ignore_index=True)
+    paths = sorted(Path(folder).glob(f"{name}_seed-?.csv"))
+    if not paths:
+        raise FileNotFoundError(
+            f"Expected runs of a protocol in {folder}. Received: name={name!r}"
+        )
+    return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
