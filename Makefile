@@ -27,6 +27,7 @@ notebooks: .venv/done        ## run all notebooks again and store their outputs
 
 benchmark: .venv/done        ## the speed figures of benchmarks/README.md
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/one_pattern.py
 
 clean:
 	rm -rf .venv

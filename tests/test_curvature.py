@@ -394,11 +394,12 @@ def test_several_inputs_or_outputs_are_refused(outputs, message):
     assert "follow each other one by one" in text
 
 
-def test_regularizers_are_refused(message):
-    layer = layers.Dense(2, kernel_regularizer="l2", bias_regularizer="l1")
-    text = refusal(message, keras.Sequential([VECTORS, layer], name="shrunk"))
+@pytest.mark.parametrize("of", ["kernel", "bias", "activity"])
+def test_regularizers_are_refused(of, message):
+    layer = layers.Dense(2, **{f"{of}_regularizer": "l2"}, name="shrunk")
+    text = refusal(message, keras.Sequential([VECTORS, layer]))
     assert "without regularizers" in text
-    assert "model 'shrunk' with 2 of them" in text
+    assert "layer 'shrunk' with one" in text
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,8 @@ def test_a_finished_run_is_not_made_again(run, monkeypatch):
     folder, rows, _ = run
     monkeypatch.setattr(module, "load_mnist", lambda: 1 / 0)
     before = {path: path.read_bytes() for path in folder.iterdir()}
+    checkpoint = files(folder)["csv"].with_suffix(".checkpoint.npz")
+    checkpoint.touch()  # as if it had been killed at its very end
     protocol = Protocol(passes=2, train_size=290, estimates_in_first_pass=2)
     pd.testing.assert_frame_equal(reproduce(folder, protocol, seed=3), rows)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before

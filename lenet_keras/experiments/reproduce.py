@@ -127,6 +127,7 @@ def reproduce(output, protocol, seed=0):
         for ending in (".csv", ".weights.h5", ".answers.csv", ".checkpoint.npz")
     )
     if weights.exists():
+        checkpoint.unlink(missing_ok=True)  # left if the run was killed at its end
         return pd.read_csv(table)
 
     (x_train, y_train), (x_unseen, y_unseen) = load_mnist()

@@ -148,11 +148,12 @@ class Chain:
                     f"SLOPES. Received: layer {rule.layer.name!r} with activation "
                     f"{name}"
                 )
-        if model.losses:
-            raise ValueError(
-                "Expected a model without regularizers. "
-                f"Received: model {model.name!r} with {len(model.losses)} of them"
-            )
+        for layer in model.layers:
+            if layer.losses or getattr(layer, "activity_regularizer", None):
+                raise ValueError(
+                    "Expected a model without regularizers. "
+                    f"Received: layer {layer.name!r} with one"
+                )
         self.slopes = [SLOPES[rule.activation] for rule in self.rules]
         self.variables = [v for rule in self.rules for v in rule.layer.weights]
 
