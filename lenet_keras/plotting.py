@@ -412,7 +412,7 @@ def _accuracies(ax, runs):
     ax.set_xlabel("hollow: training images; full: test images", fontsize=8)
 
 
-PAPER_STYLE = {"color": "0.35", "linestyle": "--", "linewidth": 1.2}
+PAPER_STYLE = {"color": "0.35", "linestyle": "--", "linewidth": 1.2, "zorder": 3}
 PAPER_RATES = (7e-5, 0.016)  # those of the first pass, section III-B
 
 
@@ -548,6 +548,7 @@ def classifiers(errors, ours=()):
     bars = ax.barh(errors.index, errors, color=colors)
     ax.bar_label(bars, fmt="{:.2f}", fontsize=8, padding=2)
     ax.invert_yaxis()
+    ax.margins(y=0.01)
     ax.set_xlabel("test error, %")
     ax.tick_params(axis="y", labelsize=8)
     return figure
