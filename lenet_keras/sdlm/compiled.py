@@ -1,6 +1,7 @@
 """One program out of many operations, on whichever backend."""
 
 import contextlib
+import functools
 
 import keras
 
@@ -18,6 +19,9 @@ def compiled(function):
     if backend == "tensorflow":
         import tensorflow as tf
 
+        # As a partial, each program is one of its own to TensorFlow, which warns where
+        # one and the same is compiled often.
+        function = functools.partial(function)
         return tf.function(function, jit_compile=True, autograph=False)
     if backend == "jax":
         import jax
