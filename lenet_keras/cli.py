@@ -197,9 +197,15 @@ def reproduce(output, seeds, loss, **settings):
     protocol = Protocol(loss=int(loss), **given)
     for seed in seeds:
         passes = reproduce_paper(output, protocol, seed)
-        columns = ["pass", *(name for name in passes if name.endswith("_error"))]
-        last = passes[columns].iloc[-1].to_dict()
-        click.echo(f"{protocol.name}, seed {seed}: {last}")
+        last = passes.iloc[-1]
+        errors = [
+            f"{name.replace('_', ' ')} {value:.2f} %"
+            for name, value in last.items()
+            if name.endswith("_error")
+        ]
+        click.echo(
+            f"{protocol.name}, seed {seed}, pass {last['pass']}: {', '.join(errors)}"
+        )
     click.echo(f"Written to {output}")
 
 
@@ -219,7 +225,8 @@ def pretrain(name, results):
     Example:
       lenet-keras pretrain lenet5-mnist --results data/results/reproduce
     """
-    one_thread()
+    if name in PROTOCOLS:
+        one_thread()
     record = pretrain_network(name, results)
     click.echo(
         f"{name}: {record['test_errors']} errors in {record['test_images']} test images"

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from lenet_keras import rbf_codes
+from lenet_keras import rbf_codes, sdlm
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
 from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
@@ -58,6 +58,33 @@ def one_fit_step(rng):
     return [history["loss"][0], history["rbf_accuracy"][0], *1e3 * moved.ravel()]
 
 
+def one_pattern_at_a_time(rng):
+    model = keras.Sequential(
+        [
+            keras.Input((7, 6, 3)),
+            ConnectionTableConv2D(TABLE, (2, 3), activation=scaled_tanh),
+            Subsampling2D(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(84, activation=scaled_tanh),
+            RBF(rbf_codes("0123456789")),
+        ]
+    )
+    for layer in model.layers:
+        if layer.trainable_weights:
+            random_weights(layer, rng)
+    model.compile(sdlm.SDLM(1e-4), MaximumAPosteriori())
+    x, y = rng.normal(size=(20, 7, 6, 3)).astype("float32"), np.arange(20) % 10
+    estimation = sdlm.CurvatureEstimation(x, y, patterns=10)
+    before = [np.array(weight) for weight in model.trainable_weights]
+    sdlm.fit(model, x, y, epochs=2, callbacks=[estimation], verbose=0)
+    moved = [
+        (np.asarray(weight) - start).ravel()
+        for weight, start in zip(model.trainable_weights, before, strict=True)
+    ]
+    assert all(np.abs(weights).max() > 1e-4 for weights in moved)
+    return np.concatenate(moved)
+
+
 CASES = {
     "scaled_tanh": lambda rng: scaled_tanh(rng.normal(size=9).astype("float32")),
     "valid": lambda rng: answer(
@@ -78,6 +105,7 @@ CASES = {
     "accuracy": accuracy,
     "lenet5": lambda rng: answer(lenet5_from_zero(), (2, 32, 32, 1), rng),
     "one fit step": one_fit_step,
+    "one pattern at a time": one_pattern_at_a_time,
 }
 
 

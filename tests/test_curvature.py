@@ -394,11 +394,21 @@ def test_several_inputs_or_outputs_are_refused(outputs, message):
     assert "follow each other one by one" in text
 
 
-@pytest.mark.parametrize("of", ["kernel", "bias", "activity"])
-def test_regularizers_are_refused(of, message):
-    layer = layers.Dense(2, **{f"{of}_regularizer": "l2"}, name="shrunk")
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"kernel_regularizer": "l2"},
+        {"bias_regularizer": "l2"},
+        {"activity_regularizer": "l2"},
+        {"kernel_constraint": "max_norm"},
+        {"bias_constraint": "non_neg"},
+    ],
+    ids=lambda extra: next(iter(extra)),
+)
+def test_regularizers_and_constraints_are_refused(extra, message):
+    layer = layers.Dense(2, **extra, name="shrunk")
     text = refusal(message, keras.Sequential([VECTORS, layer]))
-    assert "without regularizers" in text
+    assert "without regularizers and constraints" in text
     assert "layer 'shrunk' with one" in text
 
 

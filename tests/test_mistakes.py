@@ -52,8 +52,23 @@ def test_as_few_as_possible_are_rejected(answers):
 
 
 def test_answers_are_loaded_by_seed_and_protocol(answers, tmp_path):
-    for name in ("loss9_seed-0", "loss9_seed-3", "loss9_distorted_seed-1"):
+    for name in ("loss9_seed-10", "loss9_seed-3", "loss9_distorted_seed-1"):
         answers.to_csv(tmp_path / f"{name}.answers.csv", index=False)
+        (tmp_path / f"{name}.csv").touch()
     loaded = load_answers(tmp_path, "loss9")
-    assert list(loaded) == [0, 3]
-    pd.testing.assert_frame_equal(loaded[0], answers)
+    assert list(loaded) == [3, 10]
+    pd.testing.assert_frame_equal(loaded[10], answers)
+    with pytest.raises(FileNotFoundError, match=r"Received: name='loss8'"):
+        load_answers(tmp_path, "loss8")
+
+
+def test_all_are_rejected_where_the_most_certain_answer_is_wrong():
+    answers = pd.DataFrame(
+        {
+            "label": [1, 2],
+            "answer": [1, 3],
+            "distance": [4.0, 9.0],
+            "second_distance": [5.0, 50.0],
+        }
+    )
+    assert rejected_for(answers) == 100

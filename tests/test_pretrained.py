@@ -1,5 +1,6 @@
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from lenet_keras import load_pretrained, pretrained
 from lenet_keras.datasets import prepare, sources
 from lenet_keras.experiments import pretrain
-from lenet_keras.experiments.reproduce import Protocol
+from lenet_keras.experiments.reproduce import Protocol, load_runs
 from lenet_keras.experiments.run import DATASETS
 
 RECORDS = pretrained.records()
@@ -53,6 +54,16 @@ class TestNetwork:
         monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
         with pytest.raises(OSError, match=r"Expected .* Received: .* is damaged"):
             load_pretrained(name)
+
+
+@pytest.mark.parametrize("name", pretrain.PROTOCOLS)
+def test_its_run_is_that_of_the_stored_results(name):
+    folder = Path(__file__).parents[1] / "data/results/reproduce"
+    rows = load_runs(folder, pretrain.PROTOCOLS[name].name)
+    row = rows[(rows["seed"] == 0) & (rows["pass"] == 20)].iloc[0]
+    run = RECORDS[name]["run"]
+    for column in ("pass", "test_error", "train_error", "test_loss", "backend"):
+        assert run[column] == row[column]
 
 
 def test_an_unknown_name_lists_the_known_ones(message):

@@ -27,7 +27,7 @@ LAYERS_OF_THE_HOUSE = [
     ["files"],
     ["sdlm"],
     ["pretrained"],
-    # ---- above this line nothing knows of data sets, files or plots ----
+    # ---- above this line nothing knows of data sets, results or plots ----
     ["datasets"],
     ["recipes"],
     ["plotting"],
@@ -150,6 +150,8 @@ def test_readmes_table_is_that_of_the_stored_results():
     [
         ("loss9", "60,000 digits, loss (9)"),
         ("loss9_train_size-15000", "the first 15,000, loss (9)"),
+        ("loss8", "60,000 digits, loss (8)"),
+        ("loss9_train_size-30000", "the first 30,000, loss (9)"),
         ("loss9_distorted", "60,000 of 600,000 with distortions, loss (9)"),
     ],
 )

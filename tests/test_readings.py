@@ -141,6 +141,12 @@ def test_a_reading_that_fails_has_a_row_that_says_so(tmp_path):
     assert row["highest_rate"] == pytest.approx(5e-4 / 0.02, rel=1e-3)
 
 
+def test_real_digits_are_learned():
+    row = try_out(READINGS["ours"], train_size=3_000, passes=1)
+    assert row["failure"] == ""
+    assert row["error_1"] < 15
+
+
 def test_training_gets_the_readings_rates_and_no_held_out_digits(monkeypatch):
     given = {}
 

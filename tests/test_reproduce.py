@@ -242,12 +242,12 @@ def test_the_answers_are_the_two_nearest_classes_of_each_test_digit(run, stored)
 
 def test_runs_are_loaded_by_protocol_in_the_order_of_seeds(run, tmp_path):
     path = files(run[0])["csv"]
-    for name in ("loss9_seed-3", "loss9_seed-0", "loss9_j-3.0_seed-1"):
-        rows = pd.read_csv(path).assign(seed=int(name[-1]))
+    for name in ("loss9_seed-10", "loss9_seed-9", "loss9_j-3.0_seed-1"):
+        rows = pd.read_csv(path).assign(seed=int(name.rpartition("-")[2]))
         rows.to_csv(tmp_path / f"{name}.csv", index=False)
         rows.to_csv(tmp_path / f"{name}.answers.csv", index=False)
     loaded = load_runs(tmp_path, "loss9")
-    assert loaded["seed"].tolist() == [0, 0, 3, 3]
+    assert loaded["seed"].tolist() == [9, 9, 10, 10]
     assert loaded["pass"].tolist() == [1, 2, 1, 2]
     with pytest.raises(FileNotFoundError, match=r"Received: name='loss8'"):
         load_runs(tmp_path, "loss8")
@@ -466,6 +466,7 @@ def test_the_name_tells_what_is_not_by_default(arguments, name):
         ({"held_out": 60_000}, "held_out=60000"),
         ({"held_out": 300, "train_size": 300}, "held_out=300"),
         ({"held_out": -1}, "held_out=-1"),
+        ({"distortions": True, "order": "every_pass"}, "order='every_pass'"),
     ],
 )
 def test_a_protocol_that_cannot_be_is_refused(message, arguments, received):
@@ -552,7 +553,7 @@ def test_the_commands_options_are_the_protocols(runs, monkeypatch, capsys, tmp_p
     code, _, _ = run_command(
         monkeypatch,
         capsys,
-        *("--loss", "8", "--passes", "2", "--train-size", "15000", "--distortions"),
+        *("--loss", "8", "--passes", "2", "--train-size", "15000"),
         *("--distortion-scale", "0.5", "--order", "every_pass", "--held-out", "100"),
         *("--rate-scale", "2", "--mu", "0.1", "--j", "3"),
         *("--initializer", "he_uniform"),
@@ -568,12 +569,13 @@ def test_the_commands_options_are_the_protocols(runs, monkeypatch, capsys, tmp_p
         estimates_in_first_pass=4,
         passes=2,
         train_size=15_000,
-        distortions=True,
         distortion_scale=0.5,
         order="every_pass",
         held_out=100,
     )
     assert runs == [(tmp_path, protocol, 0)]
+    assert run_command(monkeypatch, capsys, "--distortions")[0] == 0
+    assert runs[1][1] == Protocol(distortions=True)
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,23 @@ def test_the_curvature_is_estimated_where_fit_would(data):
     assert_same_weights(model, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("patterns", "estimates"), [(50, 5), (100, 10), (75, 8)])
+def test_as_many_estimates_as_stretches_allow(rng, monkeypatch, patterns, estimates):
+    monkeypatch.setattr(trainer, "STRETCH", 10)
+    x, y = rng.normal(size=(patterns, 4)), rng.integers(0, 2, patterns)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile(SDLM(1e-3), keras.losses.SparseCategoricalCrossentropy(True))
+    estimation = CurvatureEstimation(x, y, 20, estimates_in_first_pass=10)
+    made = []
+    monkeypatch.setattr(
+        SDLM, "set_curvature", lambda self, h: made.append(int(self.iterations))
+    )
+    monkeypatch.setattr(SDLM, "scales", lambda self: [0 * v for v in self.curvature])
+    fit(model, x, y, epochs=2, callbacks=[estimation], verbose=0)
+    assert len(made) == estimates + 1
+    assert made[-1] == patterns
+
+
 def test_a_scheduler_of_the_rate_works_as_in_fit(data):
     x, y = data
     expected, model = small(rate=1.0), small(rate=1.0)

@@ -51,6 +51,9 @@ def distort(images, amounts, ranges=None):
         `float32` array of the images' shape, interpolated linearly. Amounts of zero
         leave an image as it is.
 
+    Raises:
+        ValueError: If the amounts are not five an image, or not from -1 to 1.
+
     Example:
 
     >>> images = np.full((1, 32, 32, 1), -0.1, "float32")

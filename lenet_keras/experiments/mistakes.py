@@ -1,9 +1,9 @@
 """What a network gets wrong, and what it would if it might refuse to answer."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
+
+from lenet_keras.experiments.reproduce import paths_by_seed
 
 
 def load_answers(folder, name):
@@ -16,9 +16,12 @@ def load_answers(folder, name):
     Returns:
         Dictionary from a seed to a `pandas.DataFrame`, indexed by test digit: `label`,
         `answer`, `distance`, `second_answer` and `second_distance`.
+
+    Raises:
+        FileNotFoundError: If the folder has no such run.
     """
-    paths = sorted(Path(folder).glob(f"{name}_seed-?.answers.csv"))
-    return {int(path.name[-len("0.answers.csv")]): pd.read_csv(path) for path in paths}
+    paths = paths_by_seed(folder, name, ".answers.csv")
+    return {seed: pd.read_csv(path) for seed, path in paths.items()}
 
 
 def mistakes(answers):
@@ -61,6 +64,9 @@ def rejection_curve(answers):
 
 
 def rejected_for(answers, error=0.5):
-    """Returns the least percentage to reject for at most so much error on the rest."""
+    """Returns the least percentage to reject for at most so much error on the rest.
+
+    It is 100 if even the most certain answer is wrong.
+    """
     rejected, errors = rejection_curve(answers)
-    return rejected[np.argmax(errors <= error)]
+    return min(rejected[errors <= error], default=100.0)

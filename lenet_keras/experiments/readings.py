@@ -126,12 +126,15 @@ def _readings():
     change("half-curvature", "literal", "h from 1, not 2", curvature_scale=1 / 2)
     change("ten-estimates", "literal", "is h too old?", estimates_in_first_pass=10)
     change("quarter-rate", "literal", "are the rates too high?", rate_scale=1 / 4)
+    change("average-drawn", "average", "all biases drawn too", biases_drawn=True)
+    change("average-drawn-quarter", "average-drawn", "and less", rate_scale=1 / 4)
     # What makes it train, by the rates or by the initial weights.
     change("twentieth-rate", "literal", "rates that low are safe", rate_scale=1 / 20)
     change("mean-error", "literal", "mean over F6's 84 units", error_scale=1 / 84)
     change("root", "literal", "2.4 / sqrt(F): a slip in print?", power=0.5)
-    # EBLearn, a later library of LeCun's group, starts its MNIST demo in +-1 / sqrt(F),
-    # the coefficients of the sums at 1 / sqrt(4), and halves the squared distance.
+    # EBLearn, a later library of LeCun's group (Sermanet, Kavukcuoglu, LeCun 2009),
+    # starts its MNIST demo in +-1 / sqrt(F), the coefficients of the sums at
+    # 1 / sqrt(4), and halves the squared distance.
     change("library", "root", "EBLearn's initial weights", spread=1.0, coefficient=0.5)
     change("library-error", "library", "and its loss", error_scale=1 / 2)
     # From there to ours.

@@ -76,6 +76,11 @@ class Protocol:
                 "Expected 0 <= held_out < train_size <= 60000. "
                 f"Received: held_out={self.held_out}, train_size={self.train_size}"
             )
+        if self.distortions and self.order != "once":
+            raise ValueError(
+                "Expected order 'once' with distortions, which stand in one order. "
+                f"Received: order={self.order!r}"
+            )
 
     @property
     def name(self):
@@ -102,8 +107,8 @@ def reproduce(output, protocol, seed=0):
       and their distances;
     - `.weights.h5`: the network after the last pass.
 
-    A run that is there is not made again; one that was broken off goes on after its
-    last whole pass, and ends with the weights that it would have had.
+    A run whose weights are there is not made again; one that was broken off goes on
+    after its last whole pass, and ends with the weights that it would have had.
 
     Args:
         output: Folder; it is made if it is not there.
@@ -266,9 +271,22 @@ def load_runs(folder, name):
     Raises:
         FileNotFoundError: If the folder has no such run.
     """
-    paths = sorted(Path(folder).glob(f"{name}_seed-?.csv"))
-    if not paths:
+    tables = [
+        pd.read_csv(path) for path in paths_by_seed(folder, name, ".csv").values()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def paths_by_seed(folder, name, ending):
+    """Returns the paths of one kind of file of a protocol's runs, by seed."""
+    start = f"{name}_seed-"
+    seeds = [
+        int(path.name[len(start) : -len(ending)])
+        for path in Path(folder).glob(f"{start}*{ending}")
+        if path.name[len(start) : -len(ending)].isdecimal()
+    ]
+    if not seeds:
         raise FileNotFoundError(
             f"Expected runs of a protocol in {folder}. Received: name={name!r}"
         )
-    return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+    return {seed: Path(folder, f"{start}{seed}{ending}") for seed in sorted(seeds)}

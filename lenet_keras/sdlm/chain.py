@@ -149,9 +149,11 @@ class Chain:
                     f"{name}"
                 )
         for layer in model.layers:
-            if layer.losses or getattr(layer, "activity_regularizer", None):
+            constraints = [weight.constraint for weight in layer.trainable_weights]
+            activity = getattr(layer, "activity_regularizer", None)
+            if layer.losses or activity or any(constraints):
                 raise ValueError(
-                    "Expected a model without regularizers. "
+                    "Expected a model without regularizers and constraints. "
                     f"Received: layer {layer.name!r} with one"
                 )
         self.slopes = [SLOPES[rule.activation] for rule in self.rules]

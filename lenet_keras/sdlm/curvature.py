@@ -104,13 +104,21 @@ class CurvatureEstimation(keras.callbacks.Callback):
             made from.
         estimates_in_first_pass: Positive integer. In the first pass the weights, and
             with them the curvature, change so fast that one estimate can be too old
-            before the pass ends: so many are made, at equal distances.
+            before the pass ends: so many are made, at equal distances, each at the
+            first call after it is due. `lenet_keras.sdlm.fit` calls once in 2,000
+            patterns.
         seed: Integer from which the drawn patterns follow; they depend on it, the
             pass and the update alone, so that a resumed run draws the same ones.
 
     Raises:
         ValueError: If the model's optimizer is not `SDLM`, or an argument is out of
             its range.
+
+    Example:
+
+    >>> x, y = np.zeros((1000, 32, 32, 1)), np.zeros(1000)
+    >>> CurvatureEstimation(x, y).patterns
+    500
 
     Reference:
         LeCun et al. (1998), section III-B: on 500 patterns before each pass.

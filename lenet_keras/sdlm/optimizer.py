@@ -115,7 +115,10 @@ class SDLM(keras.optimizers.Optimizer):
                 "train with the callback `lenet_keras.sdlm.CurvatureEstimation`. "
                 f"Received: {self.name!r} without any"
             )
-        return [1 / (self.mu + ops.convert_to_tensor(h)) for h in self.curvature]
+        return [self._scale(h) for h in self.curvature]
+
+    def _scale(self, h):
+        return 1 / (self.mu + ops.convert_to_tensor(h))
 
     def next_rates(self, updates):
         """Returns the global rates of the next updates, a tensor of so many values."""

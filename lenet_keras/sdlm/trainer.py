@@ -74,6 +74,20 @@ def fit(
         RuntimeError: If training diverges, or the network saturates and answers
             every pattern alike.
 
+    Example:
+
+    >>> from lenet_keras import sdlm
+    >>> from lenet_keras.losses import RBFMeanSquaredError
+    >>> from lenet_keras.models import lenet5
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.normal(size=(8, 32, 32, 1)), np.arange(8)
+    >>> model = lenet5(kernel_initializer=keras.initializers.LecunUniform)
+    >>> model.compile(sdlm.SDLM(1e-5), RBFMeanSquaredError())
+    >>> estimation = sdlm.CurvatureEstimation(x, y, patterns=8)
+    >>> history = sdlm.fit(model, x, y, epochs=3, callbacks=[estimation], verbose=0)
+    >>> history.history["loss"][2] < history.history["loss"][0]
+    True
+
     Reference:
         LeCun et al. (1998), section III-B: one update a pattern, in a random order
         that stays the same.
