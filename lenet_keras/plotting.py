@@ -568,7 +568,10 @@ def rejection_curves(curves, references=()):
         ax.plot(rejected, error, label=title)
     for title, rejected, error in references:
         ax.plot(rejected, error, "o", color="0.35")
-        ax.annotate(title, (rejected, error), (4, 4), textcoords="offset points")
+        label = ax.annotate(
+            title, (rejected, error), (6, 6), textcoords="offset points"
+        )
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     ax.axhline(0.5, color="0.8", linewidth=0.8)
     ax.set(xlabel="rejected, %", ylabel="error, %", xlim=(-0.1, 5), ylim=(0, None))
     ax.grid(axis="y", color="0.93")

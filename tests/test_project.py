@@ -1,6 +1,7 @@
 """What the files of the project owe to each other."""
 
 import ast
+import dataclasses
 import json
 import re
 import tomllib
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lenet_keras.experiments.compare import markdown, table
-from lenet_keras.experiments.reproduce import load_runs
+from lenet_keras.experiments.reproduce import Protocol, load_runs
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -171,3 +172,58 @@ def test_readmes_table_of_the_papers_method_is_that_of_the_final_passes(runs, ro
     assert cells[1] in line
     assert cells[2] in line
     assert f"| {final['train_error_on_the_fly'].median():.2f} " in line
+
+
+def test_readmes_held_out_errors_are_those_of_the_choices():
+    choices = pd.read_csv(ROOT / "data/results/choices.csv")
+    default = dataclasses.asdict(Protocol())
+    text = " ".join((ROOT / "README.md").read_text().split())
+
+    def errors(**changes):
+        wanted = default | {"passes": 12, "held_out": 10_000} | changes
+        if not wanted["distortions"]:
+            del wanted["distortion_scale"]
+        rows = choices[(choices[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+        rows = rows.sort_values("seed")
+        assert rows["seed"].tolist() == list(range(len(rows)))
+        return ", ".join(f"{error:.2f}" for error in rows["held_out_error"])
+
+    assert errors().replace(", ", " and ") in text
+    assert errors(distortions=True).replace(", ", " and ") in text
+    mean_error = {
+        "initializer": "fan_in_uniform",
+        "rate_scale": 1.0,
+        "mu": 1.68,
+        "estimates_in_first_pass": 1,
+    }
+    assert f"{errors(**mean_error).replace(', ', ' and ')} % after twelve" in text
+    for phrase, changes in {
+        "all of them: ": {"rate_scale": 1.0},
+        "a half: ": {"rate_scale": 0.5},
+        "an eighth: ": {"rate_scale": 0.125},
+        "(once: ": {"estimates_in_first_pass": 1},
+        "(5: ": {"j": 5.0},
+        "15: ": {"j": 15.0},
+        "0.1 with a half of the rates: ": {"mu": 0.1, "rate_scale": 0.5},
+        "0.5 with all of them: ": {"mu": 0.5, "rate_scale": 1.0},
+        "2 with twice as much: ": {"mu": 2.0, "rate_scale": 2.0},
+        "two thirds of that: ": {"distortions": True, "distortion_scale": 1.0},
+        "four thirds: ": {"distortions": True, "distortion_scale": 2.0},
+    }.items():
+        assert phrase + errors(**changes) in text
+
+
+def test_readmes_figures_of_the_readings_are_those_of_the_stored_ones():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    tried = pd.read_csv(ROOT / "data/results/readings.csv").groupby("reading")
+    for name in ("mean-error", "ours"):
+        assert f"{tried['error_2'].mean()[name]:.1f} %" == "2.6 %"
+    assert "it has 2.6 % of the held-out digits wrong" in text
+    lowest, highest = tried["lowest_rate"].min(), tried["highest_rate"].max()
+    assert (
+        f"Its rates lie between {lowest['mean-error']:.4f} "
+        f"and {highest['mean-error']:.3f}" in text
+    )
+    for name, title in {"library": "±1/√F", "lecun": "±√(3/F)"}.items():
+        low = f"{lowest[name]:.1e}".replace("e-0", "e-")
+        assert f"{title} ({low} to {highest[name]:.3f})" in text

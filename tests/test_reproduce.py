@@ -446,8 +446,12 @@ def test_distorted_digits_are_taken_as_they_come(asked, tmp_path):
             "loss8_passes-2_train_size-15000_order-every_pass",
         ),
         (
-            {"distortions": True, "distortion_scale": 2.0, "initializer": "he_uniform"},
-            "loss9_distorted_initializer-he_uniform_distortion_scale-2.0",
+            {
+                "distortions": True,
+                "distortion_scale": 2.0,
+                "initializer": "fan_in_uniform",
+            },
+            "loss9_distorted_initializer-fan_in_uniform_distortion_scale-2.0",
         ),
     ],
 )
@@ -556,14 +560,14 @@ def test_the_commands_options_are_the_protocols(runs, monkeypatch, capsys, tmp_p
         *("--loss", "8", "--passes", "2", "--train-size", "15000"),
         *("--distortion-scale", "0.5", "--order", "every_pass", "--held-out", "100"),
         *("--rate-scale", "2", "--mu", "0.1", "--j", "3"),
-        *("--initializer", "he_uniform"),
+        *("--initializer", "fan_in_uniform"),
         *("--estimates-in-first-pass", "4", "--output", str(tmp_path)),
     )
     assert code == 0
     protocol = Protocol(
         loss=8,
         j=3.0,
-        initializer="he_uniform",
+        initializer="fan_in_uniform",
         rate_scale=2.0,
         mu=0.1,
         estimates_in_first_pass=4,

@@ -22,7 +22,6 @@ from lenet_keras.models import lenet5
 
 INITIALIZERS = {
     "lecun_uniform": keras.initializers.LecunUniform,
-    "he_uniform": keras.initializers.HeUniform,
     "fan_in_uniform": FanInUniform,
 }
 
@@ -34,8 +33,8 @@ class Protocol:
     Attributes:
         loss: 8 or 9, the paper's equation.
         j: Positive number, the rubbish class's distance in loss (9).
-        initializer: `"lecun_uniform"`, `+-sqrt(3 / F)`; `"he_uniform"`,
-            `+-sqrt(6 / F)`; or `"fan_in_uniform"`, the paper's `+-2.4 / F`.
+        initializer: `"lecun_uniform"`, `+-sqrt(3 / F)`, or `"fan_in_uniform"`, the
+            paper's `+-2.4 / F`.
         rate_scale: Positive number by which the paper's global rates are multiplied.
         mu: Positive number added to the curvature in equation (21).
         estimates_in_first_pass: Positive integer: estimates of the curvature in the
