@@ -522,7 +522,7 @@ def errors_by_train_size(runs, paper):
         bent["x"],
         bent["test_error_percent"],
         label="the paper's, with distortions",
-        **(PAPER_STYLE | {"linestyle": "", "marker": "v", "mfc": "none"}),
+        **(PAPER_STYLE | {"linestyle": "", "marker": "v", "mfc": "white"}),
     )
     ax.set(xlabel="training digits", ylabel="test error, %", ylim=(0, None))
     ax.set_xticks(sorted(set(plain["x"])))
