@@ -440,17 +440,18 @@ def rates(rates_by_layer, paper=PAPER_RATES):
 
 
 @_figure
-def kernel_rates(rates, titles=None):
-    """Draws the rates within the kernels of a convolution, dark for high ones.
+def kernels(values, titles=None):
+    """Draws what each weight of a convolution has, dark for much of it.
 
     Args:
-        rates: Array of shape `(height, width, kernels)`.
+        values: Array of shape `(height, width, kernels)`, 0 or more: curvatures, or
+            rates.
         titles: Optional text above each kernel.
     """
-    count = rates.shape[-1]
+    count = values.shape[-1]
     figure, axes = plt.subplots(1, count, figsize=(1.3 * count + 0.9, 1.8))
     for index, ax in enumerate(np.atleast_1d(axes)):
-        picture = ax.imshow(rates[..., index], vmin=0, vmax=rates.max())
+        picture = ax.imshow(values[..., index], vmin=0, vmax=values.max())
         ax.set(xticks=[], yticks=[])
         ax.set_title("" if titles is None else titles[index])
     figure.colorbar(picture, ax=axes, shrink=0.8)

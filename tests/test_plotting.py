@@ -90,7 +90,7 @@ DRAWINGS = {
     ),
     "comparison": lambda: plotting.comparison(runs()),
     "rates": lambda: plotting.rates({"C1": RNG.random(9), "F6": RNG.random((3, 3))}),
-    "kernel_rates": lambda: plotting.kernel_rates(RNG.random((5, 5, 6))),
+    "kernels": lambda: plotting.kernels(RNG.random((5, 5, 6))),
     "errors_by_pass": lambda: plotting.errors_by_pass(passes(), PAPER),
     "errors_by_train_size": lambda: plotting.errors_by_train_size(passes(), PAPER),
     "classifiers": lambda: plotting.classifiers(pd.Series({"a": 2.0, "b": 1.0}), "b"),
