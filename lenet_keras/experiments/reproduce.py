@@ -280,9 +280,9 @@ def paths_by_seed(folder, name, ending):
     """Returns the paths of one kind of file of a protocol's runs, by seed."""
     start = f"{name}_seed-"
     seeds = [
-        int(path.name[len(start) : -len(ending)])
+        int(seed)
         for path in Path(folder).glob(f"{start}*{ending}")
-        if path.name[len(start) : -len(ending)].isdecimal()
+        if (seed := path.name[len(start) : -len(ending)]).isdecimal()
     ]
     if not seeds:
         raise FileNotFoundError(
