@@ -211,8 +211,10 @@ def test_the_curvature_is_estimated_where_fit_would(data):
     assert_same_weights(model, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize(("patterns", "estimates"), [(50, 5), (100, 10), (75, 8)])
-def test_as_many_estimates_as_stretches_allow(rng, monkeypatch, patterns, estimates):
+@pytest.mark.parametrize(
+    ("patterns", "distance"), [(50, 10), (75, 10), (100, 10), (200, 20)]
+)
+def test_ten_estimates_or_one_a_stretch(rng, monkeypatch, patterns, distance):
     monkeypatch.setattr(trainer, "STRETCH", 10)
     x, y = rng.normal(size=(patterns, 4)), rng.integers(0, 2, patterns)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
@@ -224,8 +226,7 @@ def test_as_many_estimates_as_stretches_allow(rng, monkeypatch, patterns, estima
     )
     monkeypatch.setattr(SDLM, "scales", lambda self: [0 * v for v in self.curvature])
     fit(model, x, y, epochs=2, callbacks=[estimation], verbose=0)
-    assert len(made) == estimates + 1
-    assert made[-1] == patterns
+    assert made == [*range(0, patterns, distance), patterns]
 
 
 def test_a_scheduler_of_the_rate_works_as_in_fit(data):
