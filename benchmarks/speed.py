@@ -103,7 +103,7 @@ def fit(model, x, y, batch_size):
 
 def compiled(model, recipe="lenet5-adam"):
     """The model, compiled with a recipe."""
-    RECIPES[recipe].compile(model)
+    RECIPES[recipe].compile(model, 60_000)
     return model
 
 

@@ -10,24 +10,46 @@ from lenet_keras.counts import layer_table
 from lenet_keras.datasets import sources
 from lenet_keras.experiments.compare import compare as compare_networks
 from lenet_keras.experiments.compare import markdown, table
+from lenet_keras.experiments.ladder import report as report_ladder
 from lenet_keras.experiments.pretrain import PROTOCOLS, TRAINED
 from lenet_keras.experiments.pretrain import pretrain as pretrain_network
 from lenet_keras.experiments.reproduce import INITIALIZERS, Protocol
 from lenet_keras.experiments.reproduce import reproduce as reproduce_paper
 from lenet_keras.experiments.run import DATASETS
 from lenet_keras.experiments.run import train as train_network
+from lenet_keras.experiments.sweep import grid, tuned_rates
+from lenet_keras.experiments.sweep import sweep as run_sweep
 from lenet_keras.files import replacing
-from lenet_keras.recipes import RECIPES
+from lenet_keras.recipes import BASELINES, LADDER, RECIPES
 from lenet_keras.sdlm.compiled import one_thread
 
-INPUT_SHAPES = {
-    ("lenet5", "mnist"): (32, 32, 1),
-    ("lenet5", "cifar10"): (32, 32, 3),
-    ("lenet5_modern", "mnist"): (28, 28, 1),
-    ("lenet5_modern", "cifar10"): (32, 32, 3),
-}
+# What the networks see of MNIST; CIFAR-10's images have 32x32 pixels anyway.
+SIDES = {"lenet5": 32, "lenet5_between": 32, "lenet5_modern": 28, "fully_connected": 28}
+
+GROUPS = {"ladder": list(LADDER), "baselines": list(BASELINES)}
 
 model_argument = click.argument("model", type=click.Choice(models.__all__))
+
+
+def _seeds(text):
+    """Returns the seeds that `3` or `0-4` names."""
+    first, *last = text.split("-", maxsplit=1)
+    try:
+        seeds = range(int(first), int(last[0] if last else first) + 1)
+    except ValueError:
+        seeds = range(0)
+    if not seeds:
+        raise click.BadParameter(f"Expected a seed, or two as 0-4. Received: {text}")
+    return seeds
+
+
+seeds_option = click.option(
+    "--seeds",
+    default="0",
+    show_default=True,
+    callback=lambda context, option, value: _seeds(value),
+    help="Runs to make: a seed, or the first and the last as 0-4.",
+)
 
 
 @click.group(no_args_is_help=True)
@@ -125,13 +147,7 @@ def train(model, dataset, save, **settings):
 
 
 @cli.command()
-@click.option(
-    "--seeds",
-    default="0",
-    show_default=True,
-    callback=lambda context, option, value: _seeds(value),
-    help="Runs to make: a seed, or the first and the last as 0-4.",
-)
+@seeds_option
 @click.option(
     "--loss",
     default="9",
@@ -233,16 +249,93 @@ def pretrain(name, results):
     )
 
 
-def _seeds(text):
-    """Returns the seeds that `3` or `0-4` names."""
-    first, *last = text.split("-", maxsplit=1)
-    try:
-        seeds = range(int(first), int(last[0] if last else first) + 1)
-    except ValueError:
-        seeds = range(0)
-    if not seeds:
-        raise click.BadParameter(f"Expected a seed, or two as 0-4. Received: {text}")
-    return seeds
+@cli.command()
+@click.argument(
+    "recipes", nargs=-1, required=True, type=click.Choice([*GROUPS, *RECIPES])
+)
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    default=["mnist", "cifar10"],
+    show_default=True,
+    type=click.Choice(list(DATASETS)),
+    help="Can be given several times.",
+)
+@seeds_option
+@click.option("--passes", type=click.IntRange(min=1), help="Instead of the recipes'.")
+@click.option(
+    "--train-images", type=click.IntRange(min=1), help="Use only the first so many."
+)
+@click.option(
+    "--tune",
+    is_flag=True,
+    help="First choose each rate among three, on the last 10,000 training images.",
+)
+@click.option(
+    "--workers",
+    default=2,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Runs at once on this machine, one thread each.",
+)
+@click.option("--scheduler", help="Address of a Dask scheduler, to run on its workers.")
+@click.option(
+    "--output",
+    default="results/sweep",
+    show_default=True,
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
+    help="Folder for the results.",
+)
+def sweep(recipes, datasets, seeds, tune, output, workers, scheduler, **settings):
+    """Run a grid of recipes, data sets and seeds; go on where it stopped.
+
+    RECIPES are names of recipes, `ladder` or `baselines`. Each run is written to a file
+    of its own as soon as it is done; a run that is there is not made again. Ends with
+    exit code 1 if a run failed.
+
+    \b
+    Examples:
+      lenet-keras sweep lenet5-adam note-002 --dataset mnist --seeds 0-2
+      lenet-keras sweep ladder baselines --tune --seeds 0-4
+      lenet-keras sweep ladder --scheduler tcp://192.0.2.1:8786
+    """
+    names = [name for given in recipes for name in GROUPS.get(given, [given])]
+    where = {"output": output, "workers": workers, "scheduler": scheduler}
+    for dataset in datasets:
+        sources.fetch(dataset)  # before hours of training, not after
+    rates = None
+    if tune:
+        chosen = tuned_rates(
+            names, datasets, **where, train_images=settings["train_images"]
+        )
+
+        def rates(recipe, dataset):
+            return [chosen[recipe, dataset]]
+
+    units = grid(names, datasets, seeds, rates, **settings)
+    rows = run_sweep(units, **where)
+    done = rows["status"].eq("done").sum() if len(rows) else 0
+    diverged = len(rows) - done
+    click.echo(f"{done} of {len(units)} runs are in {output}, {diverged} diverged")
+    if len(rows) < len(units):
+        click.echo(f"{len(units) - len(rows)} failed: see its .failed.json", err=True)
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def report(folder):
+    """Make the tables and the picture of a sweep of `ladder` and `baselines`.
+
+    They are written beside FOLDER, under its name: .csv, one row a run, .md and .png.
+
+    \b
+    Example:
+      lenet-keras report data/results/ladder
+    """
+    runs = report_ladder(folder)
+    click.echo(f"{len(runs)} runs. Written: {folder}.csv, .md, .png")
 
 
 @cli.command()
@@ -262,7 +355,9 @@ def summary(model, dataset):
       lenet-keras summary lenet5
       lenet-keras summary lenet5_modern --dataset cifar10
     """
-    network = getattr(models, model)(input_shape=INPUT_SHAPES[model, dataset])
+    side = SIDES[model]
+    input_shape = (side, side, 1) if dataset == "mnist" else (32, 32, 3)
+    network = getattr(models, model)(input_shape)
     click.echo(layer_table(network).to_string())
 
 

@@ -9,6 +9,7 @@ import math
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
 STYLE = {
     "font.size": 10,
@@ -30,6 +31,13 @@ DATASET_TITLES = {
     "mnist": "MNIST",
     "cifar10": "CIFAR-10",
     "cifar10-sample": "CIFAR-10 sample",
+}
+# Against the rung before: the color, and whether the point is full.
+RUNG_STYLES = {
+    "no rung before": ("0.25", True),
+    "no difference": ("0.45", False),
+    "better": ("#1f5a8a", True),
+    "worse": ("#c0392b", True),
 }
 CIFAR10_CLASSES = (
     "airplane",
@@ -623,3 +631,56 @@ def rate_ranges(readings, paper=PAPER_RATES):
     )
     ax.legend(loc="upper left")
     return figure
+
+
+@_figure
+def ladder(rungs_by_dataset):
+    """Draws the rungs from 1998 to today: a row a rung, a panel a data set.
+
+    A pale point is a run, the strong one the mean with its 95 % interval: full where it
+    differs from the rung before by the paired interval, hollow where it does not.
+
+    Args:
+        rungs_by_dataset: Dictionary from a data set's name to its rungs, as
+            `lenet_keras.experiments.ladder.rungs` returns them.
+    """
+    first = next(iter(rungs_by_dataset.values()))
+    figure, axes = plt.subplots(
+        1,
+        len(rungs_by_dataset),
+        figsize=(2.6 + 4.2 * len(rungs_by_dataset), 1.2 + 0.34 * len(first)),
+        sharey=True,
+        squeeze=False,
+    )
+    for ax, (dataset, rungs) in zip(axes[0], rungs_by_dataset.items(), strict=True):
+        ax.grid(axis="x", color="0.9")
+        for height, (_, rung) in enumerate(rungs.iterrows()):
+            _rung(ax, height, rung)
+        on_ladder = rungs["difference"].notna()
+        last = np.flatnonzero(on_ladder)[-1]
+        ax.axhline(last + 0.5, color="0.7", linewidth=0.8)
+        ax.set_title(f"{DATASET_TITLES[dataset]}: test error, %")
+        ax.set_xlabel("blue: better than the rung before, red: worse", fontsize=8)
+    axes[0, 0].set_yticks(range(len(first)), first["change"])
+    axes[0, 0].set_ylim(len(first) - 0.5, -0.5)
+    return figure
+
+
+def _rung(ax, height, rung):
+    if isinstance(rung.get("note"), str):
+        across = ax.get_yaxis_transform()  # along the axes, whatever their errors
+        ax.text(0.5, height, rung["note"], transform=across, color="0.5", va="center")
+        return
+    color, filled = RUNG_STYLES[_verdict(rung)]
+    heights = [height] * len(rung["errors"])
+    ax.plot(rung["errors"], heights, "o", color=color, markersize=3, alpha=0.4)
+    ax.plot([rung["error_low"], rung["error_high"]], [height] * 2, color=color)
+    ax.plot(rung["error"], height, "o", color=color, mfc=color if filled else "white")
+
+
+def _verdict(rung):
+    if pd.isna(rung["difference"]):
+        return "no rung before"
+    if not rung["is_difference"]:
+        return "no difference"
+    return "worse" if rung["difference"] > 0 else "better"

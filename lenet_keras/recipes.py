@@ -1,51 +1,75 @@
-"""Named ways to train: input, loss, optimizer, batch and passes, as data."""
+"""Named ways to train a network, as data: the configurations of all runs."""
 
 import dataclasses
 
 import keras
 
-from lenet_keras.losses import MaximumAPosteriori
+from lenet_keras import sdlm
+from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
 from lenet_keras.metrics import RBFAccuracy
+
+PAPER_PASSES = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How one of the networks is trained.
+    """A network and how it is trained.
 
     Attributes:
         model: Name of the network, a function of `lenet_keras.models`.
         pixels: What it sees, as in `lenet_keras.datasets.prepare`.
         loss: Keras loss, or its name.
-        metric: Function without arguments that returns the accuracy metric.
-        optimizer: Keras optimizer as the configuration that
-            `keras.optimizers.get` takes.
+        optimizer: Name of a Keras optimizer, as Keras has it by default but for the
+            rate; or `"SDLM"`, the 1998 method, one pattern at a time.
+        learning_rate: Positive number; for `"SDLM"` times the paper's rates, whose
+            20 passes are compressed to `passes`.
         batch_size: Patterns an update.
+        why: What the recipe is for.
         passes: Times through the training set.
-        why: Where the recipe comes from.
+        order: `"every_pass"` for a new random order in each pass, `"once"` for one
+            constant random order.
+        network: Arguments of the network's function beside the shape of the images.
+        schedule: `"constant"`, or `"cosine"` for a rate that falls to 0 along half a
+            cosine.
+        augmentation: What is done to the images of each pass, as in
+            `lenet_keras.datasets.augment`; by default nothing.
     """
 
     model: str
     pixels: str
     loss: object
-    metric: type
-    optimizer: dict
+    optimizer: str
+    learning_rate: float
     batch_size: int
-    passes: int
     why: str
+    passes: int = 10
+    order: str = "every_pass"
+    network: dict = dataclasses.field(default_factory=dict)
+    schedule: str = "constant"
+    augmentation: str | None = None
 
-    def compile(self, model):
-        """Compiles a model with the recipe's loss, a fresh optimizer and `accuracy`."""
-        model.compile(
-            optimizer=keras.optimizers.get(self.optimizer),
-            loss=self.loss,
-            metrics=[self.metric(name="accuracy")],
-            steps_per_execution=8,  # the same updates with fewer returns to Python
-        )
+    def compile(self, model, train_images):
+        """Compiles a model with the recipe's loss, a fresh optimizer and `accuracy`.
+
+        Args:
+            model: The network.
+            train_images: How many images a pass has.
+        """
+        if self.optimizer == "SDLM":
+            paper_pass = max(1, round(train_images * self.passes / PAPER_PASSES))
+            schedule = sdlm.paper_schedule(paper_pass, self.learning_rate)
+            optimizer = sdlm.SDLM(schedule)
+        else:
+            config = {"learning_rate": self.learning_rate}
+            optimizer = keras.optimizers.get(
+                {"class_name": self.optimizer, "config": config}
+            )
+        rbf = isinstance(self.loss, (MaximumAPosteriori, RBFMeanSquaredError))
+        metric = RBFAccuracy if rbf else keras.metrics.SparseCategoricalAccuracy
+        model.compile(optimizer, self.loss, metrics=[metric(name="accuracy")])
 
 
-def _optimizer(class_name, **config):
-    return {"class_name": class_name, "config": config}
-
+CROSS_ENTROPY = "sparse_categorical_crossentropy"
 
 # The first recipe of a network is its default. Adam has Keras's default rate. On
 # held-out images it is the best of four for the faithful network, over both data sets;
@@ -56,33 +80,107 @@ RECIPES = {
         model="lenet5",
         pixels="paper",
         loss=MaximumAPosteriori(j=10.0),
-        metric=RBFAccuracy,
-        optimizer=_optimizer("Adam", learning_rate=0.001),
+        optimizer="Adam",
+        learning_rate=0.001,
         batch_size=64,
-        passes=10,
         why="loss (9) by minibatches",
     ),
     "lenet5_modern-adam": Recipe(
         model="lenet5_modern",
         pixels="unit",
-        loss="sparse_categorical_crossentropy",
-        metric=keras.metrics.SparseCategoricalAccuracy,
-        optimizer=_optimizer("Adam", learning_rate=0.001),
+        loss=CROSS_ENTROPY,
+        optimizer="Adam",
+        learning_rate=0.001,
         batch_size=64,
-        passes=10,
         why="today's usual choice",
     ),
     "note-002": Recipe(
         model="lenet5_modern",
         pixels="raw",
-        loss="sparse_categorical_crossentropy",
-        metric=keras.metrics.SparseCategoricalAccuracy,
-        optimizer=_optimizer("RMSprop"),
+        loss=CROSS_ENTROPY,
+        optimizer="RMSprop",
+        learning_rate=0.001,
         batch_size=32,
-        passes=10,
         why="study note 002: RMSprop as Keras has it by default, raw pixels",
     ),
 }
+
+# From 1998 to today. Each rung changes one thing in the rung before it and keeps the
+# rest: the first is the faithful network by the method of 1998, the last is study note
+# 002's network trained its way, but for the rate, which each rung has its own.
+LADDER = {
+    "1998": ("the method of 1998, loss (8)", {}),
+    "loss-9": ("loss (9)", {"loss": MaximumAPosteriori(j=10.0)}),
+    "reshuffled": ("a new order in each pass", {"order": "every_pass"}),
+    "adam": (
+        "Adam, 64 images an update",
+        {"optimizer": "Adam", "learning_rate": 0.001, "batch_size": 64},
+    ),
+    "softmax": (
+        "softmax and cross-entropy",
+        {"loss": CROSS_ENTROPY, "network": {"output": "softmax"}},
+    ),
+    "full-c3": ("each map of C3 sees all six", {"network": {"c3": "full"}}),
+    "average": ("plain average pooling", {"network": {"subsampling": "average"}}),
+    "max": ("max pooling", {"network": {"subsampling": "max"}}),
+    "swish": ("swish", {"network": {"activation": "swish"}}),
+    "glorot": (
+        "Glorot's initial weights",
+        {"network": {"kernel_initializer": "glorot_uniform"}},
+    ),
+    "28x28": ("28x28, padded with zeros", {"pixels": "paper-unpadded"}),
+    "raw": ("raw pixels, 0 to 255", {"pixels": "raw"}),
+    "rmsprop": ("RMSprop", {"optimizer": "RMSprop"}),
+    "batch-32": ("32 images an update", {"batch_size": 32}),
+}
+# CIFAR-10's images have 32x32 pixels: nothing is padded there to begin with.
+WITHOUT_MEANING = {("28x28", "cifar10"), ("28x28", "cifar10-sample")}
+
+# What the study notes argue against, in LeNet-5's place.
+BASELINES = {
+    "fc-300": ("fully connected, 300 units", (300,)),
+    "fc-300-100": ("fully connected, 300 and 100 units", (300, 100)),
+    "fc-60000": ("fully connected, LeNet-5's number of parameters", "lenet5"),
+}
+
+
+def _rungs():
+    recipe = Recipe(
+        model="lenet5_between",
+        pixels="paper",
+        loss=RBFMeanSquaredError(),
+        optimizer="SDLM",
+        learning_rate=0.25,
+        batch_size=1,
+        order="once",
+        why="",
+    )
+    for name, (title, change) in LADDER.items():
+        network = recipe.network | change.get("network", {})
+        recipe = dataclasses.replace(
+            recipe, **{**change, "network": network, "why": title}
+        )
+        yield name, recipe
+
+
+def _baselines():
+    for name, (title, hidden) in BASELINES.items():
+        yield (
+            name,
+            Recipe(
+                model="fully_connected",
+                pixels="paper-unpadded",
+                loss=CROSS_ENTROPY,
+                optimizer="Adam",
+                learning_rate=0.001,
+                batch_size=64,
+                network={"hidden": hidden},
+                why=title,
+            ),
+        )
+
+
+RECIPES |= dict(_rungs()) | dict(_baselines())
 
 
 def default_recipe(model):

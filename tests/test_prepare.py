@@ -37,11 +37,14 @@ def test_the_other_inputs_only_scale(pixels, largest):
     np.testing.assert_allclose(prepared[..., 0], images / 255 * largest, rtol=1e-6)
 
 
-def test_unknown_pixels_are_refused():
-    with pytest.raises(
-        ValueError, match=r"Expected .paper., .unit. or .raw.\. Received"
-    ):
-        prepare(digits(), "grey")
+def test_the_papers_values_are_there_without_its_border_too():
+    images = digits()
+    prepared = prepare(images, "paper-unpadded")
+    np.testing.assert_array_equal(prepared, prepare(images, "paper")[:, 2:30, 2:30])
+
+
+def test_unknown_pixels_are_refused(message):
+    assert "pixels='grey'" in message(prepare, digits(), "grey")
 
 
 @pytest.mark.parametrize("images", [digits() / 255, digits()[0]])

@@ -1,32 +1,99 @@
+import dataclasses
+import itertools
+import json
+
 import keras
+import numpy as np
 import pytest
 
 from lenet_keras import models
-from lenet_keras.recipes import RECIPES, default_recipe
+from lenet_keras.recipes import LADDER, RECIPES, default_recipe
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_a_recipe_names_a_network_and_compiles_it(recipe):
-    model = getattr(models, recipe.model)()
-    recipe.compile(model)
+    side = 32 if recipe.pixels == "paper" else 28
+    model = getattr(models, recipe.model)((side, side, 1), **recipe.network)
+    recipe.compile(model, 600)
     assert model.loss == recipe.loss
     assert recipe.passes == 10
+    assert type(model.optimizer).__name__ == recipe.optimizer
 
 
 def test_every_compilation_has_an_optimizer_of_its_own():
     first, second = models.lenet5(), models.lenet5()
-    RECIPES["lenet5-adam"].compile(first)
-    RECIPES["lenet5-adam"].compile(second)
+    RECIPES["lenet5-adam"].compile(first, 600)
+    RECIPES["lenet5-adam"].compile(second, 600)
     assert first.optimizer is not second.optimizer
 
 
 def test_note_002_is_rmsprop_as_keras_has_it_by_default():
     recipe = RECIPES["note-002"]
     model = models.lenet5_modern()
-    recipe.compile(model)
+    recipe.compile(model, 600)
     default = keras.optimizers.RMSprop(name=model.optimizer.name)
     assert model.optimizer.get_config() == default.get_config()
     assert (recipe.pixels, recipe.batch_size, recipe.passes) == ("raw", 32, 10)
+
+
+def test_the_papers_twenty_passes_are_compressed_to_the_recipes():
+    model = models.lenet5_between()
+    recipe = dataclasses.replace(RECIPES["1998"], passes=10, learning_rate=0.5)
+    recipe.compile(model, train_images=600)
+    rates = [float(r) for r in model.optimizer.next_rates(6000)]
+    # 0.0005 for 2 of 20 passes, 0.0002 for 3, 0.0001 for 3, 0.00005 for 4, 0.00001.
+    expected = [2.5e-4] * 600 + [1e-4] * 900 + [5e-5] * 900 + [2.5e-5] * 1200
+    np.testing.assert_allclose(rates, expected + [5e-6] * 2400, rtol=1e-6)
+
+
+def what_changes(before, after):
+    """The attributes of two recipes that are not the same, a network's part by part."""
+    before, after = ({**vars(r), **r.network} for r in (before, after))
+    for recipe in (before, after):
+        del recipe["network"], recipe["why"]
+        loss = keras.losses.serialize(keras.losses.get(recipe["loss"]))
+        recipe["loss"] = json.dumps(loss)
+    return {
+        name
+        for name in before.keys() | after.keys()
+        if before.get(name) != after.get(name)
+    }
+
+
+def test_each_rung_changes_one_thing():
+    recipes = [RECIPES[name] for name in LADDER]
+    changes = [what_changes(*pair) for pair in itertools.pairwise(recipes)]
+    assert changes == [
+        {"loss"},
+        {"order"},
+        {"optimizer", "learning_rate", "batch_size"},  # a method
+        {"output", "loss"},  # which go together
+        {"c3"},
+        {"subsampling"},
+        {"subsampling"},
+        {"activation"},
+        {"kernel_initializer"},
+        {"pixels"},
+        {"pixels"},
+        {"optimizer"},
+        {"batch_size"},
+    ]
+
+
+def test_the_ladder_starts_with_the_faithful_network_and_ends_with_the_notes():
+    first, *_, last = (RECIPES[name] for name in LADDER)
+    assert (first.model, first.network) == ("lenet5_between", {})
+    assert (first.optimizer, first.batch_size, first.order) == ("SDLM", 1, "once")
+    note = RECIPES["note-002"]
+    for name in ("pixels", "loss", "optimizer", "learning_rate", "batch_size"):
+        assert getattr(last, name) == getattr(note, name)
+    assert last.network == {
+        "output": "softmax",
+        "c3": "full",
+        "subsampling": "max",
+        "activation": "swish",
+        "kernel_initializer": "glorot_uniform",
+    }
 
 
 def test_the_default_recipe_is_the_networks_own():

@@ -3,6 +3,7 @@
 import numpy as np
 
 BACKGROUND, INK = -0.1, 1.175
+PIXELS = ("paper", "paper-unpadded", "unit", "raw")
 
 
 def prepare(images, pixels):
@@ -16,6 +17,7 @@ def prepare(images, pixels):
             - `"paper"`: `-0.1` for 0, the background, to `1.175` for 255, the ink,
               and images of 28x28 get two rows and columns of background all
               around: the input of the faithful network.
+            - `"paper-unpadded"`: the same values without the border.
             - `"unit"`: 0 to 1.
             - `"raw"`: 0 to 255, as study note 002 feeds them.
 
@@ -30,15 +32,13 @@ def prepare(images, pixels):
 
     Raises:
         ValueError: If the images are no `uint8` array of such a shape, or `pixels`
-            is none of the three.
+            is none of these.
 
     Reference:
         LeCun et al. (1998), section II-B, for the input of the faithful network.
     """
-    if pixels not in ("paper", "unit", "raw"):
-        raise ValueError(
-            f"Expected 'paper', 'unit' or 'raw'. Received: pixels={pixels!r}"
-        )
+    if pixels not in PIXELS:
+        raise ValueError(f"Expected pixels among {PIXELS}. Received: pixels={pixels!r}")
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise ValueError(
@@ -52,6 +52,6 @@ def prepare(images, pixels):
     unit = images / np.float32(255)
     if pixels == "unit":
         return unit
-    if images.shape[1:3] == (28, 28):
+    if pixels == "paper" and images.shape[1:3] == (28, 28):
         unit = np.pad(unit, ((0, 0), (2, 2), (2, 2), (0, 0)))
     return unit * np.float32(INK - BACKGROUND) + np.float32(BACKGROUND)

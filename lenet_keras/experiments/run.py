@@ -11,9 +11,10 @@ import keras
 import pandas as pd
 from tqdm import tqdm
 
-from lenet_keras import models
+from lenet_keras import models, sdlm
 from lenet_keras.counts import layer_table
 from lenet_keras.datasets import load_cifar10, load_mnist, prepare
+from lenet_keras.experiments import minibatches
 from lenet_keras.recipes import RECIPES, default_recipe
 
 DATASETS = {
@@ -78,6 +79,7 @@ def train(
     learning_rate=None,
     train_images=None,
     held_out=0,
+    verbose=1,
 ):
     """Trains a network on a data set; the result is what the final pass leaves.
 
@@ -94,6 +96,7 @@ def train(
             all.
         held_out: Number of those, the last ones, that are not trained on and take
             the place of the test images: to choose something by.
+        verbose: 1 for a progress bar, 0 for none.
 
     Returns:
         A `Run`.
@@ -110,26 +113,26 @@ def train(
     ('lenet5-adam', 60000, 340908)
     """
     recipe = default_recipe(model) if recipe is None else recipe
-    settings = _settings(model, recipe, passes, learning_rate)
+    settings = settings_of(model, recipe, passes, learning_rate)
     (x_train, y_train), (x_unseen, y_unseen) = _images(dataset, train_images, held_out)
     x_train, x_unseen = (prepare(x, settings.pixels) for x in (x_train, x_unseen))
 
     keras.utils.set_random_seed(seed)
-    network = getattr(models, model)(input_shape=x_train.shape[1:])
-    settings.compile(network)
+    network = getattr(models, model)(x_train.shape[1:], **settings.network)
+    settings.compile(network, len(x_train))
+    callbacks = [keras.callbacks.TerminateOnNaN(raise_error=True)]
+    if verbose:
+        callbacks.append(ProgressBar(f"{model} on {dataset}"))
     start = time.perf_counter()
-    fitted = network.fit(
+    fitted = _fit(
+        network,
+        settings,
         x_train,
         y_train,
-        batch_size=settings.batch_size,
+        seed=seed,
         epochs=settings.passes,
         validation_data=(x_unseen, y_unseen),
-        validation_batch_size=1000,
-        callbacks=[
-            ProgressBar(f"{model} on {dataset}"),
-            keras.callbacks.TerminateOnNaN(raise_error=True),
-        ],
-        verbose=0,
+        callbacks=callbacks,
     )
     seconds = time.perf_counter() - start
 
@@ -153,7 +156,7 @@ def train(
         "seed": seed,
         "passes": settings.passes,
         "batch_size": settings.batch_size,
-        "learning_rate": round(float(network.optimizer.learning_rate), 8),
+        "learning_rate": settings.learning_rate,
         "train_images": len(x_train),
         "held_out": held_out,
         **_counts(network),
@@ -167,23 +170,63 @@ def train(
     return Run(network, history, row)
 
 
-def _settings(model, name, passes, learning_rate):
-    """Returns the recipe with what was asked for in place of its own."""
-    if name not in RECIPES or RECIPES[name].model != model:
-        fitting = [name for name, recipe in RECIPES.items() if recipe.model == model]
-        raise ValueError(f"Expected a recipe among {fitting}. Received: recipe={name}")
-    recipe = RECIPES[name]
+def _fit(network, settings, x, y, seed, callbacks, **arguments):
+    """Trains the network by the recipe's method."""
+    if settings.optimizer != "SDLM":
+        return minibatches.fit(
+            network,
+            x,
+            y,
+            batch_size=settings.batch_size,
+            seed=seed,
+            callbacks=callbacks,
+            **arguments,
+        )
+    estimation = sdlm.CurvatureEstimation(
+        x, y, patterns=min(500, len(x)), estimates_in_first_pass=10, seed=seed
+    )
+    return sdlm.fit(
+        network,
+        x,
+        y,
+        shuffle=settings.order,
+        seed=seed,
+        callbacks=[estimation, *callbacks],
+        verbose=0,
+        **arguments,
+    )
+
+
+def settings_of(model, recipe, passes=None, learning_rate=None):
+    """Returns a network's recipe with what was asked for in place of its own.
+
+    Args:
+        model: Name of the network.
+        recipe: Name of one of its `lenet_keras.recipes.RECIPES`.
+        passes: Positive integer, or `None` for the recipe's.
+        learning_rate: Positive number, or `None` for the recipe's.
+
+    Returns:
+        `lenet_keras.recipes.Recipe`.
+
+    Raises:
+        ValueError: If the network has no such recipe, or a number is not positive.
+    """
+    if recipe not in RECIPES or RECIPES[recipe].model != model:
+        fitting = [name for name, known in RECIPES.items() if known.model == model]
+        raise ValueError(
+            f"Expected a recipe among {fitting}. Received: recipe={recipe}"
+        )
+    changes = {}
     if passes is not None:
         if not passes > 0:
             raise ValueError(f"Expected at least one pass. Received: {passes=}")
-        recipe = dataclasses.replace(recipe, passes=passes)
+        changes["passes"] = passes
     if learning_rate is not None:
         if not learning_rate > 0:
             raise ValueError(f"Expected a positive rate. Received: {learning_rate=}")
-        config = {**recipe.optimizer["config"], "learning_rate": learning_rate}
-        optimizer = {**recipe.optimizer, "config": config}
-        recipe = dataclasses.replace(recipe, optimizer=optimizer)
-    return recipe
+        changes["learning_rate"] = learning_rate
+    return dataclasses.replace(RECIPES[recipe], **changes)
 
 
 def _images(dataset, train_images, held_out):

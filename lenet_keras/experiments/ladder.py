@@ -1,0 +1,145 @@
+"""From 1998 to today, one change at a time: what the stored runs say of each rung."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from lenet_keras import plotting
+from lenet_keras.experiments.statistics import mean_interval, paired_difference
+from lenet_keras.experiments.sweep import load
+from lenet_keras.files import replacing
+from lenet_keras.recipes import BASELINES, LADDER, RECIPES, WITHOUT_MEANING
+
+HEADINGS = {
+    "change": "change",
+    "rate": "rate",
+    "error": "test error, %",
+    "difference": "difference to the rung before",
+    "verdict": "a difference?",
+    "trainable": "trainable parameters",
+    "connections": "connections",
+    "multiply_adds": "multiply-adds",
+    "seconds": "seconds a run",
+}
+
+
+def rungs(runs, dataset):
+    """Returns what the runs on a data set say of each rung and of the baselines.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run, as `sweep.load` returns it, with at
+            least two seeds a recipe.
+        dataset: Name of the data set.
+
+    Returns:
+        `pandas.DataFrame` indexed by recipe, in the order of the ladder and then of the
+        baselines, of numbers: `rate`; `errors`, in percent, one a seed; `error`, their
+        mean, with `error_low` and `error_high`, its 95 % interval; `difference` to the
+        rung before, paired by seed, with `difference_low`, `difference_high` and
+        `is_difference`; the counts and the mean `seconds`. A rung that has no meaning
+        on the data set, or diverged, has only its `change` and a `note`.
+
+    Raises:
+        KeyError: If a rung has no runs.
+    """
+    of_dataset = runs[(runs["dataset"] == dataset) & (runs["held_out"] == 0)]
+    rows, before = {}, None
+    for name in [*LADDER, *BASELINES]:
+        row = {"change": RECIPES[name].why}
+        own = of_dataset[of_dataset["recipe"] == name].set_index("seed").sort_index()
+        if (name, dataset) in WITHOUT_MEANING:
+            rows[name] = row | {"note": "no meaning here"}
+            continue
+        if own.empty:
+            raise KeyError(f"Expected runs of {name} on {dataset}. Received: none")
+        diverged = (own["status"] != "done").sum()
+        if diverged:
+            rows[name] = row | {"note": f"{diverged} of {len(own)} diverged"}
+            before = None
+            continue
+        errors = 100 * (1 - own["test_accuracy"])
+        interval = mean_interval(errors)
+        row |= {
+            "rate": own["learning_rate"].iloc[0],
+            "errors": errors.round(2).tolist(),
+            "error": interval.mean,
+            "error_low": interval.low,
+            "error_high": interval.high,
+        }
+        if name in LADDER and before is not None:
+            difference = paired_difference(before, errors)
+            row |= {
+                "difference": difference.mean,
+                "difference_low": difference.low,
+                "difference_high": difference.high,
+                "is_difference": difference.is_difference,
+            }
+        counts = ["trainable", "connections", "multiply_adds"]
+        row |= own[counts].iloc[0].astype(int).to_dict()
+        rows[name] = row | {"seconds": own["seconds"].mean()}
+        before = errors
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recipe")
+
+
+def table(runs, dataset):
+    """Returns the rungs on a data set as a table to read, in Markdown."""
+    rows = []
+    for _, rung in rungs(runs, dataset).iterrows():
+        row = dict.fromkeys(HEADINGS, "")
+        row["change"] = rung["change"]
+        if isinstance(rung.get("note"), str):
+            row["error"] = rung["note"]
+        else:
+            row |= {
+                "rate": f"{rung['rate']:.3g}",
+                "error": plus_minus(rung, "error"),
+                "seconds": f"{rung['seconds']:.0f}",
+            }
+            for count in ("trainable", "connections", "multiply_adds"):
+                row[count] = f"{int(rung[count]):,}"
+        if pd.notna(rung.get("difference")):
+            row["difference"] = plus_minus(rung, "difference", sign="+")
+            row["verdict"] = "yes" if rung["is_difference"] else "no"
+        rows.append(row)
+    frame = pd.DataFrame(rows).rename(columns=HEADINGS)
+    alignment = ("left", *["right"] * 3, "left", *["right"] * 4)
+    return (
+        frame.to_markdown(index=False, disable_numparse=True, colalign=alignment) + "\n"
+    )
+
+
+def plus_minus(rung, name, sign=""):
+    """Returns a mean and half the width of its interval, in percent, as text."""
+    half_width = (rung[f"{name}_high"] - rung[f"{name}_low"]) / 2
+    return f"{rung[name]:{sign}.2f} ± {half_width:.2f}"
+
+
+def report(folder):
+    """Makes the tables and the picture of a sweep of the ladder and the baselines.
+
+    Beside the folder it writes, under its name, `.csv`, one row a run with all that
+    repeats it; `.md`, a table a data set; and `.png`, the picture.
+
+    Args:
+        folder: Folder of `sweep`.
+
+    Returns:
+        `pandas.DataFrame` with one row a run.
+
+    Raises:
+        KeyError: If a rung has no runs.
+        OSError: If the files cannot be written.
+    """
+    folder = Path(folder)
+    runs = load(folder)
+    titles = plotting.DATASET_TITLES
+    datasets = [name for name in titles if name in set(runs["dataset"])]
+    tables = [f"## {titles[name]}\n\n{table(runs, name)}" for name in datasets]
+    with replacing(folder.with_suffix(".csv")) as file:
+        runs.to_csv(file, index=False)
+    with replacing(folder.with_suffix(".md")) as file:
+        file.write_text("\n".join(tables), encoding="utf-8")
+    with replacing(folder.with_suffix(".png")) as file:
+        by_dataset = {dataset: rungs(runs, dataset) for dataset in datasets}
+        plotting.ladder(by_dataset).savefig(file, format="png")
+    return runs

@@ -1,0 +1,344 @@
+"""Many runs: a grid of recipes, data sets and seeds, on this machine or on a cluster.
+
+Each run is a *unit*: it is known by its complete configuration, done by a worker, and
+its result is written by the one process that has started the sweep, whole or not at
+all. So nothing is lost when a worker dies, and nothing is counted twice.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import itertools
+import json
+from concurrent.futures import (
+    BrokenExecutor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
+from multiprocessing import get_context
+from pathlib import Path
+
+import keras
+import pandas as pd
+from tqdm import tqdm
+
+from lenet_keras.datasets.sources import DataError
+from lenet_keras.experiments.run import DATASETS, settings_of, train
+from lenet_keras.files import replacing
+from lenet_keras.recipes import RECIPES, WITHOUT_MEANING
+from lenet_keras.sdlm.compiled import one_thread
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """One run of a sweep, as `lenet_keras.experiments.run.train` takes it.
+
+    Attributes:
+        recipe: Name of one of `lenet_keras.recipes.RECIPES`, which names the network.
+        dataset: Name of the data set.
+        seed: Integer.
+        passes: Positive integer; by default the recipe's.
+        learning_rate: Positive number; by default the recipe's.
+        train_images: Number of training images, the first ones; by default all.
+        held_out: Number of those, the last ones, that are measured on and not
+            trained on.
+
+    Raises:
+        ValueError: If there is no such recipe, or a number is not positive.
+    """
+
+    recipe: str
+    dataset: str
+    seed: int = 0
+    passes: int | None = None
+    learning_rate: float | None = None
+    train_images: int | None = None
+    held_out: int = 0
+
+    def __post_init__(self):
+        if self.recipe not in RECIPES:
+            raise ValueError(
+                f"Expected a recipe among {list(RECIPES)}. "
+                f"Received: recipe={self.recipe!r}"
+            )
+        if self.dataset not in DATASETS:
+            raise ValueError(
+                f"Expected a dataset among {list(DATASETS)}. "
+                f"Received: dataset={self.dataset!r}"
+            )
+        _ = self.settings  # refuses what is not positive
+
+    @property
+    def settings(self):
+        """The recipe, with this unit's passes and rate in place of its own."""
+        return settings_of(
+            RECIPES[self.recipe].model, self.recipe, self.passes, self.learning_rate
+        )
+
+    @property
+    def configuration(self):
+        """All that the result follows from, but for versions, as a dictionary."""
+        settings = dataclasses.asdict(self.settings)
+        del settings["why"]
+        settings["loss"] = keras.saving.serialize_keras_object(self.settings.loss)
+        return settings | {
+            "recipe": self.recipe,
+            "dataset": self.dataset,
+            "seed": self.seed,
+            "train_images": self.train_images,
+            "held_out": self.held_out,
+        }
+
+    @property
+    def name(self):
+        """The name of its result: what it is in short, and a hash of all of it."""
+        text = json.dumps(self.configuration, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return f"{self.dataset}_{self.recipe}_seed-{self.seed}_{digest}"
+
+
+def grid(recipes, datasets, seeds, learning_rates=None, **settings):
+    """Returns the units of all recipes on all data sets with all seeds.
+
+    What has no meaning, such as padding CIFAR-10's images from 28x28 pixels, is left
+    out.
+
+    Args:
+        recipes: Names of recipes.
+        datasets: Names of data sets.
+        seeds: Integers.
+        learning_rates: Optional function of recipe and data set that returns the
+            rates to run; by default the recipe's own.
+        **settings: The same for all: `passes`, `train_images`, `held_out`.
+
+    Returns:
+        List of `Unit`.
+    """
+    return [
+        Unit(recipe, dataset, seed, learning_rate=rate, **settings)
+        for dataset, recipe, seed in itertools.product(datasets, recipes, seeds)
+        if (recipe, dataset) not in WITHOUT_MEANING
+        for rate in (learning_rates(recipe, dataset) if learning_rates else [None])
+    ]
+
+
+def run_unit(unit):
+    """Does one unit: what a worker is sent.
+
+    Args:
+        unit: `Unit`.
+
+    Returns:
+        Dictionary of the unit's `name` and `configuration`, its `status`, `"done"` or
+        `"diverged"`, and either `row` and `passes`, as `train` has them, or the
+        `error`.
+    """
+    one_thread()  # several units at once are faster than one on several threads
+    result = {"name": unit.name, "configuration": unit.configuration}
+    try:
+        run = train(unit.settings.model, verbose=0, **dataclasses.asdict(unit))
+    except DataError:
+        raise
+    except RuntimeError as error:
+        return {**result, "status": "diverged", "error": str(error)}
+    passes = run.history.round(5).reset_index().to_dict(orient="records")
+    return {**result, "status": "done", "row": run.row, "passes": passes}
+
+
+def sweep(units, output, workers=2, scheduler=None):
+    """Does the units whose results are not there yet.
+
+    In the folder `output`, under the unit's name, it writes
+
+    - `.json`: the configuration, the row and the passes of a unit that is done, or
+      the error of one that diverged, which would diverge again;
+    - `.failed.json`: why a unit has no result: an error, or a worker that was killed.
+      The next sweep tries it again.
+
+    Args:
+        units: List of `Unit`.
+        output: Folder; it is made if it is not there.
+        workers: Positive integer: units at once on this machine, each in a process of
+            its own on one thread.
+        scheduler: Optional address of a Dask scheduler, such as
+            `"tcp://192.0.2.1:8786"`, whose workers do the units instead; it needs
+            `distributed`, the package's extra `cluster`. The workers need this
+            package in the same version, one thread each, and load the data sets from
+            their own data folders; only configurations and results travel.
+
+    Returns:
+        What `load` returns of these units.
+
+    Raises:
+        OSError: If the folder cannot be written to, or the scheduler not be reached.
+    """
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    missing = [unit for unit in units if not (output / f"{unit.name}.json").exists()]
+    total = sum(unit.settings.passes for unit in units)
+    left = sum(unit.settings.passes for unit in missing)
+    bar = tqdm(total=total, initial=total - left, unit="pass", desc=output.name)
+    with bar, _executor(workers, scheduler) as executor:
+        futures = {executor.submit(run_unit, unit): unit for unit in missing}
+        try:
+            for future in as_completed(futures):
+                _write(output, futures[future], future)
+                bar.update(futures[future].settings.passes)
+        finally:
+            for future in futures:
+                future.cancel()  # when it is broken off, what has not begun
+    return load(output, units)
+
+
+@contextlib.contextmanager
+def _executor(workers, scheduler):
+    """Gives a `concurrent.futures.Executor` on this machine or on a cluster."""
+    if scheduler is None:
+        with ProcessEach(workers) as executor:
+            yield executor
+        return
+    from distributed import Client
+
+    with Client(scheduler) as client, client.get_executor(pure=False) as executor:
+        yield executor
+
+
+class ProcessEach(ThreadPoolExecutor):
+    """Does each call in a process of its own: one that dies takes no other with it."""
+
+    def submit(self, function, *args):
+        """Schedules `function(*args)` as `concurrent.futures.Executor` does."""
+        return super().submit(_in_own_process, function, *args)
+
+
+def _in_own_process(function, *args):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(function, *args).result()
+
+
+def _write(output, unit, future):
+    failed = output / f"{unit.name}.failed.json"
+    error = future.exception()
+    if error is None and future.result()["name"] != unit.name:
+        error = RuntimeError("the worker has other recipes than this machine")
+    if error is None:
+        _write_json(output / f"{unit.name}.json", future.result())
+        failed.unlink(missing_ok=True)
+        return
+    killed = isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"
+    record = {
+        "name": unit.name,
+        "configuration": unit.configuration,
+        "status": "killed" if killed else "failed",
+        "error": f"{type(error).__name__}: {error}",
+    }
+    _write_json(failed, record)
+
+
+def _write_json(path, content):
+    with replacing(path) as file:
+        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+# What tells the units of a sweep from each other.
+KEYS = ["dataset", "recipe", "seed", "passes", "learning_rate", "held_out"]
+
+
+def load(output, units=None):
+    """Returns the units of a sweep that are done or have diverged.
+
+    Args:
+        output: Folder of `sweep`.
+        units: The units that are asked for; by default all that are there.
+
+    Returns:
+        `pandas.DataFrame` with one row a unit, indexed by its name: its `status`, and
+        of a unit that is done what `lenet_keras.experiments.run.train` has in a row.
+    """
+    paths = sorted(Path(output).glob("*.json"))
+    if units is not None:
+        wanted = {f"{unit.name}.json" for unit in units}
+        paths = [path for path in paths if path.name in wanted]
+    rows = []
+    for path in paths:
+        if path.name.endswith(".failed.json"):
+            continue
+        result = json.loads(path.read_text(encoding="utf-8"))
+        known = {
+            k: result["configuration"][k]
+            for k in (
+                "recipe",
+                "dataset",
+                "seed",
+                "learning_rate",
+                "passes",
+                "held_out",
+            )
+        }
+        rows.append(
+            {
+                "name": result["name"],
+                "status": result["status"],
+                **known,
+                **result.get("row", {}),
+            }
+        )
+    return pd.DataFrame(rows, columns=None if rows else ["name", "status", *KEYS])
+
+
+# Each recipe's rate is weighed at these multiples of its own.
+RATE_FACTORS = (0.3, 1.0, 3.0)
+
+
+def tuned_rates(
+    recipes, datasets, output, held_out=10_000, passes=3, train_images=None, **where
+):
+    """Chooses a rate for each recipe on each data set by held-out training images.
+
+    Args:
+        recipes: Names of recipes.
+        datasets: Names of data sets.
+        output: Folder, as for `sweep`.
+        held_out: Positive integer: training images that are measured on.
+        passes: Positive integer.
+        train_images: Number of training images; by default all.
+        **where: `workers` and `scheduler`, as for `sweep`.
+
+    Returns:
+        Dictionary from recipe and data set to the rate with the most held-out images
+        right after the final pass, with seed 0; of equals the smaller one.
+
+    Raises:
+        RuntimeError: If a recipe diverged at all rates, or one of its units failed.
+    """
+    units = grid(
+        recipes,
+        datasets,
+        [0],
+        _rates,
+        held_out=held_out,
+        passes=passes,
+        train_images=train_images,
+    )
+    sweep(units, output, **where)
+    done = load(output, units)
+    chosen = {}
+    for unit in units:
+        key = (unit.recipe, unit.dataset)
+        tried = done[(done["recipe"] == key[0]) & (done["dataset"] == key[1])]
+        if len(tried) < len(RATE_FACTORS) or (tried["status"] != "done").all():
+            raise RuntimeError(
+                f"Expected a rate for {key[0]} on {key[1]}. "
+                f"Received: {len(tried)} of {len(RATE_FACTORS)} runs, "
+                f"{(tried['status'] == 'diverged').sum()} of them diverged"
+            )
+        tried = tried.sort_values("learning_rate")
+        chosen[key] = float(
+            tried.loc[tried["held_out_accuracy"].idxmax(), "learning_rate"]
+        )
+    return chosen
+
+
+def _rates(recipe, dataset):
+    return [round(factor * RECIPES[recipe].learning_rate, 8) for factor in RATE_FACTORS]

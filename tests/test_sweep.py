@@ -1,0 +1,362 @@
+import dataclasses
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lenet_keras.experiments import sweep as sweep_module
+from lenet_keras.experiments.run import Run, train
+from lenet_keras.experiments.sweep import Unit, grid, load, run_unit, sweep, tuned_rates
+from lenet_keras.recipes import LADDER, RECIPES
+
+TINY = Unit("fc-60000", "mnist", passes=1, train_images=64)
+LONG = dataclasses.replace(TINY, train_images=10_000, passes=12)
+
+
+class Here(sweep_module.ThreadPoolExecutor):
+    """Does the units in this process, in the order in which they are asked for."""
+
+    def __init__(self, workers):
+        super().__init__(1)
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Makes the units' training a function's, in this process; returns their log."""
+    log = []
+
+    def fake(model, recipe, dataset, seed, **settings):
+        log.append((recipe, dataset, seed, settings["learning_rate"]))
+        rate = settings["learning_rate"] or RECIPES[recipe].learning_rate
+        if recipe == "note-002" and seed == 1:
+            raise RuntimeError("Training diverged")
+        if recipe == "note-002" and seed == 2:
+            raise MemoryError("no memory")
+        accuracy = 0.9 - abs(rate - 0.003)
+        kind = "held_out" if settings["held_out"] else "test"
+        row = {
+            "dataset": dataset,
+            "recipe": recipe,
+            "seed": seed,
+            f"{kind}_accuracy": accuracy,
+            "learning_rate": rate,
+        }
+        history = pd.DataFrame({"test_loss": [0.123456789]}, pd.Index([1], name="pass"))
+        return Run(None, history, row)
+
+    monkeypatch.setattr(sweep_module, "train", fake)
+    monkeypatch.setattr(sweep_module, "ProcessEach", Here)
+    return log
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_unit_has_another_name_whatever_of_it_changes():
+    changes = [
+        {"recipe": "fc-300"},
+        {"dataset": "cifar10"},
+        {"seed": 1},
+        {"passes": 2},
+        {"learning_rate": 0.002},
+        {"train_images": 65},
+        {"held_out": 1},
+    ]
+    units = [TINY, *(dataclasses.replace(TINY, **change) for change in changes)]
+    assert len({unit.name for unit in units}) == len(units)
+    assert TINY.name.startswith("mnist_fc-60000_seed-0_")
+
+
+def test_a_unit_has_another_name_when_its_recipe_changes(monkeypatch):
+    recipe = RECIPES["fc-60000"]
+    seen = {TINY.name}
+    for change in (
+        {"network": {"hidden": (7,)}},
+        {"loss": "categorical_crossentropy"},
+        {"optimizer": "SGD"},
+        {"pixels": "unit"},
+        {"batch_size": 3},
+        {"order": "once"},
+        {"augmentation": "flips"},
+        {"schedule": "cosine"},
+    ):
+        monkeypatch.setitem(RECIPES, "fc-60000", dataclasses.replace(recipe, **change))
+        seen.add(TINY.name)
+    assert len(seen) == 9
+
+
+def test_the_name_does_not_depend_on_how_the_same_is_said(monkeypatch):
+    said = dataclasses.replace(TINY, learning_rate=RECIPES["fc-60000"].learning_rate)
+    assert said.name == TINY.name
+    other_words = dataclasses.replace(RECIPES["fc-60000"], why="other words")
+    monkeypatch.setitem(RECIPES, "fc-60000", other_words)
+    assert said.name == TINY.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"recipe": "none"}, "recipe='none'"),
+        ({"dataset": "none"}, "dataset='none'"),
+        ({"passes": 0}, "passes=0"),
+        ({"learning_rate": -1}, "learning_rate=-1"),
+    ],
+)
+def test_a_unit_that_cannot_be_is_refused_before_anything_runs(
+    arguments, expected, message
+):
+    arguments = {"recipe": "fc-300", "dataset": "mnist"} | arguments
+    assert expected in message(Unit, **arguments)
+
+
+def test_the_grid_leaves_out_what_has_no_meaning():
+    units = grid(LADDER, ["mnist", "cifar10"], range(5), passes=2)
+    assert len(units) == (14 + 13) * 5
+    assert len(set(units)) == len(units)
+    assert {unit.passes for unit in units} == {2}
+    recipes = {unit.recipe for unit in units if unit.dataset == "cifar10"}
+    assert recipes == set(LADDER) - {"28x28"}
+
+
+def test_a_worker_makes_of_a_unit_what_train_makes():
+    unit = dataclasses.replace(TINY, seed=3, learning_rate=0.002, held_out=14)
+    result = run_unit(unit)
+    expected = train(
+        "fully_connected",
+        "mnist",
+        "fc-60000",
+        seed=3,
+        passes=1,
+        learning_rate=0.002,
+        train_images=64,
+        held_out=14,
+        verbose=0,
+    )
+    times = {"seconds": 0}
+    assert result["row"] | times == expected.row | times
+    assert result["status"] == "done"
+    assert result["configuration"]["network"] == {"hidden": "lenet5"}
+    assert result["passes"][0]["held_out_accuracy"] == pytest.approx(
+        expected.history["held_out_accuracy"].iloc[0], abs=1e-5
+    )
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_processes_of_their_own_do_the_units_and_one_that_is_killed_is_recorded(
+    tmp_path,
+):
+    units = [LONG, dataclasses.replace(TINY, seed=1)]
+    killed = []
+
+    def kill():
+        while not list(tmp_path.glob("*.json")):  # until the short one is done
+            time.sleep(0.1)
+        (process,) = multiprocessing.active_children()
+        killed.append(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    rows = sweep(units, tmp_path, workers=2)
+    thread.join()
+    assert killed
+    assert rows["seed"].tolist() == [1]
+    record = json.loads((tmp_path / f"{LONG.name}.failed.json").read_text())
+    assert record["status"] == "killed"
+    assert record["configuration"]["passes"] == 12
+    assert not (tmp_path / f"{LONG.name}.json").exists()
+    assert (rows["status"] == "done").all()
+    assert (rows["test_accuracy"] > 0.1).all()
+
+    rows = sweep(units, tmp_path, workers=2)  # does the missing one, and only it
+    assert sorted(rows["seed"]) == [0, 1]
+    assert names(tmp_path) == sorted(f"{unit.name}.json" for unit in units)
+
+
+def test_what_is_there_is_not_done_again(here, tmp_path):
+    units = grid(["fc-300", "adam"], ["mnist"], range(2))
+    first = sweep(units[:3], tmp_path)
+    assert len(here) == len(first) == 3
+    rows = sweep(units, tmp_path)
+    assert len(here) == 4
+    assert here[3] == ("adam", "mnist", 1, None)
+    assert sorted(zip(rows["recipe"], rows["seed"], strict=True)) == [
+        ("adam", 0),
+        ("adam", 1),
+        ("fc-300", 0),
+        ("fc-300", 1),
+    ]
+    assert sweep(units, tmp_path).equals(rows)
+    assert len(here) == 4
+    assert len(load(tmp_path)) == 4
+
+
+def test_a_unit_that_diverges_is_recorded_and_not_tried_again(here, tmp_path):
+    units = grid(["note-002"], ["mnist"], [0, 1])
+    rows = sweep(units, tmp_path)
+    assert rows.set_index("seed")["status"].to_dict() == {0: "done", 1: "diverged"}
+    assert rows.set_index("seed")["test_accuracy"].notna().to_dict() == {
+        0: True,
+        1: False,
+    }
+    record = json.loads((tmp_path / f"{units[1].name}.json").read_text())
+    assert record["error"] == "Training diverged"
+    sweep(units, tmp_path)
+    assert len(here) == 2
+
+
+def test_a_unit_that_fails_is_recorded_and_tried_again(here, tmp_path, monkeypatch):
+    unit = Unit("note-002", "mnist", seed=2)
+    assert len(sweep([unit], tmp_path)) == 0
+    record = json.loads((tmp_path / f"{unit.name}.failed.json").read_text())
+    assert (record["status"], record["error"]) == ("failed", "MemoryError: no memory")
+    assert len(load(tmp_path)) == 0
+    monkeypatch.setattr(
+        sweep_module, "train", lambda *a, **k: Run(None, pd.DataFrame(), {"seed": 2})
+    )
+    assert len(sweep([unit], tmp_path)) == 1
+    assert names(tmp_path) == [f"{unit.name}.json"]
+
+
+def test_a_real_divergence_is_recorded(tmp_path):
+    unit = dataclasses.replace(
+        TINY, recipe="note-002", train_images=640, learning_rate=1e30
+    )
+    assert run_unit(unit)["status"] == "diverged"
+
+
+def test_a_missing_data_set_is_no_divergence(monkeypatch, here):
+    def missing(*args, **kwargs):
+        raise sweep_module.DataError("nowhere")
+
+    monkeypatch.setattr(sweep_module, "train", missing)
+    with pytest.raises(sweep_module.DataError):
+        run_unit(TINY)
+
+
+def test_a_worker_with_other_recipes_has_no_result(here, tmp_path, monkeypatch):
+    own = run_unit
+
+    def elsewhere(unit):
+        return own(unit) | {"name": "mnist_fc-60000_seed-0_of-another-version"}
+
+    monkeypatch.setattr(sweep_module, "run_unit", elsewhere)
+    assert len(sweep([TINY], tmp_path)) == 0
+    assert names(tmp_path) == [f"{TINY.name}.failed.json"]
+    assert "other recipes" in (tmp_path / f"{TINY.name}.failed.json").read_text()
+
+
+def test_a_result_is_written_whole_or_not_at_all(tmp_path):
+    future = Future()
+    future.set_result({"name": TINY.name, "row": {"loss": object()}})
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        sweep_module._write(tmp_path, TINY, future)
+    assert names(tmp_path) == []
+
+
+def test_the_progress_counts_passes_and_starts_where_it_stopped(here, tmp_path, capsys):
+    units = grid(["fc-300"], ["mnist"], range(4), passes=3)
+    sweep(units[:2], tmp_path)
+    assert "6/6" in capsys.readouterr().err
+    sweep(units, tmp_path)
+    err = capsys.readouterr().err
+    assert "6/12" in err
+    assert "12/12" in err
+
+
+def test_the_rate_is_the_best_of_three_on_held_out_images(here, tmp_path):
+    rates = tuned_rates(["fc-300", "1998"], ["mnist"], tmp_path, held_out=7, passes=3)
+    assert rates == {("fc-300", "mnist"): 0.003, ("1998", "mnist"): 0.075}
+    tried = [rate for recipe, _, _, rate in here if recipe == "fc-300"]
+    assert tried == [0.0003, 0.001, 0.003]
+    rows = load(tmp_path)
+    assert set(rows["held_out"]) == {7}
+    assert set(rows["passes"]) == {3}
+    assert "test_accuracy" not in rows
+
+
+def test_no_rate_is_chosen_from_runs_that_are_not_there(here, tmp_path, monkeypatch):
+    def failing(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(sweep_module, "train", failing)
+    with pytest.raises(RuntimeError, match="Received: 0 of 3 runs"):
+        tuned_rates(["fc-300"], ["mnist"], tmp_path)
+
+
+def test_a_rate_that_diverges_is_not_chosen(here, tmp_path, monkeypatch):
+    fake = sweep_module.train
+
+    def diverging(*args, **settings):
+        if settings["learning_rate"] > 0.002:
+            raise RuntimeError("Training diverged")
+        return fake(*args, **settings)
+
+    monkeypatch.setattr(sweep_module, "train", diverging)
+    assert tuned_rates(["fc-300"], ["mnist"], tmp_path) == {("fc-300", "mnist"): 0.001}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_dask_workers_do_the_units_and_one_that_is_killed_loses_none(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    short = dataclasses.replace(LONG, passes=5)
+    units = [dataclasses.replace(short, seed=seed) for seed in range(4)]
+    killed = []
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        pids = client.run(os.getpid)
+        assert len(set(pids.values()) - {os.getpid()}) == 2
+
+        def kill():
+            while not list(tmp_path.glob("*.json")):
+                time.sleep(0.1)
+            busy = [worker for worker, tasks in client.processing().items() if tasks]
+            killed.append(busy[0])
+            os.kill(pids[busy[0]], signal.SIGKILL)
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        rows = sweep(units, tmp_path, scheduler=cluster.scheduler_address)
+        thread.join()
+    assert killed
+    assert sorted(rows["seed"]) == [0, 1, 2, 3]
+    assert (rows["status"] == "done").all()
+    assert names(tmp_path) == sorted(f"{unit.name}.json" for unit in units)
+    # Workers on one thread each make what this machine makes.
+    again = run_unit(units[2])["row"]["test_accuracy"]
+    by_seed = rows.set_index("seed")["test_accuracy"]
+    assert by_seed[2] == pytest.approx(again, abs=0.005)
+
+
+def test_a_scheduler_that_is_not_there_is_an_error(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+
+    def unreachable(address):
+        raise OSError(f"Timed out trying to connect to {address}")
+
+    monkeypatch.setattr(distributed, "Client", unreachable)
+    with pytest.raises(OSError, match=r"connect to tcp://192\.0\.2\.1:1"):
+        sweep([TINY], tmp_path, scheduler="tcp://192.0.2.1:1")
+
+
+def test_stored_results_have_the_names_of_todays_recipes():
+    stored = Path(__file__).parents[1] / "data/results/ladder"
+    for path in stored.glob("*.json"):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        configuration = result["configuration"]
+        fields = {field.name for field in dataclasses.fields(Unit)}
+        unit = Unit(**{name: configuration[name] for name in fields})
+        assert f"{unit.name}.json" == path.name
+        assert unit.configuration == configuration
