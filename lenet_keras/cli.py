@@ -11,6 +11,7 @@ from lenet_keras.datasets import sources
 from lenet_keras.experiments.compare import compare as compare_networks
 from lenet_keras.experiments.compare import markdown, table
 from lenet_keras.experiments.ladder import report as report_ladder
+from lenet_keras.experiments.perturbed import perturbed
 from lenet_keras.experiments.pretrain import PROTOCOLS, TRAINED
 from lenet_keras.experiments.pretrain import pretrain as pretrain_network
 from lenet_keras.experiments.reproduce import INITIALIZERS, Protocol
@@ -49,6 +50,18 @@ seeds_option = click.option(
     show_default=True,
     callback=lambda context, option, value: _seeds(value),
     help="Runs to make: a seed, or the first and the last as 0-4.",
+)
+
+
+workers_option = click.option(
+    "--workers",
+    default=2,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Runs at once on this machine, one thread each.",
+)
+scheduler_option = click.option(
+    "--scheduler", help="Address of a Dask scheduler, to run on its workers."
 )
 
 
@@ -272,14 +285,8 @@ def pretrain(name, results):
     is_flag=True,
     help="First choose each rate among three, on the last 10,000 training images.",
 )
-@click.option(
-    "--workers",
-    default=2,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="Runs at once on this machine, one thread each.",
-)
-@click.option("--scheduler", help="Address of a Dask scheduler, to run on its workers.")
+@workers_option
+@scheduler_option
 @click.option(
     "--output",
     default="results/sweep",
@@ -336,6 +343,30 @@ def report(folder):
     """
     runs = report_ladder(folder)
     click.echo(f"{len(runs)} runs. Written: {folder}.csv, .md, .png")
+
+
+@cli.command()
+@seeds_option
+@workers_option
+@scheduler_option
+@click.option(
+    "--output",
+    default="results/perturbed",
+    show_default=True,
+    type=click.Path(file_okay=False, writable=True, path_type=Path),
+    help="Folder for the runs; the .csv and the .png stand beside it.",
+)
+def perturb(output, **where):
+    """Measure how far trained networks read shifted, scaled, turned, spoilt digits.
+
+    They are LeNet-5, the modern variant and fully connected networks, trained on MNIST.
+
+    \b
+    Example:
+      lenet-keras perturb --seeds 0-2
+    """
+    table = perturbed(output, **where)
+    click.echo(f"{len(table)} figures. Written: {output}.csv, .png")
 
 
 @cli.command()

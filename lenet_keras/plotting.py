@@ -684,3 +684,63 @@ def _verdict(rung):
     if not rung["is_difference"]:
         return "no difference"
     return "worse" if rung["difference"] > 0 else "better"
+
+
+# Networks that are compared on perturbed digits, by recipe: title, color and line.
+TRIED_STYLES = {
+    "loss-9": ("LeNet-5 (1998)", "#1f5a8a", "-"),
+    "loss-9-noise": ("LeNet-5, noise in training", "#1f5a8a", ":"),
+    "lenet5_modern-adam": ("modern variant", "#d9722e", "-"),
+    "lenet5_modern-adam-noise": ("modern, noise in training", "#d9722e", ":"),
+    "fc-300": ("28x28-300-10", "0.6", "-"),
+    "fc-300-100": ("28x28-300-100-10", "0.35", "-"),
+    "fc-60000": ("28x28-75-10", "0.35", "--"),
+}
+PERTURBATION_UNITS = {
+    "shift right": "pixels",
+    "shift down": "pixels",
+    "scale": "factor",
+    "rotation": "degrees, counter-clockwise",
+    "squeeze": "factor, wider and lower",
+    "noise": "fraction of the pixels",
+}
+
+
+@_figure
+def perturbed(table):
+    """Draws accuracy against how much was done to the digits, a panel a perturbation.
+
+    Args:
+        table: `pandas.DataFrame` with the columns `recipe`, `seed`, `perturbation`,
+            `amount` and `accuracy`; a line is the mean over the seeds.
+    """
+    kinds = list(dict.fromkeys(table["perturbation"]))
+    figure, axes = plt.subplots(
+        math.ceil(len(kinds) / 3),
+        3,
+        figsize=(11, 3 * math.ceil(len(kinds) / 3)),
+        sharey=True,
+        squeeze=False,
+    )
+    for ax in axes.flat[len(kinds) :]:
+        ax.axis("off")
+    for ax, kind in zip(axes.flat, kinds, strict=False):
+        of_kind = table[table["perturbation"] == kind]
+        for recipe in dict.fromkeys(of_kind["recipe"]):
+            title, color, line = TRIED_STYLES[recipe]
+            own = of_kind[of_kind["recipe"] == recipe]
+            mean = 100 * own.groupby("amount")["accuracy"].mean()
+            ax.plot(mean.index, mean, color=color, linestyle=line, label=title)
+        if kind in ("scale", "squeeze"):
+            ax.set_xscale("log")
+            ticks = [0.5, 0.7, 1, 1.4, 2]
+            ax.set_xticks(ticks, ticks)
+            ax.minorticks_off()
+        ax.grid(color="0.9")
+        ax.set_title(kind)
+        ax.set_xlabel(PERTURBATION_UNITS[kind], fontsize=8)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("right, %")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
+    return figure

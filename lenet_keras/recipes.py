@@ -1,6 +1,7 @@
 """Named ways to train a network, as data: the configurations of all runs."""
 
 import dataclasses
+import math
 
 import keras
 
@@ -31,8 +32,8 @@ class Recipe:
         network: Arguments of the network's function beside the shape of the images.
         schedule: `"constant"`, or `"cosine"` for a rate that falls to 0 along half a
             cosine.
-        augmentation: What is done to the images of each pass, as in
-            `lenet_keras.datasets.augment`; by default nothing.
+        augmentation: What is done to the images of each pass, a key of
+            `lenet_keras.datasets.augment.AUGMENTATIONS`; by default nothing.
     """
 
     model: str
@@ -60,10 +61,11 @@ class Recipe:
             schedule = sdlm.paper_schedule(paper_pass, self.learning_rate)
             optimizer = sdlm.SDLM(schedule)
         else:
-            config = {"learning_rate": self.learning_rate}
-            optimizer = keras.optimizers.get(
-                {"class_name": self.optimizer, "config": config}
-            )
+            rate = self.learning_rate
+            if self.schedule == "cosine":
+                updates = math.ceil(train_images / self.batch_size) * self.passes
+                rate = keras.optimizers.schedules.CosineDecay(rate, updates)
+            optimizer = getattr(keras.optimizers, self.optimizer)(rate)
         rbf = isinstance(self.loss, (MaximumAPosteriori, RBFMeanSquaredError))
         metric = RBFAccuracy if rbf else keras.metrics.SparseCategoricalAccuracy
         model.compile(optimizer, self.loss, metrics=[metric(name="accuracy")])
@@ -181,6 +183,27 @@ def _baselines():
 
 
 RECIPES |= dict(_rungs()) | dict(_baselines())
+
+# What the notes claim of shifts, noise and the order of the pixels is tried on these:
+# as they are, with all pixels in another order, and with noise in training.
+TRIED = ["loss-9", "lenet5_modern-adam", *BASELINES]
+PERMUTED = [f"{name}-permuted" for name in TRIED]
+NOISY = [f"{name}-noise" for name in TRIED[:2]]
+
+for name in TRIED:
+    RECIPES[f"{name}-permuted"] = dataclasses.replace(
+        RECIPES[name],
+        pixels=f"{RECIPES[name].pixels}-permuted",
+        why=f"{RECIPES[name].why}; permuted pixels",
+    )
+for name, pixels in zip(TRIED, ["paper", "paper-unpadded"], strict=False):
+    # The noise is of the paper's values, so the modern variant sees them too.
+    RECIPES[f"{name}-noise"] = dataclasses.replace(
+        RECIPES[name],
+        pixels=pixels,
+        augmentation="noise",
+        why=f"{RECIPES[name].why}; 10 % salt and pepper in training",
+    )
 
 
 def default_recipe(model):

@@ -1,7 +1,11 @@
+import functools
+
 import numpy as np
 import pytest
 
-from lenet_keras.datasets import prepare
+from lenet_keras.datasets import load_cifar10, load_mnist, prepare
+
+load_cifar10_sample = functools.partial(load_cifar10, sample=True)
 
 
 def digits(count=2):
@@ -28,6 +32,45 @@ def test_paper_keeps_the_size_of_photographs():
     np.testing.assert_allclose(prepared, 1.175, rtol=1e-6)
 
 
+@pytest.mark.parametrize("load", [load_mnist, load_cifar10_sample])
+def test_standard_pixels_have_mean_0_and_deviation_1_in_each_channel(load):
+    (images, _), _ = load()
+    prepared = prepare(images, "standard").astype("float64")
+    assert prepared.shape == (*images.shape[:3], 1 if images.ndim == 3 else 3)
+    # The sample's are a little off those of all training images.
+    tolerance = 1e-3 if images.ndim == 3 else 0.03
+    np.testing.assert_allclose(prepared.mean((0, 1, 2)), 0, atol=tolerance)
+    np.testing.assert_allclose(prepared.std((0, 1, 2)), 1, atol=tolerance)
+
+
+def test_standard_pixels_are_known_for_one_channel_and_for_three(message):
+    images = np.zeros((1, 8, 8, 2), "uint8")
+    assert "shape=(1, 8, 8, 2)" in message(prepare, images, "standard")
+
+
+def test_permuted_pixels_are_the_same_pixels_in_one_order_for_all():
+    one, two = digits()
+    prepared = prepare(np.stack([one, two]), "unit-permuted")
+    assert prepared.shape == (2, 28, 28, 1)
+    plain = prepare(np.stack([one, two]), "unit")
+    places = np.arange(28 * 28, dtype="uint16").reshape(28, 28)
+    # Two images whose pixels together tell each place show where it goes.
+    parts = np.stack([places // 256, places % 256]).astype("uint8")
+    moved = prepare(parts, "raw-permuted").astype(int)[..., 0]
+    order = (256 * moved[0] + moved[1]).ravel()
+    assert sorted(order) == list(range(28 * 28))
+    assert np.mean(order == np.arange(28 * 28)) < 0.02
+    expected = plain.reshape(2, -1)[:, order].reshape(plain.shape)
+    np.testing.assert_array_equal(prepared, expected)
+
+
+def test_permuted_photographs_keep_each_pixels_colour(rng):
+    images = rng.integers(0, 256, (2, 32, 32, 3), "uint8")
+    prepared = prepare(images, "raw-permuted").reshape(2, -1, 3)
+    before = {tuple(pixel) for pixel in images[1].reshape(-1, 3)}
+    assert {tuple(pixel) for pixel in prepared[1].astype(int)} == before
+
+
 @pytest.mark.parametrize(("pixels", "largest"), [("unit", 1.0), ("raw", 255.0)])
 def test_the_other_inputs_only_scale(pixels, largest):
     images = digits()
@@ -43,8 +86,9 @@ def test_the_papers_values_are_there_without_its_border_too():
     np.testing.assert_array_equal(prepared, prepare(images, "paper")[:, 2:30, 2:30])
 
 
-def test_unknown_pixels_are_refused(message):
-    assert "pixels='grey'" in message(prepare, digits(), "grey")
+@pytest.mark.parametrize("pixels", ["grey", "permuted", "unit-permuted-2", ""])
+def test_unknown_pixels_are_refused(pixels, message):
+    assert f"pixels={pixels!r}" in message(prepare, digits(), pixels)
 
 
 @pytest.mark.parametrize("images", [digits() / 255, digits()[0]])

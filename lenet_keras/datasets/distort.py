@@ -80,19 +80,43 @@ def distort(images, amounts, ranges=None):
     height = np.exp(scale * ranges.scale - squeeze * ranges.squeeze)
     # From where in the image each place of the new one comes: the map backwards.
     zero = np.zeros_like(width)
-    along_x = np.stack([1 / width, -shear * ranges.shear / width], axis=1)
-    along_y = np.stack([zero, 1 / height], axis=1)
+    backward = np.stack(
+        [
+            np.stack([1 / width, -shear * ranges.shear / width], axis=1),
+            np.stack([zero, 1 / height], axis=1),
+        ],
+        axis=1,
+    )
+    return affine(images, backward, ranges.shift * np.stack([right, down], axis=1))
+
+
+def affine(images, backward, shifts, background=BACKGROUND):
+    """Maps images by a planar affine map each, about their centre.
+
+    Args:
+        images: Array of shape `(n, height, width, channels)`.
+        backward: Array of shape `(n, 2, 2)`: a new place, seen from the centre and
+            without the shift, times this is where in the image it comes from. Places
+            are `(x, y)`, `x` to the right and `y` down.
+        shifts: Array of shape `(n, 2)`: pixels to the right and down.
+        background: What comes in from outside.
+
+    Returns:
+        `float32` array of the images' shape, interpolated linearly.
+    """
+    along_x, along_y = backward[:, 0], backward[:, 1]
     centre = (np.array(images.shape[2:0:-1]) - 1) / 2
-    target = centre + ranges.shift * np.stack([right, down], axis=1)
+    target = centre + shifts
     offset_x = centre[0] - (along_x * target).sum(axis=1)
     offset_y = centre[1] - (along_y * target).sum(axis=1)
+    zero = np.zeros(len(images))
     transform = np.column_stack([along_x, offset_x, along_y, offset_y, zero, zero])
     moved = keras.ops.image.affine_transform(
         images,
         transform.astype("float32"),
         interpolation="bilinear",
         fill_mode="constant",
-        fill_value=BACKGROUND,
+        fill_value=background,
         data_format="channels_last",
     )
     return keras.ops.convert_to_numpy(moved)

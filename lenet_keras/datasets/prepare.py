@@ -3,7 +3,14 @@
 import numpy as np
 
 BACKGROUND, INK = -0.1, 1.175
-PIXELS = ("paper", "paper-unpadded", "unit", "raw")
+PIXELS = ("paper", "paper-unpadded", "unit", "standard", "raw")
+
+# Mean and standard deviation of the training images' channels, from 0 to 1, by the
+# number of channels: MNIST and CIFAR-10.
+STATISTICS = {
+    1: ([0.13066], [0.30811]),
+    3: ([0.4914, 0.48216, 0.44653], [0.24703, 0.24349, 0.26159]),
+}
 
 
 def prepare(images, pixels):
@@ -19,7 +26,12 @@ def prepare(images, pixels):
               around: the input of the faithful network.
             - `"paper-unpadded"`: the same values without the border.
             - `"unit"`: 0 to 1.
+            - `"standard"`: mean 0 and standard deviation 1 in each channel over the
+              training images of MNIST, for one channel, or CIFAR-10, for three.
             - `"raw"`: 0 to 255, as study note 002 feeds them.
+
+            With `"-permuted"` behind it, such as `"paper-permuted"`, all pixels of an
+            image stand in one random order, the same for all images.
 
     Returns:
         `float32` array of shape `(n, height, width, channels)`.
@@ -37,8 +49,12 @@ def prepare(images, pixels):
     Reference:
         LeCun et al. (1998), section II-B, for the input of the faithful network.
     """
-    if pixels not in PIXELS:
-        raise ValueError(f"Expected pixels among {PIXELS}. Received: pixels={pixels!r}")
+    kind, _, permuted = pixels.partition("-permuted")
+    if kind not in PIXELS or permuted:
+        raise ValueError(
+            f"Expected pixels among {PIXELS}, or one with '-permuted' behind it. "
+            f"Received: pixels={pixels!r}"
+        )
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise ValueError(
@@ -47,11 +63,29 @@ def prepare(images, pixels):
         )
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    if pixels == "raw":
+    prepared = _values(images, kind)
+    if not pixels.endswith("-permuted"):
+        return prepared
+    _, height, width, _ = prepared.shape
+    order = np.random.default_rng(0).permutation(height * width)
+    in_order = prepared.reshape(len(prepared), height * width, -1)[:, order]
+    return in_order.reshape(prepared.shape)
+
+
+def _values(images, kind):
+    if kind == "raw":
         return images.astype("float32")
     unit = images / np.float32(255)
-    if pixels == "unit":
+    if kind == "unit":
         return unit
-    if pixels == "paper" and images.shape[1:3] == (28, 28):
+    if kind == "standard":
+        if images.shape[-1] not in STATISTICS:
+            raise ValueError(
+                f"Expected images of {list(STATISTICS)} channels. "
+                f"Received: images of shape={images.shape}"
+            )
+        mean, deviation = np.array(STATISTICS[images.shape[-1]], "float32")
+        return (unit - mean) / deviation
+    if kind == "paper" and images.shape[1:3] == (28, 28):
         unit = np.pad(unit, ((0, 0), (2, 2), (2, 2), (0, 0)))
     return unit * np.float32(INK - BACKGROUND) + np.float32(BACKGROUND)

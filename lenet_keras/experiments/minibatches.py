@@ -4,7 +4,16 @@ import keras
 import numpy as np
 
 
-def fit(model, x, y, batch_size, epochs, seed=0, validation_data=None, callbacks=None):
+def fit(
+    model,
+    x,
+    y=None,
+    batch_size=32,
+    epochs=1,
+    seed=0,
+    validation_data=None,
+    callbacks=None,
+):
     """Trains a compiled model by minibatches, as `keras.Model.fit` does.
 
     Unlike there, the order of the patterns follows from the seed and the pass alone,
@@ -14,9 +23,10 @@ def fit(model, x, y, batch_size, epochs, seed=0, validation_data=None, callbacks
 
     Args:
         model: Compiled `keras.Model`.
-        x: Patterns of shape `(patterns, *model.input_shape[1:])`, or a function that
-            is given the pass, from 0, and returns those of that pass.
-        y: Their labels.
+        x: Patterns of shape `(patterns, *model.input_shape[1:])`; or a function that
+            is given the pass, from 0, and returns `x, y` of that pass, always of the
+            same number of patterns.
+        y: Their labels, where `x` is no function.
         batch_size: Positive integer: patterns an update.
         epochs: Positive integer: passes.
         seed: Integer from which the order follows.
@@ -34,21 +44,23 @@ def fit(model, x, y, batch_size, epochs, seed=0, validation_data=None, callbacks
     >>> fit(model, x, y, batch_size=64, epochs=2).epoch
     [0, 1]
     """
-    starts = range(0, len(y), batch_size)
+    patterns_of = x if callable(x) else lambda epoch: (x, y)
+    count = len(patterns_of(0)[1])
+    starts = range(0, count, batch_size)
     callbacks = keras.callbacks.CallbackList(
         callbacks, add_history=True, model=model, epochs=epochs, steps=len(starts)
     )
     model.stop_training = False
     callbacks.on_train_begin()
     for epoch in range(epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(len(y))
-        x_pass = x(epoch) if callable(x) else x
+        order = np.random.default_rng([seed, epoch]).permutation(count)
+        x_pass, y_pass = patterns_of(epoch)
         model.reset_metrics()
         callbacks.on_epoch_begin(epoch)
         for step, start in enumerate(starts):
             taken = order[start : start + batch_size]
             callbacks.on_train_batch_begin(step)
-            logs = model.train_on_batch(x_pass[taken], y[taken], return_dict=True)
+            logs = model.train_on_batch(x_pass[taken], y_pass[taken], return_dict=True)
             callbacks.on_train_batch_end(step, logs)
         if validation_data is not None:
             measured = model.evaluate(

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from lenet_keras import models, sdlm
 from lenet_keras.counts import layer_table
 from lenet_keras.datasets import load_cifar10, load_mnist, prepare
+from lenet_keras.datasets.augment import augmented_passes
 from lenet_keras.experiments import minibatches
 from lenet_keras.recipes import RECIPES, default_recipe
 
@@ -172,11 +173,14 @@ def train(
 
 def _fit(network, settings, x, y, seed, callbacks, **arguments):
     """Trains the network by the recipe's method."""
+    patterns = {"x": x, "y": y}
+    if settings.augmentation:
+        passes = augmented_passes(x, y, settings.augmentation, seed)
+        patterns = {"x": passes}
     if settings.optimizer != "SDLM":
         return minibatches.fit(
             network,
-            x,
-            y,
+            **patterns,
             batch_size=settings.batch_size,
             seed=seed,
             callbacks=callbacks,
@@ -187,8 +191,7 @@ def _fit(network, settings, x, y, seed, callbacks, **arguments):
     )
     return sdlm.fit(
         network,
-        x,
-        y,
+        **patterns,
         shuffle=settings.order,
         seed=seed,
         callbacks=[estimation, *callbacks],

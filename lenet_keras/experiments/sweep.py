@@ -123,11 +123,13 @@ def grid(recipes, datasets, seeds, learning_rates=None, **settings):
     ]
 
 
-def run_unit(unit):
+def run_unit(unit, look=None):
     """Does one unit: what a worker is sent.
 
     Args:
         unit: `Unit`.
+        look: Optional function of the unit and the trained model that returns a
+            dictionary of more results.
 
     Returns:
         Dictionary of the unit's `name` and `configuration`, its `status`, `"done"` or
@@ -143,10 +145,11 @@ def run_unit(unit):
     except RuntimeError as error:
         return {**result, "status": "diverged", "error": str(error)}
     passes = run.history.round(5).reset_index().to_dict(orient="records")
-    return {**result, "status": "done", "row": run.row, "passes": passes}
+    result |= {"status": "done", "row": run.row, "passes": passes}
+    return result | (look(unit, run.model) if look else {})
 
 
-def sweep(units, output, workers=2, scheduler=None):
+def sweep(units, output, workers=2, scheduler=None, do=run_unit):
     """Does the units whose results are not there yet.
 
     In the folder `output`, under the unit's name, it writes
@@ -166,6 +169,7 @@ def sweep(units, output, workers=2, scheduler=None):
             `distributed`, the package's extra `cluster`. The workers need this
             package in the same version, one thread each, and load the data sets from
             their own data folders; only configurations and results travel.
+        do: Function of a module that does a unit; by default `run_unit`.
 
     Returns:
         What `load` returns of these units.
@@ -180,7 +184,7 @@ def sweep(units, output, workers=2, scheduler=None):
     left = sum(unit.settings.passes for unit in missing)
     bar = tqdm(total=total, initial=total - left, unit="pass", desc=output.name)
     with bar, _executor(workers, scheduler) as executor:
-        futures = {executor.submit(run_unit, unit): unit for unit in missing}
+        futures = {executor.submit(do, unit): unit for unit in missing}
         try:
             for future in as_completed(futures):
                 _write(output, futures[future], future)

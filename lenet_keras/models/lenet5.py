@@ -50,11 +50,13 @@ def lenet5(
     - the fan-in `F` of the initial range `+-2.4 / F` does not count the bias.
 
     With images of more channels, C1 sees them all (CIFAR-10: 60,300 parameters);
-    the paper's images are grey.
+    the paper's images are grey. On larger images the same 60,000 parameters answer at
+    every fourth pixel, wherever a square of 32x32 pixels fits: the paper's space
+    displacement network.
 
     Args:
-        input_shape: `(32, 32, channels)`. The paper's pixels lie between -0.1, the
-            background, and 1.175, the ink.
+        input_shape: `(32, 32, channels)`, or larger by multiples of 4. The paper's
+            pixels lie between -0.1, the background, and 1.175, the ink.
         num_classes: Integer from 1 to 10: the classes have the codes of the first
             digits.
         codes: Array of shape `(classes, features)` of other codes; it sets the
@@ -65,7 +67,8 @@ def lenet5(
 
     Returns:
         A functional `keras.Model` from `(batch, 32, 32, channels)` to distances of
-        shape `(batch, classes)`, with the layers C1 S2 C3 S4 C5 F6 output.
+        shape `(batch, classes)`, with the layers C1 S2 C3 S4 C5 F6 output; from larger
+        images to `(batch, rows, columns, classes)`.
 
     Example:
 
@@ -74,15 +77,18 @@ def lenet5(
     60000
 
     Raises:
-        ValueError: If the image is not of 32x32 pixels, or `num_classes` is not
-            between 1 and 10 while no codes are given.
+        ValueError: If the image is smaller than 32x32 pixels, or larger by another
+            number than a multiple of 4, or `num_classes` is not between 1 and 10 while
+            no codes are given.
 
     Reference:
-        LeCun et al. (1998), section II-B and Figure 2.
+        LeCun et al. (1998), section II-B and Figure 2; section VII on larger images.
     """
-    if len(input_shape) != 3 or tuple(input_shape[:2]) != (32, 32):
+    sides = tuple(input_shape[:2])
+    if len(input_shape) != 3 or min(sides) < 32 or any(n % 4 for n in sides):
         raise ValueError(
-            f"Expected an input_shape of (32, 32, channels). Received: {input_shape=}"
+            "Expected an input_shape of (32, 32, channels), or larger by multiples of "
+            f"4. Received: {input_shape=}"
         )
     if codes is None:
         if num_classes not in range(1, 11):
@@ -120,7 +126,8 @@ def lenet5(
     )(x)
     x = subsampling(name="S4")(x)  # 16 of 5x5, 32
     x = convolution(120, name="C5")(x)  # 120 of 1x1, 48,120
-    x = keras.layers.Flatten("channels_last", name="flatten")(x)
+    if sides == (32, 32):
+        x = keras.layers.Flatten("channels_last", name="flatten")(x)
     x = keras.layers.Dense(  # 84 units, 10,164
         rbf.initial_codes.shape[1],
         activation=scaled_tanh,

@@ -4,6 +4,7 @@ import pytest
 from oracles import convolve, full_kernels, linked_kernels, rbf, squash, subsample
 
 from lenet_keras import rbf_codes
+from lenet_keras.counts import layer_table
 from lenet_keras.initializers import FanInUniform
 from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
 from lenet_keras.metrics import RBFAccuracy
@@ -222,7 +223,8 @@ def test_codes_stay_fixed_when_the_whole_model_is_trainable():
 
 
 @pytest.mark.parametrize(
-    "input_shape", [(28, 28, 1), (32, 28, 1), (32, 32), (1, 32, 32), (32, 32, 1, 1)]
+    "input_shape",
+    [(28, 28, 1), (32, 28, 1), (32, 32), (1, 32, 32), (32, 32, 1, 1), (34, 36, 1)],
 )
 def test_image_of_another_size_is_refused(input_shape, message):
     text = message(lenet5, input_shape)
@@ -240,3 +242,26 @@ def test_num_classes_without_codes_is_refused(num_classes, message):
 @pytest.mark.parametrize("codes", [[], np.ones(84), np.ones((2, 3, 4))])
 def test_codes_of_another_shape_are_refused(codes, message):
     assert "codes of shape" in message(lenet5, codes=codes)
+
+
+def test_on_larger_images_it_answers_wherever_a_square_fits(rng):
+    small, large = lenet5(), lenet5((36, 44, 1))
+    large.set_weights(small.get_weights())
+    x = rng.normal(size=(2, 36, 44, 1)).astype("float32")
+    answers = np.array(large(x))
+    assert answers.shape == (2, 2, 4, 10)
+    for row in range(2):
+        for column in range(4):
+            top, left = 4 * row, 4 * column
+            square = x[:, top : top + 32, left : left + 32]
+            np.testing.assert_allclose(
+                answers[:, row, column], small(square), rtol=1e-4, atol=1e-3
+            )
+
+
+def test_on_larger_images_it_has_the_same_parameters():
+    tables = [layer_table(lenet5((side, side, 1))) for side in (32, 64)]
+    totals = [table.loc["total"] for table in tables]
+    assert totals[0]["trainable"] == totals[1]["trainable"] == 60_000
+    # C5 sees 81 places in place of one, and has 120 units of 401 connections at each.
+    assert tables[1].loc["C5", "connections"] == 81 * 120 * 401

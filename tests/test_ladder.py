@@ -1,0 +1,144 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lenet_keras.experiments.ladder import report, rungs, table
+from lenet_keras.recipes import BASELINES, LADDER, WITHOUT_MEANING
+
+
+def made_up(dataset="mnist", seeds=range(5)):
+    """Runs whose errors fall by 0.1 a rung, all seeds alike but for little."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for step, recipe in enumerate([*LADDER, *BASELINES]):
+        if (recipe, dataset) in WITHOUT_MEANING:
+            continue
+        for seed in seeds:
+            error = 3 - 0.1 * step + 0.5 * seed + 0.01 * rng.normal()
+            row = {
+                "name": f"{dataset}_{recipe}_{seed}",
+                "status": "done",
+                "dataset": dataset,
+                "recipe": recipe,
+                "seed": seed,
+                "held_out": 0,
+                "learning_rate": 0.001,
+                "test_accuracy": 1 - error / 100,
+                "trainable": 60_000 + step,
+                "connections": 340_908,
+                "multiply_adds": 328_096,
+                "seconds": 100.0 + seed,
+            }
+            rows.append(row)
+    return pd.DataFrame(rows).sample(frac=1, random_state=0)
+
+
+def errors_of(runs, recipe):
+    own = runs[runs["recipe"] == recipe].sort_values("seed")
+    return 100 * (1 - own["test_accuracy"].to_numpy())
+
+
+def test_a_rung_has_its_mean_its_interval_and_its_paired_difference():
+    runs = made_up()
+    table = rungs(runs, "mnist")
+    assert table.index.tolist() == [*LADDER, *BASELINES]
+    before, after = (errors_of(runs, name) for name in ("full-c3", "average"))
+    rung = table.loc["average"]
+    assert rung["error"] == pytest.approx(after.mean())
+    low, high = stats.t.interval(0.95, 4, after.mean(), stats.sem(after))
+    assert (rung["error_low"], rung["error_high"]) == pytest.approx((low, high))
+    test = stats.ttest_rel(after, before).confidence_interval()
+    differences = (rung["difference_low"], rung["difference_high"])
+    assert differences == pytest.approx((test.low, test.high))
+    assert rung["difference"] == pytest.approx(after.mean() - before.mean())
+    # The seeds differ by far more than the rungs, but pairwise.
+    assert rung["is_difference"]
+    assert rung["error_low"] < before.mean() < rung["error_high"]
+    assert rung["trainable"] == 60_006
+    assert rung["seconds"] == 102
+
+
+def test_the_first_rung_and_the_baselines_differ_from_no_rung():
+    table = rungs(made_up(), "mnist")
+    without = table.index[table["difference"].isna()]
+    assert without.tolist() == ["1998", *BASELINES]
+
+
+def test_a_rung_without_meaning_is_said_so_and_passed_over():
+    runs = made_up("cifar10")
+    table = rungs(runs, "cifar10")
+    assert table.loc["28x28", "note"] == "no meaning here"
+    expected = errors_of(runs, "raw").mean() - errors_of(runs, "glorot").mean()
+    assert table.loc["raw", "difference"] == pytest.approx(expected)
+
+
+def test_a_run_that_diverged_is_never_counted():
+    runs = made_up()
+    diverged = (runs["recipe"] == "raw") & (runs["seed"] == 2)
+    runs.loc[diverged, "status"] = "diverged"
+    table = rungs(runs, "mnist")
+    assert table.loc["raw", "note"] == "1 of 5 diverged"
+    assert pd.isna(table.loc["raw", "error"])
+    assert pd.isna(table.loc["rmsprop", "difference"])
+    assert table.loc["rmsprop", "error"] > 0
+
+
+def test_held_out_runs_and_other_data_sets_are_not_counted():
+    runs = made_up()
+    held_out = runs.assign(held_out=10_000, test_accuracy=0.5)
+    both = pd.concat([runs, held_out, made_up("cifar10")])
+    pd.testing.assert_frame_equal(rungs(both, "mnist"), rungs(runs, "mnist"))
+
+
+def test_a_rung_without_runs_is_an_error():
+    runs = made_up()
+    with pytest.raises(KeyError, match="Expected runs of max on mnist"):
+        rungs(runs[runs["recipe"] != "max"], "mnist")
+
+
+def test_the_table_says_what_is_a_difference():
+    runs = made_up()
+    same = runs["recipe"] == "loss-9"
+    runs.loc[same, "test_accuracy"] = runs.loc[same, "seed"].map(
+        {s: 0.97 - 0.002 * (s % 2) for s in range(5)}
+    )
+    lines = table(runs, "mnist").splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    heading, loss9 = cells[0], dict(zip(cells[0], cells[3], strict=True))
+    assert heading[0] == "change"
+    assert loss9["change"] == "loss (9)"
+    assert loss9["a difference?"] == "no"
+    assert loss9["test error, %"] == "3.08 ± 0.14"
+    assert loss9["rate"] == "0.001"
+    swish = dict(zip(heading, cells[2 + list(LADDER).index("swish")], strict=True))
+    assert swish["a difference?"] == "yes"
+    assert swish["difference to the rung before"].startswith("-0.1")
+    assert swish["trainable parameters"] == "60,008"
+    assert len(lines) == 2 + len(LADDER) + len(BASELINES)
+
+
+def test_the_report_is_made_from_the_units(tmp_path):
+    folder = tmp_path / "ladder"
+    folder.mkdir()
+    runs = pd.concat([made_up(), made_up("cifar10")], ignore_index=True)
+    keys = ["dataset", "recipe", "seed", "learning_rate", "held_out"]
+    for row in json.loads(runs.to_json(orient="records")):
+        configuration = {key: row[key] for key in keys} | {"passes": 10}
+        unit = {
+            "name": row["name"],
+            "status": "done",
+            "configuration": configuration,
+            "row": row,
+        }
+        (folder / f"{row['name']}.json").write_text(json.dumps(unit))
+    (folder / "broken.failed.json").write_text("{}")
+    report(folder)
+    stored = pd.read_csv(tmp_path / "ladder.csv")
+    assert len(stored) == (17 + 16) * 5
+    text = (tmp_path / "ladder.md").read_text(encoding="utf-8")
+    assert table(stored, "mnist") in text
+    assert table(stored, "cifar10") in text
+    assert (tmp_path / "ladder.png").stat().st_size > 20_000

@@ -1,0 +1,81 @@
+import functools
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from lenet_keras.datasets import load_mnist, prepare
+from lenet_keras.datasets.perturb import perturb
+from lenet_keras.experiments import perturbed as module
+from lenet_keras.experiments.sweep import Unit, sweep
+from lenet_keras.models import fully_connected
+
+AMOUNTS = {"shift right": [0, 3], "noise": [0.2]}
+
+
+@pytest.mark.parametrize(
+    ("pixels", "background", "ink"), [("raw", 0, 255), ("paper-unpadded", -0.1, 1.175)]
+)
+def test_accuracies_are_those_on_the_perturbed_digits(pixels, background, ink):
+    _, (images, labels) = load_mnist()
+    images, labels = images[:200], labels[:200]
+    model = fully_connected(hidden=(4,))
+    metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
+    model.compile(loss="sparse_categorical_crossentropy", metrics=[metric])
+    table = module.accuracies(model, pixels, images, labels, AMOUNTS)
+    assert table["perturbation"].tolist() == ["shift right"] * 2 + ["noise"]
+    assert table["amount"].tolist() == [0, 3, 0.2]
+    prepared = prepare(images, pixels)
+    for row in table.itertuples():
+        changed = perturb(prepared, row.perturbation, row.amount, background, ink)
+        answers = model.predict(changed, verbose=0).argmax(axis=1)
+        assert row.accuracy == pytest.approx(np.mean(answers == labels), abs=1e-5)
+
+
+def fake_sweep(units, output, do, **where):
+    """Writes made-up results, of networks at their best where nothing is moved."""
+    for unit in units:
+        measured = [
+            {"perturbation": "shift right", "amount": a, "accuracy": 1 - abs(a) / 10}
+            for a in (-1.0, 0.0, 2.0)
+        ]
+        result = {"name": unit.name, "status": "done", "perturbed": measured}
+        (output / f"{unit.name}.json").write_text(json.dumps(result))
+
+
+def test_the_table_has_a_row_a_run_and_amount(monkeypatch, tmp_path):
+    output = tmp_path / "perturbed"
+    output.mkdir()
+    monkeypatch.setattr(module, "sweep", fake_sweep)
+    table = module.perturbed(output, seeds=range(2))
+    assert len(table) == 7 * 2 * 3
+    assert set(table["seed"]) == {0, 1}
+    stored = pd.read_csv(tmp_path / "perturbed.csv")
+    pd.testing.assert_frame_equal(stored, table)
+    assert (tmp_path / "perturbed.png").stat().st_size > 10_000
+
+
+def test_a_run_that_is_missing_is_an_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "sweep", lambda *args, **kwargs: None)
+    with pytest.raises(RuntimeError, match=r"Received: no .*mnist_loss-9_seed-0"):
+        module.perturbed(tmp_path / "perturbed", seeds=[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+class Here(ThreadPoolExecutor):
+    """Does the units in this process."""
+
+
+def test_a_unit_has_its_networks_accuracies_too(monkeypatch, tmp_path):
+    few = functools.partial(module.accuracies, amounts=AMOUNTS)
+    monkeypatch.setattr(module, "accuracies", few)
+    monkeypatch.setattr("lenet_keras.experiments.sweep.ProcessEach", Here)
+    unit = Unit("fc-60000", "mnist", passes=1, train_images=640)
+    sweep([unit], tmp_path, do=module.perturbed_unit)
+    result = json.loads((tmp_path / f"{unit.name}.json").read_text())
+    unmoved, moved, _ = result["perturbed"]
+    assert unmoved["accuracy"] == pytest.approx(result["row"]["test_accuracy"])
+    assert moved["accuracy"] < unmoved["accuracy"]
