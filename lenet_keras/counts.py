@@ -101,6 +101,32 @@ def layer_table(model):
     return table
 
 
+def growth(build, sides, channels=1):
+    """Counts a network for images of different sizes.
+
+    Args:
+        build: Function of an `input_shape` that returns a model, such as
+            `lenet_keras.models.lenet5`.
+        sides: Positive integers: the images' sides in pixels.
+        channels: Positive integer.
+
+    Returns:
+        `pandas.DataFrame` indexed by `side`, with the columns `trainable`,
+        `connections` and `multiply_adds`.
+
+    Example:
+
+    >>> from lenet_keras.models import lenet5
+    >>> growth(lenet5, [32, 64])["trainable"].tolist()
+    [60000, 60000]
+    """
+    rows = {}
+    for side in sides:
+        total = layer_table(build((side, side, channels))).loc["total"]
+        rows[side] = total[["trainable", "connections", "multiply_adds"]].astype(int)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("side")
+
+
 def receptive_fields(model):
     """Measures how much of the image one unit of each layer sees.
 

@@ -744,3 +744,24 @@ def perturbed(table):
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
     return figure
+
+
+@_figure
+def growth(tables):
+    """Draws parameters and connections against the size of the image.
+
+    Args:
+        tables: Dictionary from a title to what `lenet_keras.counts.growth` returns.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharex=True)
+    for ax, column in zip(axes, ("trainable", "connections"), strict=True):
+        for title, table in tables.items():
+            ax.plot(table.index, table[column], marker="o", markersize=4, label=title)
+        ax.set_xscale("log", base=2)
+        ax.set_yscale("log")
+        ax.set_xticks(table.index, table.index)
+        ax.set_xlabel("side of the image, pixels", fontsize=8)
+        ax.set_title("parameters" if column == "trainable" else column)
+        ax.grid(color="0.9")
+    axes[0].legend(fontsize=8)
+    return figure

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lenet_keras.counts import layer_table
+from lenet_keras.counts import growth, layer_table
 from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
 from lenet_keras.models import lenet5, lenet5_modern
 
@@ -270,3 +270,20 @@ def test_output_of_unknown_size_is_refused(message):
     model = keras.Model(x, layers.Conv2D(2, 3, name="C1")(x))
     text = message(layer_table, model)
     assert "layer=image with output_shape=(None, None, 1)" in text
+
+
+def test_growth_counts_a_network_for_each_size_of_image():
+    def build(input_shape):
+        return keras.Sequential(
+            [
+                keras.Input(input_shape),
+                keras.layers.Flatten(),
+                keras.layers.Dense(5),
+            ]
+        )
+
+    table = growth(build, [2, 10], channels=3)
+    assert table.index.tolist() == [2, 10]
+    assert table["trainable"].tolist() == [5 * (12 + 1), 5 * (300 + 1)]
+    assert table["connections"].tolist() == table["trainable"].tolist()
+    assert table["multiply_adds"].tolist() == [60, 1500]

@@ -79,3 +79,25 @@ def test_a_unit_has_its_networks_accuracies_too(monkeypatch, tmp_path):
     unmoved, moved, _ = result["perturbed"]
     assert unmoved["accuracy"] == pytest.approx(result["row"]["test_accuracy"])
     assert moved["accuracy"] < unmoved["accuracy"]
+
+
+def test_reach_is_where_the_mean_falls_below_the_level():
+    values = {
+        ("a", "shift right"): {-2: 0.5, -1: 0.8, 0: 1.0, 1: 0.95, 2: 0.85},
+        ("a", "scale"): {0.5: 0.91, 1.0: 1.0, 2.0: 0.6},
+        ("b", "scale"): {0.5: 0.7, 1.0: 0.8, 2.0: 0.6},
+        ("b", "noise"): {0.0: 0.95, 0.1: 0.5},
+    }
+    rows = [
+        (recipe, kind, seed, amount, accuracy + 0.01 * (2 * seed - 1))
+        for (recipe, kind), curve in values.items()
+        for amount, accuracy in curve.items()
+        for seed in (0, 1)
+    ]
+    columns = ["recipe", "perturbation", "seed", "amount", "accuracy"]
+    found = module.reach(pd.DataFrame(rows, columns=columns), level=0.9)
+    assert list(zip(found["recipe"], found["perturbation"], strict=True)) == list(
+        values
+    )
+    np.testing.assert_allclose(found["low"], [-0.5, 0.5, np.nan, 0.0])
+    np.testing.assert_allclose(found["high"], [1.5, 1.25, np.nan, 0.1 / 9])

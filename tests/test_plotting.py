@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 
 from lenet_keras import activations, models, plotting, rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
-from lenet_keras.counts import layer_table, receptive_fields
+from lenet_keras.counts import growth, layer_table, receptive_fields
+from lenet_keras.datasets.perturb import AMOUNTS
+from lenet_keras.recipes import NOISY, TRIED
 
 RNG = np.random.default_rng(0)
 HISTORY = pd.DataFrame(
@@ -65,6 +67,34 @@ def readings():
     return pd.DataFrame(rates | {"failure": failure}, index=["a", "b", "c"])
 
 
+def rungs():
+    nothing = float("nan")
+    return pd.DataFrame(
+        {
+            "change": ["start", "better", "worse", "alike", "left out"],
+            "note": [None, None, None, None, "no meaning here"],
+            "errors": [[2.0, 2.2], [1.0, 1.2], [1.5, 1.7], [1.4, 1.8], nothing],
+            "error": [2.1, 1.1, 1.6, 1.6, nothing],
+            "error_low": [1.8, 0.9, 1.3, 1.0, nothing],
+            "error_high": [2.4, 1.3, 1.9, 2.2, nothing],
+            "difference": [nothing, -1.0, 0.5, 0.0, nothing],
+            "is_difference": [None, True, True, False, None],
+        }
+    )
+
+
+def perturbed():
+    return pd.DataFrame(
+        {
+            "recipe": ["loss-9"] * 4 + ["fc-300"] * 4,
+            "seed": [0, 0, 1, 1] * 2,
+            "perturbation": "scale",
+            "amount": [1.0, 2.0] * 4,
+            "accuracy": [1.0, 0.5, 0.9, 0.6, 0.9, 0.2, 0.9, 0.2],
+        }
+    )
+
+
 DRAWINGS = {
     "images": lambda: plotting.images(RNG.random((3, 8, 8)), titles="abc"),
     "activations": lambda: plotting.activations(
@@ -101,6 +131,9 @@ DRAWINGS = {
         pd.DataFrame({"ours": [1.0, 0.1]}, ["C1", "F6"])
     ),
     "rate_ranges": lambda: plotting.rate_ranges(readings()),
+    "ladder": lambda: plotting.ladder({"mnist": rungs(), "cifar10": rungs()}),
+    "perturbed": lambda: plotting.perturbed(perturbed()),
+    "growth": lambda: plotting.growth({"LeNet-5": growth(models.lenet5, [32, 64])}),
 }
 
 
@@ -207,3 +240,46 @@ def test_rate_ranges_keep_the_readings_in_order_and_tell_which_train():
         [[1e-5, 1], [4e-5, 1]]
     ]
     assert len(trained.get_segments()) == 2
+
+
+def test_the_ladder_fills_the_points_of_differences_only():
+    ax = plotting.ladder({"mnist": rungs()}).axes[0]
+    better, worse, alike = (
+        plotting.RUNG_STYLES[name][0] for name in ("better", "worse", "no difference")
+    )
+    heights = {
+        line.get_ydata()[0]: (line.get_color(), line.get_markerfacecolor())
+        for line in ax.lines
+        if line.get_marker() == "o" and line.get_markersize() > 3
+    }
+    assert heights == {
+        0: ("0.25", "0.25"),
+        1: (better, better),
+        2: (worse, worse),
+        3: (alike, "white"),
+    }
+    assert [text.get_text() for text in ax.texts] == ["no meaning here"]
+
+
+def test_the_ladder_draws_each_interval_and_each_run():
+    ax = plotting.ladder({"mnist": rungs()}).axes[0]
+    bars = [line.get_xdata() for line in ax.lines if line.get_marker() == "None"]
+    assert [0.9, 1.3] in [list(bar) for bar in bars]
+    runs = [list(line.get_xdata()) for line in ax.lines if line.get_markersize() == 3]
+    assert runs == [[2.0, 2.2], [1.0, 1.2], [1.5, 1.7], [1.4, 1.8]]
+
+
+def test_perturbed_lines_are_means_over_the_seeds():
+    ax = plotting.perturbed(perturbed()).axes[0]
+    lines = {line.get_label(): line.get_ydata() for line in ax.lines}
+    assert list(lines) == ["LeNet-5 (1998)", "28x28-300-10"]
+    np.testing.assert_allclose(lines["LeNet-5 (1998)"], [95, 55])
+    np.testing.assert_allclose(lines["28x28-300-10"], [90, 20])
+    assert ax.get_xscale() == "log"
+    assert ax.get_title() == "scale"
+
+
+def test_every_network_that_is_tried_has_a_line_of_its_own():
+    assert set(plotting.TRIED_STYLES) == {*TRIED, *NOISY}
+    assert len(set(plotting.TRIED_STYLES.values())) == len(plotting.TRIED_STYLES)
+    assert set(plotting.PERTURBATION_UNITS) == set(AMOUNTS)

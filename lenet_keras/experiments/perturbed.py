@@ -90,3 +90,40 @@ def perturbed(output, seeds=range(3), **where):
     with replacing(output.with_suffix(".png")) as file:
         plotting.perturbed(table).savefig(file, format="png")
     return table
+
+
+def reach(table, level=0.9):
+    """Returns how far each network is right on a share of the digits.
+
+    Args:
+        table: What `perturbed` returns.
+        level: Share of the digits, from 0 to 1.
+
+    Returns:
+        `pandas.DataFrame` with one row a recipe and perturbation, `low` and `high`: the
+        amounts, around the one that changes nothing, between which the mean accuracy
+        over the seeds is at least the level, by straight lines between those that were
+        tried. NaN where it is below it from the start.
+    """
+    rows = []
+    for (recipe, kind), own in table.groupby(["recipe", "perturbation"], sort=False):
+        mean = own.groupby("amount")["accuracy"].mean()
+        start = mean.index.get_loc(1.0 if kind in ("scale", "squeeze") else 0.0)
+        row = {"recipe": recipe, "perturbation": kind}
+        row["low"] = _crossing(mean.iloc[start::-1], level)
+        row["high"] = _crossing(mean.iloc[start:], level)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _crossing(accuracies, level):
+    """Returns where accuracies, from the best on, fall below the level."""
+    amounts, values = accuracies.index.to_numpy(), accuracies.to_numpy()
+    below = np.flatnonzero(values < level)
+    if len(below) == 0:
+        return amounts[-1]
+    if below[0] == 0:
+        return np.nan
+    first = below[0]
+    share = (values[first - 1] - level) / (values[first - 1] - values[first])
+    return amounts[first - 1] + share * (amounts[first] - amounts[first - 1])
