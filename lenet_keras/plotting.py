@@ -765,3 +765,62 @@ def growth(tables):
         ax.grid(color="0.9")
     axes[0].legend(fontsize=8)
     return figure
+
+
+@_figure
+def pairs(before, after, titles):
+    """Draws the runs of two recipes, each seed's two joined by a line.
+
+    Args:
+        before: `pandas.Series` of test errors in percent, indexed by seed.
+        after: The same of the other recipe.
+        titles: The two recipes' titles.
+    """
+    figure, ax = plt.subplots(figsize=(4.2, 3.4))
+    for seed, error in before.items():
+        ax.plot(titles, [error, after[seed]], marker="o", color="0.4", linewidth=1)
+        ax.text(1.06, after[seed], f"seed {seed}", fontsize=8, va="center")
+    ax.set_xlim(-0.3, 1.5)
+    ax.set_ylabel("test error, %")
+    ax.grid(axis="y", color="0.9")
+    return figure
+
+
+@_figure
+def rate_grids(runs, titles):
+    """Draws how well each rate did on held-out images, a line a recipe.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run on held-out images, as
+            `lenet_keras.experiments.sweep.load` returns it; what diverged is left out.
+        titles: Dictionary from recipe to title, in the order of the panels.
+    """
+    datasets = list(dict.fromkeys(runs["dataset"]))
+    figure, axes = plt.subplots(
+        len(datasets),
+        len(titles),
+        figsize=(0.9 * len(titles) + 0.8, 2.2 * len(datasets)),
+        sharey="row",
+        squeeze=False,
+    )
+    for row, dataset in zip(axes, datasets, strict=True):
+        row[0].set_ylabel(f"{DATASET_TITLES[dataset]}\nheld-out error, %")
+        for ax, (recipe, title) in zip(row, titles.items(), strict=True):
+            chosen = (runs["dataset"] == dataset) & (runs["recipe"] == recipe)
+            own = (
+                runs[chosen]
+                .sort_values("learning_rate")
+                .dropna(subset="held_out_accuracy")
+            )
+            errors = 100 * (1 - own["held_out_accuracy"])
+            ax.plot(own["learning_rate"], errors, marker="o", color="0.4", markersize=4)
+            if len(own):
+                best = errors.idxmin()
+                ax.plot(own["learning_rate"][best], errors[best], "o", color="#d9722e")
+                ax.set_xscale("log")
+                ax.set_xticks(own["learning_rate"], own["learning_rate"], rotation=90)
+            ax.minorticks_off()
+            ax.tick_params(axis="x", labelsize=7)
+            if dataset == datasets[0]:
+                ax.set_title(title.replace(" ", "\n"), fontsize=7)
+    return figure

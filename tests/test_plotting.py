@@ -83,6 +83,22 @@ def rungs():
     )
 
 
+def seeds():
+    before = pd.Series([2.0, 3.0], index=[0, 1])
+    return before, pd.Series([2.75, 1.5], index=[1, 0])
+
+
+def rates_tried():
+    return pd.DataFrame(
+        {
+            "dataset": "mnist",
+            "recipe": ["a", "a", "a", "b"],
+            "learning_rate": [0.3, 0.1, 1.0, 0.1],
+            "held_out_accuracy": [0.75, 0.5, float("nan"), 0.25],
+        }
+    )
+
+
 def perturbed():
     return pd.DataFrame(
         {
@@ -132,6 +148,8 @@ DRAWINGS = {
     ),
     "rate_ranges": lambda: plotting.rate_ranges(readings()),
     "ladder": lambda: plotting.ladder({"mnist": rungs(), "cifar10": rungs()}),
+    "pairs": lambda: plotting.pairs(*seeds(), ["before", "after"]),
+    "rate_grids": lambda: plotting.rate_grids(rates_tried(), {"a": "A", "b": "B"}),
     "perturbed": lambda: plotting.perturbed(perturbed()),
     "growth": lambda: plotting.growth({"LeNet-5": growth(models.lenet5, [32, 64])}),
 }
@@ -283,3 +301,18 @@ def test_every_network_that_is_tried_has_a_line_of_its_own():
     assert set(plotting.TRIED_STYLES) == {*TRIED, *NOISY}
     assert len(set(plotting.TRIED_STYLES.values())) == len(plotting.TRIED_STYLES)
     assert set(plotting.PERTURBATION_UNITS) == set(AMOUNTS)
+
+
+def test_pairs_join_the_runs_of_one_seed():
+    ax = plotting.pairs(*seeds(), ["before", "after"]).axes[0]
+    assert [list(line.get_ydata()) for line in ax.lines] == [[2.0, 1.5], [3.0, 2.75]]
+    assert [text.get_text() for text in ax.texts] == ["seed 0", "seed 1"]
+
+
+def test_rate_grids_mark_the_lowest_held_out_error():
+    first, second = plotting.rate_grids(rates_tried(), {"a": "A", "b": "B"}).axes
+    line, best = first.lines
+    assert list(line.get_xdata()) == [0.1, 0.3]  # what diverged is left out
+    assert list(line.get_ydata()) == [50.0, 25.0]
+    assert (best.get_xdata()[0], best.get_ydata()[0]) == (0.3, 25.0)
+    assert second.lines[1].get_ydata()[0] == 75.0
