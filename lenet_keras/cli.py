@@ -335,14 +335,14 @@ def sweep(recipes, datasets, seeds, tune, output, workers, scheduler, **settings
 def report(folder):
     """Make the tables and the picture of a sweep of `ladder` and `baselines`.
 
-    They are written beside FOLDER, under its name: .csv, one row a run, .md and .png.
+    They are written into FOLDER: runs.csv, one row a run, ladder.md and ladder.png.
 
     \b
     Example:
       lenet-keras report data/results/ladder
     """
     runs = report_ladder(folder)
-    click.echo(f"{len(runs)} runs. Written: {folder}.csv, .md, .png")
+    click.echo(f"{len(runs)} runs. Written to {folder}: runs.csv, ladder.md, .png")
 
 
 @cli.command()
@@ -354,7 +354,7 @@ def report(folder):
     default="results/perturbed",
     show_default=True,
     type=click.Path(file_okay=False, writable=True, path_type=Path),
-    help="Folder for the runs; the .csv and the .png stand beside it.",
+    help="Folder for the runs, perturbed.csv and perturbed.png.",
 )
 def perturb(output, **where):
     """Measure how far trained networks read shifted, scaled, turned, spoilt digits.
@@ -366,7 +366,7 @@ def perturb(output, **where):
       lenet-keras perturb --seeds 0-2
     """
     table = perturbed(output, **where)
-    click.echo(f"{len(table)} figures. Written: {output}.csv, .png")
+    click.echo(f"{len(table)} figures. Written to {output}: perturbed.csv, .png")
 
 
 @cli.command()

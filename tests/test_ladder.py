@@ -136,9 +136,9 @@ def test_the_report_is_made_from_the_units(tmp_path):
         (folder / f"{row['name']}.json").write_text(json.dumps(unit))
     (folder / "broken.failed.json").write_text("{}")
     report(folder)
-    stored = pd.read_csv(tmp_path / "ladder.csv")
+    stored = pd.read_csv(folder / "runs.csv")
     assert len(stored) == (17 + 16) * 5
-    text = (tmp_path / "ladder.md").read_text(encoding="utf-8")
+    text = (folder / "ladder.md").read_text(encoding="utf-8")
     assert table(stored, "mnist") in text
     assert table(stored, "cifar10") in text
-    assert (tmp_path / "ladder.png").stat().st_size > 20_000
+    assert (folder / "ladder.png").stat().st_size > 20_000

@@ -53,9 +53,9 @@ def test_the_table_has_a_row_a_run_and_amount(monkeypatch, tmp_path):
     table = module.perturbed(output, seeds=range(2))
     assert len(table) == 7 * 2 * 3
     assert set(table["seed"]) == {0, 1}
-    stored = pd.read_csv(tmp_path / "perturbed.csv")
+    stored = pd.read_csv(output / "perturbed.csv")
     pd.testing.assert_frame_equal(stored, table)
-    assert (tmp_path / "perturbed.png").stat().st_size > 10_000
+    assert (output / "perturbed.png").stat().st_size > 10_000
 
 
 def test_a_run_that_is_missing_is_an_error(monkeypatch, tmp_path):

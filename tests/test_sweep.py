@@ -57,7 +57,8 @@ def here(monkeypatch):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """The files of units in a folder."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".csv")
 
 
 def test_a_unit_has_another_name_whatever_of_it_changes():
@@ -196,7 +197,20 @@ def test_what_is_there_is_not_done_again(here, tmp_path):
     ]
     assert sweep(units, tmp_path).equals(rows)
     assert len(here) == 4
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "runs.csv"), load(tmp_path))
     assert len(load(tmp_path)) == 4
+
+
+def test_what_is_done_is_kept_when_a_sweep_is_broken_off(here, tmp_path, monkeypatch):
+    def interrupted(future_to_unit):
+        yield next(iter(future_to_unit))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep_module, "as_completed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(grid(["fc-300"], ["mnist"], range(3)), tmp_path)
+    assert len(names(tmp_path)) == 1
+    assert len(pd.read_csv(tmp_path / "runs.csv")) == 1
 
 
 def test_a_unit_that_diverges_is_recorded_and_not_tried_again(here, tmp_path):
@@ -242,14 +256,11 @@ def test_a_missing_data_set_is_no_divergence(monkeypatch, here):
         run_unit(TINY)
 
 
-def test_a_worker_with_other_recipes_has_no_result(here, tmp_path, monkeypatch):
-    own = run_unit
-
+def test_a_worker_with_other_recipes_has_no_result(here, tmp_path):
     def elsewhere(unit):
-        return own(unit) | {"name": "mnist_fc-60000_seed-0_of-another-version"}
+        return run_unit(unit) | {"name": "mnist_fc-60000_seed-0_of-another-version"}
 
-    monkeypatch.setattr(sweep_module, "run_unit", elsewhere)
-    assert len(sweep([TINY], tmp_path)) == 0
+    assert len(sweep([TINY], tmp_path, do=elsewhere)) == 0
     assert names(tmp_path) == [f"{TINY.name}.failed.json"]
     assert "other recipes" in (tmp_path / f"{TINY.name}.failed.json").read_text()
 
@@ -359,4 +370,4 @@ def test_stored_results_have_the_names_of_todays_recipes():
         fields = {field.name for field in dataclasses.fields(Unit)}
         unit = Unit(**{name: configuration[name] for name in fields})
         assert f"{unit.name}.json" == path.name
-        assert unit.configuration == configuration
+        assert json.loads(json.dumps(unit.configuration)) == configuration

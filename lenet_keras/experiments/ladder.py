@@ -117,8 +117,8 @@ def plus_minus(rung, name, sign=""):
 def report(folder):
     """Makes the tables and the picture of a sweep of the ladder and the baselines.
 
-    Beside the folder it writes, under its name, `.csv`, one row a run with all that
-    repeats it; `.md`, a table a data set; and `.png`, the picture.
+    In the folder it writes `runs.csv`, one row a run with all that repeats it;
+    `ladder.md`, a table a data set; and `ladder.png`, the picture.
 
     Args:
         folder: Folder of `sweep`.
@@ -135,11 +135,11 @@ def report(folder):
     titles = plotting.DATASET_TITLES
     datasets = [name for name in titles if name in set(runs["dataset"])]
     tables = [f"## {titles[name]}\n\n{table(runs, name)}" for name in datasets]
-    with replacing(folder.with_suffix(".csv")) as file:
+    with replacing(folder / "runs.csv") as file:
         runs.to_csv(file, index=False)
-    with replacing(folder.with_suffix(".md")) as file:
+    with replacing(folder / "ladder.md") as file:
         file.write_text("\n".join(tables), encoding="utf-8")
-    with replacing(folder.with_suffix(".png")) as file:
+    with replacing(folder / "ladder.png") as file:
         by_dataset = {dataset: rungs(runs, dataset) for dataset in datasets}
         plotting.ladder(by_dataset).savefig(file, format="png")
     return runs

@@ -58,16 +58,17 @@ def perturbed_unit(unit):
 def perturbed(output, seeds=range(3), **where):
     """Trains the networks that the notes speak of, and measures what they bear.
 
-    Beside the folder it writes, under its name, `.csv`, one row a run, perturbation and
-    amount, and `.png`, the picture of it.
+    In the folder it writes what `lenet_keras.experiments.sweep.sweep` does, and
+    `perturbed.csv`, one row a run, perturbation and amount, and `perturbed.png`, the
+    picture of it.
 
     Args:
-        output: Folder for the units, as for `lenet_keras.experiments.sweep.sweep`.
+        output: Folder; it is made if it is not there.
         seeds: Integers, one run of each network for each.
         **where: `workers` and `scheduler`, as for `sweep`.
 
     Returns:
-        `pandas.DataFrame` of what the `.csv` has.
+        `pandas.DataFrame` of what `perturbed.csv` has.
 
     Raises:
         RuntimeError: If a run has no result.
@@ -85,9 +86,9 @@ def perturbed(output, seeds=range(3), **where):
         known = {"recipe": unit.recipe, "seed": unit.seed}
         rows += [known | measured for measured in result["perturbed"]]
     table = pd.DataFrame(rows)
-    with replacing(output.with_suffix(".csv")) as file:
+    with replacing(output / "perturbed.csv") as file:
         table.to_csv(file, index=False)
-    with replacing(output.with_suffix(".png")) as file:
+    with replacing(output / "perturbed.png") as file:
         plotting.perturbed(table).savefig(file, format="png")
     return table
 

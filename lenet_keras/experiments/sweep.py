@@ -159,6 +159,8 @@ def sweep(units, output, workers=2, scheduler=None, do=run_unit):
     - `.failed.json`: why a unit has no result: an error, or a worker that was killed.
       The next sweep tries it again.
 
+    At the end it writes `runs.csv`, one row a unit that the folder has a result of.
+
     Args:
         units: List of `Unit`.
         output: Folder; it is made if it is not there.
@@ -192,6 +194,8 @@ def sweep(units, output, workers=2, scheduler=None, do=run_unit):
         finally:
             for future in futures:
                 future.cancel()  # when it is broken off, what has not begun
+            with replacing(output / "runs.csv") as file:
+                load(output).to_csv(file, index=False)
     return load(output, units)
 
 
