@@ -99,12 +99,12 @@ def mean_squared_error(labels, distances):
     return np.array([row[label] for label, row in zip(labels, distances, strict=True)])
 
 
-def maximum_a_posteriori(labels, distances, j):
+def maximum_a_posteriori(labels, distances, j, temperature=1.0):
     """Returns the terms of equation 9, one a pattern, for distances that exp takes."""
     losses = []
     for label, row in zip(labels, distances, strict=True):
-        competition = math.exp(-j) + sum(math.exp(-y) for y in row)
-        losses.append(row[label] + math.log(competition))
+        likelihoods = [math.exp(-y / temperature) for y in [*row, j]]
+        losses.append(row[label] / temperature + math.log(sum(likelihoods)))
     return np.array(losses)
 
 

@@ -137,6 +137,7 @@ FROM_LOGITS = {"from_logits": True}
     ("end", "loss", "y", "start"),
     [
         ([RBF(NARROW_CODES)], MaximumAPosteriori(j=3.0), LABELS, constant(2)),
+        ([RBF(NARROW_CODES)], MaximumAPosteriori(3.0, 8.0), LABELS, constant(1 / 4)),
         (
             [RBF(NARROW_CODES), RBFPosterior(j=3.0)],
             keras.losses.SparseCategoricalCrossentropy(),

@@ -37,6 +37,15 @@ def test_maximum_a_posteriori_equals_loops(j, distances):
     )
 
 
+@pytest.mark.parametrize("temperature", [0.5, 7.0])
+def test_maximum_a_posteriori_at_another_temperature_equals_loops(
+    temperature, distances
+):
+    expected = maximum_a_posteriori(LABELS, np.float64(distances), 2.0, temperature)
+    loss = MaximumAPosteriori(2.0, temperature)
+    assert float(loss(LABELS, distances)) == pytest.approx(expected.mean(), rel=1e-5)
+
+
 def test_maximum_a_posteriori_of_the_paper_s_terms_one_by_one():
     # y_D + log(e^-j + e^-y_0 + e^-y_1) with D = 0, y = (1, 2), j = 3
     expected = 1 + math.log(math.exp(-3) + math.exp(-1) + math.exp(-2))
@@ -233,7 +242,7 @@ def test_float16_distances(make_loss, distances):
         RBFMeanSquaredError(),
         RBFMeanSquaredError(reduction="sum", name="mse"),
         MaximumAPosteriori(),
-        MaximumAPosteriori(j=0.25, reduction=None, name="map"),
+        MaximumAPosteriori(j=0.25, temperature=3.0, reduction=None, name="map"),
     ],
 )
 def test_config_round_trip(loss):
@@ -244,8 +253,9 @@ def test_config_round_trip(loss):
     assert (again.name, again.reduction) == (loss.name, loss.reduction)
 
 
-def test_j_is_in_the_config():
-    assert MaximumAPosteriori(j=0.25).get_config()["j"] == 0.25
+def test_j_and_the_temperature_are_in_the_config():
+    config = MaximumAPosteriori(j=0.25, temperature=3.0).get_config()
+    assert (config["j"], config["temperature"]) == (0.25, 3.0)
 
 
 def test_default_names():
@@ -256,3 +266,5 @@ def test_default_names():
 @pytest.mark.parametrize("j", [0, -1.0, float("nan")])
 def test_j_that_is_not_positive_is_refused(j, message):
     assert f"positive j. Received: j={j}" in message(MaximumAPosteriori, j)
+    text = message(MaximumAPosteriori, temperature=j)
+    assert f"positive temperature. Received: temperature={j}" in text

@@ -165,12 +165,20 @@ def distances_and_a_frozen_layer():
     return model
 
 
+def distances_at_a_temperature():
+    model = distances_and_a_frozen_layer()
+    loss = MaximumAPosteriori(j=30.0, temperature=9.0)
+    model.compile(SDLM(0.02), loss, metrics=[RBFAccuracy(name="accuracy")])
+    return model
+
+
 @pytest.mark.parametrize(
     ("build", "patterns", "passes"),
     [
         (whole_lenet5, 200, 1),
         (convolution_and_softmax, 100, 2),
         (distances_and_a_frozen_layer, 100, 2),
+        (distances_at_a_temperature, 100, 2),
     ],
 )
 def test_the_updates_are_those_of_fit_one_by_one(rng, build, patterns, passes):

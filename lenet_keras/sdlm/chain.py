@@ -48,14 +48,19 @@ class MaximumAPosterioriRule(DistanceLossRule):
     """Loss (9): as loss (8), less the posterior of each class.
 
     The paper gives no start for the curvature. It is that of loss (8) here, as if the
-    classes did not compete.
+    classes did not compete. A temperature divides both.
     """
 
     def gradient(self, y_true, output):
-        nearest = ops.minimum(ops.min(output), self.loss.j)
-        likelihood = ops.exp(nearest - output)
-        total = ops.sum(likelihood) + ops.exp(nearest - self.loss.j)
-        return super().gradient(y_true, output) - likelihood / total
+        j, temperature = self.loss.j, self.loss.temperature
+        nearest = ops.minimum(ops.min(output), j)
+        likelihood = ops.exp((nearest - output) / temperature)
+        total = ops.sum(likelihood) + ops.exp((nearest - j) / temperature)
+        right = super().gradient(y_true, output)
+        return (right - likelihood / total) / temperature
+
+    def curvature(self, y_true, output):
+        return super().curvature(y_true, output) / self.loss.temperature
 
 
 class MeanSquaredErrorRule(LossRule):
