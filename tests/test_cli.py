@@ -54,8 +54,8 @@ def test_train_prints_the_row_and_saves_the_network(monkeypatch, capsys, tmp_pat
     code, out, _ = run(
         monkeypatch,
         capsys,
-        *("train", "lenet5", "mnist", "--passes", "1", "--train-images", "64"),
-        *("--save", str(file)),
+        *("train", "lenet5", "mnist", "--recipe", "lenet5-adam"),
+        *("--passes", "1", "--train-images", "64", "--save", str(file)),
     )
     assert code == 0
     assert "connections      340908" in out

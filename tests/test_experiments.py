@@ -13,7 +13,7 @@ from lenet_keras.experiments.run import train
 
 @pytest.fixture(scope="module")
 def small_run():
-    return train("lenet5", "mnist", seed=3, passes=2, train_images=640)
+    return train("lenet5", "mnist", "lenet5-adam", seed=3, passes=2, train_images=640)
 
 
 def test_a_run_has_a_row_of_all_that_repeats_it(small_run):
@@ -60,9 +60,22 @@ def test_the_history_has_a_row_a_pass(small_run):
 
 
 def test_the_same_seed_repeats_the_run(small_run):
-    again = train("lenet5", "mnist", seed=3, passes=2, train_images=640)
+    again = train("lenet5", "mnist", "lenet5-adam", seed=3, passes=2, train_images=640)
     for one, other in zip(again.model.weights, small_run.model.weights, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "dataset", "recipe"),
+    [
+        ("lenet5", "mnist", "lenet5-mnist"),
+        ("lenet5_modern", "cifar10-sample", "lenet5_modern-cifar10"),
+    ],
+)
+def test_without_a_recipe_it_is_the_recommended_one(model, dataset, recipe):
+    run = train(model, dataset, passes=1, train_images=64, verbose=0)
+    assert run.row["recipe"] == recipe
+    assert run.row["trainable"] > 60_000 - (dataset == "mnist")
 
 
 def test_held_out_images_are_the_last_ones_and_not_trained_on(monkeypatch):
@@ -81,6 +94,7 @@ def held_out_run():
     return train(
         "lenet5_modern",
         "cifar10-sample",
+        "lenet5_modern-adam",
         seed=4,
         passes=1,
         held_out=4_900,
@@ -109,7 +123,7 @@ def test_the_seed_decides_how_the_weights_start(monkeypatch):
     monkeypatch.setattr(run_module.minibatches, "fit", fit)
     for seed in (1, 1, 2):
         with pytest.raises(InterruptedError):
-            train("lenet5", "mnist", seed=seed, train_images=64)
+            train("lenet5", "mnist", "lenet5-adam", seed=seed, train_images=64)
     np.testing.assert_array_equal(starts[0], starts[1])
     assert np.abs(starts[0] - starts[2]).max() > 1e-3
 

@@ -7,16 +7,25 @@ import numpy as np
 import pytest
 
 from lenet_keras import models
-from lenet_keras.recipes import LADDER, RECIPES, default_recipe
+from lenet_keras.datasets import prepare
+from lenet_keras.recipes import (
+    BASELINES,
+    LADDER,
+    NOISY,
+    PERMUTED,
+    RECIPES,
+    default_recipe,
+)
 
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-def test_a_recipe_names_a_network_and_compiles_it(recipe):
-    side = 32 if recipe.pixels == "paper" else 28
-    model = getattr(models, recipe.model)((side, side, 1), **recipe.network)
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_names_a_network_and_compiles_it(name):
+    recipe = RECIPES[name]
+    images = np.zeros((1, 32, 32, 3) if "cifar10" in name else (1, 28, 28), "uint8")
+    input_shape = prepare(images, recipe.pixels).shape[1:]
+    model = getattr(models, recipe.model)(input_shape, **recipe.network)
     recipe.compile(model, 600)
     assert model.loss == recipe.loss
-    assert recipe.passes == 10
     assert type(model.optimizer).__name__ == recipe.optimizer
 
 
@@ -96,11 +105,53 @@ def test_the_ladder_starts_with_the_faithful_network_and_ends_with_the_notes():
     }
 
 
-def test_the_default_recipe_is_the_networks_own():
-    assert default_recipe("lenet5") == "lenet5-adam"
-    assert default_recipe("lenet5_modern") == "lenet5_modern-adam"
+def test_a_cosine_schedule_ends_at_zero_with_the_last_update():
+    recipe = dataclasses.replace(
+        RECIPES["lenet5-adam"], schedule="cosine", learning_rate=0.004, passes=3
+    )
+    model = models.lenet5()
+    recipe.compile(model, train_images=130)  # three updates of 64 a pass
+    rate = model.optimizer._learning_rate
+    rates = [float(rate(step)) for step in range(10)]
+    expected = [0.002 * (1 + np.cos(np.pi * step / 9)) for step in range(10)]
+    np.testing.assert_allclose(rates, expected, atol=1e-8)
+
+
+def test_the_ladder_and_the_baselines_have_ten_passes():
+    assert {RECIPES[name].passes for name in [*LADDER, *BASELINES]} == {10}
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
+@pytest.mark.parametrize("model", ["lenet5", "lenet5_modern"])
+def test_the_default_recipe_is_the_recommended_one(model, dataset):
+    name = default_recipe(model, dataset)
+    assert name == f"{model}-{dataset}"
+    assert RECIPES[name].model == model
+
+
+def test_a_samples_recipe_is_that_of_the_complete_set():
+    assert default_recipe("lenet5", "cifar10-sample") == "lenet5-cifar10"
+
+
+def test_other_networks_have_a_default_too():
+    assert default_recipe("fully_connected", "cifar10") == "fc-300"
 
 
 def test_a_network_without_a_recipe_is_refused():
     with pytest.raises(ValueError, match=r"Expected a model among .*model='lenet4'"):
-        default_recipe("lenet4")
+        default_recipe("lenet4", "mnist")
+
+
+def test_the_recommended_recipes_leave_the_networks_as_they_are():
+    for name in ("lenet5-mnist", "lenet5-cifar10"):
+        assert RECIPES[name].network == {"kernel_initializer": "lecun_uniform"}
+    for name in ("lenet5_modern-mnist", "lenet5_modern-cifar10"):
+        assert RECIPES[name].network == {}
+
+
+def test_permuted_and_noisy_recipes_change_the_images_only():
+    for name in [*PERMUTED, *NOISY]:
+        plain = RECIPES[name.removesuffix("-permuted").removesuffix("-noise")]
+        assert what_changes(plain, RECIPES[name]) <= {"pixels", "augmentation"}
+    assert all(RECIPES[name].pixels.endswith("-permuted") for name in PERMUTED)
+    assert all(RECIPES[name].augmentation == "noise" for name in NOISY)

@@ -47,7 +47,7 @@ def pretrain(name, results, folder=pretrained.FOLDER):
         model.load_weights(Path(results) / f"{protocol.name}_seed-0.weights.h5")
     else:
         model_name, dataset = TRAINED[name]
-        pixels = RECIPES[default_recipe(model_name)].pixels
+        pixels = RECIPES[default_recipe(model_name, dataset)].pixels
         run = train(model_name, dataset)
         row = run.row
         # Without the optimizer, whose state would be saved too.

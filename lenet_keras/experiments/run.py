@@ -88,7 +88,7 @@ def train(
         model: Name of the network: `"lenet5"` or `"lenet5_modern"`.
         dataset: `"mnist"`, `"cifar10"` or `"cifar10-sample"`.
         recipe: Name of one of the network's `lenet_keras.recipes.RECIPES`; by
-            default its first.
+            default what is recommended for it on that data set.
         seed: Integer from which the initial weights and the order of the patterns
             follow.
         passes: Positive integer; by default the recipe's.
@@ -109,11 +109,11 @@ def train(
 
     Example:
 
-    >>> run = train("lenet5", "mnist", passes=1, train_images=64)
+    >>> run = train("lenet5", "mnist", "lenet5-adam", passes=1, train_images=64)
     >>> run.row["recipe"], run.row["trainable"], run.row["connections"]
     ('lenet5-adam', 60000, 340908)
     """
-    recipe = default_recipe(model) if recipe is None else recipe
+    recipe = default_recipe(model, dataset) if recipe is None else recipe
     settings = settings_of(model, recipe, passes, learning_rate)
     (x_train, y_train), (x_unseen, y_unseen) = _images(dataset, train_images, held_out)
     x_train, x_unseen = (prepare(x, settings.pixels) for x in (x_train, x_unseen))

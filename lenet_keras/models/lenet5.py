@@ -62,7 +62,8 @@ def lenet5(
         codes: Array of shape `(classes, features)` of other codes; it sets the
             number of classes, and F6 gets as many units as a code has values.
         kernel_initializer: Function without arguments that returns an initializer,
-            called once a layer: one instance would start all layers alike.
+            called once a layer, or the name of one of Keras's: one instance would
+            start all layers alike.
         name: Name of the model.
 
     Returns:
@@ -100,13 +101,17 @@ def lenet5(
 
     rbf = RBF(codes, name="output")
 
+    def initializer():
+        by_name = isinstance(kernel_initializer, str)
+        return kernel_initializer if by_name else kernel_initializer()
+
     def convolution(filters, name):
         return keras.layers.Conv2D(
             filters,
             kernel_size=5,
             data_format="channels_last",
             activation=scaled_tanh,
-            kernel_initializer=kernel_initializer(),
+            kernel_initializer=initializer(),
             name=name,
         )
 
@@ -121,7 +126,7 @@ def lenet5(
         kernel_size=5,
         data_format="channels_last",
         activation=scaled_tanh,
-        kernel_initializer=kernel_initializer(),
+        kernel_initializer=initializer(),
         name="C3",
     )(x)
     x = subsampling(name="S4")(x)  # 16 of 5x5, 32
@@ -131,7 +136,7 @@ def lenet5(
     x = keras.layers.Dense(  # 84 units, 10,164
         rbf.initial_codes.shape[1],
         activation=scaled_tanh,
-        kernel_initializer=kernel_initializer(),
+        kernel_initializer=initializer(),
         name="F6",
     )(x)
     outputs = rbf(x)  # 10 distances, 840 fixed values

@@ -265,3 +265,15 @@ def test_on_larger_images_it_has_the_same_parameters():
     assert totals[0]["trainable"] == totals[1]["trainable"] == 60_000
     # C5 sees 81 places in place of one, and has 120 units of 401 connections at each.
     assert tables[1].loc["C5", "connections"] == 81 * 120 * 401
+
+
+def test_the_initial_weights_can_be_named():
+    keras.utils.set_random_seed(5)
+    by_name = lenet5(kernel_initializer="lecun_uniform")
+    keras.utils.set_random_seed(5)
+    by_class = lenet5(kernel_initializer=keras.initializers.LecunUniform)
+    kernels = [m.get_layer("C5").kernel.numpy() for m in (by_name, by_class)]
+    assert kernels[0].std() == pytest.approx((1 / 400) ** 0.5, rel=0.02)
+    assert kernels[1].std() == pytest.approx(kernels[0].std(), rel=0.02)
+    layers = [by_name.get_layer(name).kernel.numpy().ravel() for name in ("C3", "C5")]
+    assert np.corrcoef(layers[0][:1500], layers[1][:1500])[0, 1] < 0.2
