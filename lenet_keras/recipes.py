@@ -27,8 +27,8 @@ class Recipe:
         batch_size: Patterns an update.
         why: What the recipe is for.
         passes: Times through the training set.
-        order: `"every_pass"` for a new random order in each pass, `"once"` for one
-            constant random order.
+        order: `"every_pass"` for a new random order in each pass; with `"SDLM"` also
+            `"once"`, for one constant random order.
         network: Arguments of the network's function beside the shape of the images.
         schedule: `"constant"`, or `"cosine"` for a rate that falls to 0 along half a
             cosine.

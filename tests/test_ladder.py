@@ -141,4 +141,6 @@ def test_the_report_is_made_from_the_units(tmp_path):
     text = (folder / "ladder.md").read_text(encoding="utf-8")
     assert table(stored, "mnist") in text
     assert table(stored, "cifar10") in text
+    # (17 + 16) recipes, five runs of 100 to 104 seconds each: 4.7 hours.
+    assert text.endswith("All 165 runs together, one thread each: 4.7 hours.\n")
     assert (folder / "ladder.png").stat().st_size > 20_000

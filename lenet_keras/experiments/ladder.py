@@ -135,10 +135,12 @@ def report(folder):
     titles = plotting.DATASET_TITLES
     datasets = [name for name in titles if name in set(runs["dataset"])]
     tables = [f"## {titles[name]}\n\n{table(runs, name)}" for name in datasets]
+    hours = runs["seconds"].sum() / 3600
+    cost = f"All {len(runs)} runs together, one thread each: {hours:.1f} hours.\n"
     with replacing(folder / "runs.csv") as file:
         runs.to_csv(file, index=False)
     with replacing(folder / "ladder.md") as file:
-        file.write_text("\n".join(tables), encoding="utf-8")
+        file.write_text("\n".join([*tables, cost]), encoding="utf-8")
     with replacing(folder / "ladder.png") as file:
         by_dataset = {dataset: rungs(runs, dataset) for dataset in datasets}
         plotting.ladder(by_dataset).savefig(file, format="png")

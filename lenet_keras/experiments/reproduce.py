@@ -13,7 +13,7 @@ import pandas as pd
 from lenet_keras import sdlm
 from lenet_keras.datasets import load_mnist, prepare
 from lenet_keras.datasets.distort import Ranges, distorted_passes
-from lenet_keras.experiments.run import ProgressBar
+from lenet_keras.experiments.run import ESTIMATES_IN_FIRST_PASS, ProgressBar
 from lenet_keras.files import replacing
 from lenet_keras.initializers import FanInUniform
 from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
@@ -54,7 +54,7 @@ class Protocol:
     initializer: str = "lecun_uniform"
     rate_scale: float = 0.25
     mu: float = 0.02
-    estimates_in_first_pass: int = 10
+    estimates_in_first_pass: int = ESTIMATES_IN_FIRST_PASS
     passes: int = 20
     train_size: int = 60_000
     distortions: bool = False

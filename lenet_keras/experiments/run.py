@@ -24,6 +24,9 @@ DATASETS = {
     "cifar10-sample": functools.partial(load_cifar10, sample=True),
 }
 
+# Of the curvature, for the method of 1998; the paper has one (README says why).
+ESTIMATES_IN_FIRST_PASS = 10
+
 
 class Run(NamedTuple):
     """What a run leaves.
@@ -85,7 +88,7 @@ def train(
     """Trains a network on a data set; the result is what the final pass leaves.
 
     Args:
-        model: Name of the network: `"lenet5"` or `"lenet5_modern"`.
+        model: Name of the network, a function of `lenet_keras.models`.
         dataset: `"mnist"`, `"cifar10"` or `"cifar10-sample"`.
         recipe: Name of one of the network's `lenet_keras.recipes.RECIPES`; by
             default what is recommended for it on that data set.
@@ -187,7 +190,11 @@ def _fit(network, settings, x, y, seed, callbacks, **arguments):
             **arguments,
         )
     estimation = sdlm.CurvatureEstimation(
-        x, y, patterns=min(500, len(x)), estimates_in_first_pass=10, seed=seed
+        x,
+        y,
+        patterns=min(500, len(x)),
+        estimates_in_first_pass=ESTIMATES_IN_FIRST_PASS,
+        seed=seed,
     )
     return sdlm.fit(
         network,
