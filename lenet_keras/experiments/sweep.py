@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import re
 from concurrent.futures import (
     BrokenExecutor,
     ProcessPoolExecutor,
@@ -95,7 +96,8 @@ class Unit:
         """The name of its result: what it is in short, and a hash of all of it."""
         text = json.dumps(self.configuration, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        return f"{self.dataset}_{self.recipe}_seed-{self.seed}_{digest}"
+        recipe = re.sub(r"[^\w.]+", "-", self.recipe)
+        return f"{self.dataset}_{recipe}_seed-{self.seed}_{digest}"
 
 
 def grid(recipes, datasets, seeds, learning_rates=None, **settings):

@@ -1,0 +1,71 @@
+"""How the recommended recipes were chosen: what was tried beside them."""
+
+import dataclasses
+
+from lenet_keras.experiments.sweep import grid, run_unit, sweep
+from lenet_keras.losses import MaximumAPosteriori
+from lenet_keras.recipes import RECIPES
+
+# Of each recommended recipe, one thing at a time.
+TRIED = {
+    "lenet5-mnist": {
+        "no distortions": {"augmentation": None},
+        "half the rate": {"learning_rate": 0.125},
+        "twice the rate": {"learning_rate": 0.5},
+        "temperature 20": {"loss": MaximumAPosteriori(j=200.0, temperature=20.0)},
+    },
+    "lenet5-cifar10": {
+        "not augmented": {"augmentation": None},
+        "a third of the rate": {"learning_rate": 0.001},
+        "three times the rate": {"learning_rate": 0.01},
+        "a constant rate": {"schedule": "constant"},
+        "temperature 1": {"loss": MaximumAPosteriori(j=10.0)},
+        "temperature 60": {"loss": MaximumAPosteriori(j=600.0, temperature=60.0)},
+        "the paper's pixels": {"pixels": "paper"},
+    },
+    "lenet5_modern-mnist": {
+        "no distortions": {"augmentation": None},
+        "a third of the rate": {"learning_rate": 0.001},
+        "three times the rate": {"learning_rate": 0.01},
+        "a constant rate": {"schedule": "constant"},
+    },
+    "lenet5_modern-cifar10": {
+        "not augmented": {"augmentation": None},
+        "a third of the rate": {"learning_rate": 0.001},
+        "three times the rate": {"learning_rate": 0.01},
+        "a constant rate": {"schedule": "constant"},
+        "pixels from 0 to 1": {"pixels": "unit"},
+    },
+}
+
+CANDIDATES = {
+    f"{name}, {title}": dataclasses.replace(RECIPES[name], **change)
+    for name, changes in TRIED.items()
+    for title, change in changes.items()
+}
+RECIPES.update(CANDIDATES)
+
+
+def run_candidate(unit):
+    """Does a unit; from here, so that a worker knows the candidates too."""
+    return run_unit(unit)
+
+
+def choices(output, passes=15, held_out=10_000, **where):
+    """Tries the recommended recipes, and the candidates, on held-out training images.
+
+    Args:
+        output: Folder, as for `lenet_keras.experiments.sweep.sweep`.
+        passes: Positive integer: fewer than the recipes have, the same for all.
+        held_out: Positive integer: training images that are measured on.
+        **where: `workers` and `scheduler`, as for `sweep`.
+
+    Returns:
+        `pandas.DataFrame` with one row a run, as `sweep` returns it.
+    """
+    units = []
+    for name, changes in TRIED.items():
+        recipes = [name, *(f"{name}, {title}" for title in changes)]
+        dataset = name.split("-")[1]
+        units += grid(recipes, [dataset], [0], passes=passes, held_out=held_out)
+    return sweep(units, output, do=run_candidate, **where)
