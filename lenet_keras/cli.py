@@ -321,8 +321,10 @@ def sweep(recipes, datasets, seeds, tune, output, workers, scheduler, **settings
             return [chosen[recipe, dataset]]
 
     units = grid(names, datasets, seeds, rates, **settings)
+    if not units:
+        raise click.BadParameter(f"Expected runs to make. Received: {names}")
     rows = run_sweep(units, **where)
-    done = rows["status"].eq("done").sum() if len(rows) else 0
+    done = rows["status"].eq("done").sum()
     diverged = len(rows) - done
     click.echo(f"{done} of {len(units)} runs are in {output}, {diverged} diverged")
     if len(rows) < len(units):

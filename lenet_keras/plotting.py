@@ -656,9 +656,7 @@ def ladder(rungs_by_dataset):
         ax.grid(axis="x", color="0.9")
         for height, (_, rung) in enumerate(rungs.iterrows()):
             _rung(ax, height, rung)
-        on_ladder = rungs["difference"].notna()
-        last = np.flatnonzero(on_ladder)[-1]
-        ax.axhline(last + 0.5, color="0.7", linewidth=0.8)
+        ax.axhline(rungs["on_ladder"].sum() - 0.5, color="0.7", linewidth=0.8)
         ax.set_title(f"{DATASET_TITLES[dataset]}: test error, %")
         ax.set_xlabel("blue: better than the rung before, red: worse", fontsize=8)
     axes[0, 0].set_yticks(range(len(first)), first["change"])

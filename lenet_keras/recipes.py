@@ -6,6 +6,7 @@ import math
 import keras
 
 from lenet_keras import sdlm
+from lenet_keras.datasets.augment import AUGMENTATIONS
 from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
 from lenet_keras.metrics import RBFAccuracy
 
@@ -49,6 +50,23 @@ class Recipe:
     schedule: str = "constant"
     augmentation: str | None = None
 
+    def __post_init__(self):
+        sdlm_alone = self.optimizer == "SDLM" or self.order == "every_pass"
+        for name, fits in {
+            "schedule": self.schedule in ("constant", "cosine"),
+            "order": self.order in ("every_pass", "once") and sdlm_alone,
+            "batch_size": self.batch_size > 0
+            and (self.optimizer != "SDLM" or self.batch_size == 1),
+            "augmentation": self.augmentation in (None, *AUGMENTATIONS),
+            "passes": self.passes > 0,
+            "learning_rate": self.learning_rate > 0,
+        }.items():
+            if not fits:
+                raise ValueError(
+                    f"Expected another {name} with {self.optimizer}. "
+                    f"Received: {name}={getattr(self, name)!r}"
+                )
+
     def compile(self, model, train_images):
         """Compiles a model with the recipe's loss, a fresh optimizer and `accuracy`.
 
@@ -74,7 +92,7 @@ class Recipe:
 CROSS_ENTROPY = "sparse_categorical_crossentropy"
 
 # What is recommended for a network on a data set bears the names of both, and is the
-# default there. It was chosen on held-out training images (data/results/choices/).
+# default there. What was tried beside it is in lenet_keras.experiments.choices.
 # Those behind them train both networks alike, by Adam at Keras's default rate.
 RECIPES = {
     "lenet5-mnist": Recipe(
@@ -245,8 +263,8 @@ for name in TRIED:
         pixels=f"{RECIPES[name].pixels}-permuted",
         why=f"{RECIPES[name].why}; permuted pixels",
     )
-for name, pixels in zip(TRIED, ["paper", "paper-unpadded"], strict=False):
-    # The noise is of the paper's values, so the modern variant sees them too.
+# The noise is of the paper's values, so the modern variant sees them too.
+for name, pixels in {"loss-9": "paper", "lenet5_modern-adam": "paper-unpadded"}.items():
     RECIPES[f"{name}-noise"] = dataclasses.replace(
         RECIPES[name],
         pixels=pixels,

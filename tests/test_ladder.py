@@ -95,7 +95,7 @@ def test_held_out_runs_and_other_data_sets_are_not_counted():
 
 def test_a_rung_without_runs_is_an_error():
     runs = made_up()
-    with pytest.raises(KeyError, match="Expected runs of max on mnist"):
+    with pytest.raises(ValueError, match="Expected runs of max on mnist"):
         rungs(runs[runs["recipe"] != "max"], "mnist")
 
 
@@ -142,5 +142,30 @@ def test_the_report_is_made_from_the_units(tmp_path):
     assert table(stored, "mnist") in text
     assert table(stored, "cifar10") in text
     # (17 + 16) recipes, five runs of 100 to 104 seconds each: 4.7 hours.
-    assert text.endswith("All 165 runs together, one thread each: 4.7 hours.\n")
+    assert "The 165 runs together" in text
+    assert text.endswith("took 4.7 hours of one thread.\n")
     assert (folder / "ladder.png").stat().st_size > 20_000
+
+
+def test_runs_of_several_configurations_are_never_averaged():
+    runs = made_up()
+    other_rate = runs[runs["recipe"] == "swish"].assign(learning_rate=0.003, seed=7)
+    with pytest.raises(ValueError, match=r"at one rate.*swish.*\[0\.001, 0\.003\]"):
+        rungs(pd.concat([runs, other_rate]), "mnist")
+    twice = pd.concat([runs, runs[(runs["recipe"] == "1998") & (runs["seed"] == 0)]])
+    with pytest.raises(ValueError, match="one run a seed"):
+        rungs(twice, "mnist")
+    for setting, value in {"passes": 3, "train_images": 640}.items():
+        usual = {"passes": 10, "train_images": 60_000}
+        few = runs["recipe"].eq("max")
+        mixed = runs.assign(**usual)
+        mixed.loc[few, setting] = value
+        with pytest.raises(ValueError, match=f"the same {setting} in all runs"):
+            rungs(mixed, "mnist")
+
+
+def test_the_ladder_can_stand_without_baselines():
+    runs = made_up()
+    table = rungs(runs[~runs["recipe"].isin(BASELINES)], "mnist")
+    assert table.index.tolist() == list(LADDER)
+    assert table["on_ladder"].all()

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from lenet_keras.experiments import minibatches
+from lenet_keras.sdlm import DivergenceError
 
 W, B = np.array([[0.3], [-0.2]]), 0.1
 
@@ -24,7 +25,7 @@ def by_hand(x_of, y, orders, batch_size, rate=0.01):
     w, b = W.copy(), B
     for epoch, order in enumerate(orders):
         x = x_of(epoch)
-        for start in range(0, len(y), batch_size):
+        for start in range(0, len(order), batch_size):
             taken = order[start : start + batch_size]
             error = x[taken] @ w + b - y[taken]
             w = w - rate * 2 * x[taken].T @ error / len(taken)
@@ -57,6 +58,41 @@ def test_patterns_may_change_from_pass_to_pass(data):
     minibatches.fit(network, patterns_of, batch_size=3, epochs=2, seed=0)
     w, _ = by_hand(lambda epoch: patterns_of(epoch)[0], y, orders(0, 2), 3)
     np.testing.assert_allclose(network.get_weights()[0], w, rtol=1e-5)
+
+
+def test_the_history_is_the_mean_over_the_patterns_of_a_pass(data):
+    x, y = data
+    network = model()
+    logs = minibatches.fit(network, x, y, batch_size=4, epochs=1, seed=0).history
+    (order,) = orders(0, 1)
+    w, b, losses = W, B, []
+    for start in (0, 4, 8):  # the last one has two
+        taken = order[start : start + 4]
+        losses += list((x[taken] @ w + b - y[taken])[:, 0] ** 2)
+        w, b = by_hand(lambda epoch: x, y, [order[: start + 4]], 4)
+    assert logs["loss"][0] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(data):
+    x, y = data
+    calls = Calls()
+    with pytest.raises(DivergenceError, match="diverged in pass 1: the loss is nan"):
+        minibatches.fit(model(), x * np.nan, y, 4, 2, callbacks=[calls])
+    assert calls.calls == ["train", 0, "end"]
+
+
+def test_weights_that_the_last_update_spoils_are_no_result(data):
+    x, y = data
+    huge = np.full_like(y, 1e20)  # its loss is finite, the one after the update not
+    with pytest.raises(DivergenceError, match="pass 1"):
+        minibatches.fit(
+            model(), 1e10 * x, huge, 10, 1, validation_data=(1e10 * x, huge)
+        )
+
+
+@pytest.mark.parametrize("argument", ["batch_size", "epochs"])
+def test_no_batches_and_no_passes_are_refused(data, argument, message):
+    assert f"{argument}=0" in message(minibatches.fit, model(), *data, **{argument: 0})
 
 
 def test_the_history_is_that_of_fit(data):

@@ -60,7 +60,9 @@ def test_the_table_has_a_row_a_run_and_amount(monkeypatch, tmp_path):
 
 def test_a_run_that_is_missing_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "sweep", lambda *args, **kwargs: None)
-    with pytest.raises(RuntimeError, match=r"Received: no .*mnist_loss-9_seed-0"):
+    with pytest.raises(
+        RuntimeError, match=r"Received: .*mnist_loss-9_seed-0.*'missing'"
+    ):
         module.perturbed(tmp_path / "perturbed", seeds=[0])
     assert list(tmp_path.iterdir()) == []
 

@@ -155,3 +155,22 @@ def test_permuted_and_noisy_recipes_change_the_images_only():
         assert what_changes(plain, RECIPES[name]) <= {"pixels", "augmentation"}
     assert all(RECIPES[name].pixels.endswith("-permuted") for name in PERMUTED)
     assert all(RECIPES[name].augmentation == "noise" for name in NOISY)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"schedule": "cosin"},
+        {"order": "never"},
+        {"order": "once"},
+        {"batch_size": 0},
+        {"augmentation": "blur"},
+        {"passes": 0},
+        {"learning_rate": 0.0},
+        {"optimizer": "SDLM"},  # one pattern at a time, not 64
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused(changes, message):
+    text = message(dataclasses.replace, RECIPES["lenet5-adam"], **changes)
+    ((name, value),) = changes.items()
+    assert f"{name}={value!r}" in text or "batch_size=64" in text

@@ -52,7 +52,8 @@ def spoil(images, rng):
         Array of the images' shape.
 
     Reference:
-        LeCun et al. (1998), section III-E: a network trained with 10 % noise.
+        LeCun et al. (1998), section III-E: a network trained with 10 % of salt and
+        pepper, which is read so here.
     """
     return perturb(images, "noise", 0.1, BACKGROUND, INK, seed=rng)
 
@@ -85,7 +86,8 @@ def augmented_passes(images, labels, name, seed=0):
         )
 
     def patterns_of(epoch):
-        rng = np.random.default_rng([seed, epoch, len(images)])
+        # A stream beside the one of the order, which follows from seed and pass too.
+        rng = np.random.default_rng([seed, epoch, 1])
         return AUGMENTATIONS[name](images, rng), labels
 
     return patterns_of

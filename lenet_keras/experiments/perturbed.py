@@ -46,13 +46,13 @@ def accuracies(model, pixels, images, labels, amounts=AMOUNTS):
 
 def perturbed_unit(unit):
     """Does a unit of a sweep, and measures its network on perturbed test digits."""
+    return run_unit(unit, look=_measured)
 
-    def look(unit, model):
-        _, (images, labels) = load_mnist()
-        table = accuracies(model, unit.settings.pixels, images, labels)
-        return {"perturbed": table.to_dict(orient="records")}
 
-    return run_unit(unit, look)
+def _measured(unit, model):
+    _, (images, labels) = load_mnist()
+    table = accuracies(model, unit.settings.pixels, images, labels)
+    return {"perturbed": table.to_dict(orient="records")}
 
 
 def perturbed(output, seeds=range(3), **where):
@@ -81,8 +81,11 @@ def perturbed(output, seeds=range(3), **where):
     for unit in units:
         path = output / f"{unit.name}.json"
         result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        if result.get("status") != "done":
-            raise RuntimeError(f"Expected a result of each run. Received: no {path}")
+        if "perturbed" not in result:
+            raise RuntimeError(
+                "Expected a measured network of each run. "
+                f"Received: {path} with status={result.get('status', 'missing')!r}"
+            )
         known = {"recipe": unit.recipe, "seed": unit.seed}
         rows += [known | measured for measured in result["perturbed"]]
     table = pd.DataFrame(rows)

@@ -14,16 +14,16 @@ from lenet_keras.datasets import prepare
 from lenet_keras.experiments.reproduce import Protocol, reproduce
 from lenet_keras.experiments.run import DATASETS, train
 from lenet_keras.files import replacing
-from lenet_keras.recipes import RECIPES, default_recipe
+from lenet_keras.recipes import RECIPES
 
 PROTOCOLS = {
     "lenet5-mnist": Protocol(),
     "lenet5-mnist-distorted": Protocol(distortions=True),
 }
 TRAINED = {
-    "lenet5_modern-mnist": ("lenet5_modern", "mnist"),
-    "lenet5-cifar10": ("lenet5", "cifar10"),
-    "lenet5_modern-cifar10": ("lenet5_modern", "cifar10"),
+    "lenet5_modern-mnist": ("lenet5_modern", "mnist", "lenet5_modern-adam"),
+    "lenet5-cifar10": ("lenet5", "cifar10", "lenet5-adam"),
+    "lenet5_modern-cifar10": ("lenet5_modern", "cifar10", "lenet5_modern-adam"),
 }
 
 
@@ -46,9 +46,9 @@ def pretrain(name, results, folder=pretrained.FOLDER):
         model = models.lenet5()
         model.load_weights(Path(results) / f"{protocol.name}_seed-0.weights.h5")
     else:
-        model_name, dataset = TRAINED[name]
-        pixels = RECIPES[default_recipe(model_name, dataset)].pixels
-        run = train(model_name, dataset)
+        model_name, dataset, recipe = TRAINED[name]
+        pixels = RECIPES[recipe].pixels
+        run = train(model_name, dataset, recipe)
         row = run.row
         # Without the optimizer, whose state would be saved too.
         model = keras.models.clone_model(run.model)

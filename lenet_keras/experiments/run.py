@@ -24,6 +24,9 @@ DATASETS = {
     "cifar10-sample": functools.partial(load_cifar10, sample=True),
 }
 
+# How many training images there are.
+TRAIN_IMAGES = {"mnist": 60_000, "cifar10": 50_000, "cifar10-sample": 5_000}
+
 # Of the curvature, for the method of 1998; the paper has one (README says why).
 ESTIMATES_IN_FIRST_PASS = 10
 
@@ -107,7 +110,7 @@ def train(
 
     Raises:
         ValueError: If an argument is unknown or out of its range.
-        RuntimeError: If the loss is no finite number any more.
+        lenet_keras.sdlm.DivergenceError: If training diverges or saturates.
         lenet_keras.datasets.sources.DataError: If the data set cannot be had.
 
     Example:
@@ -124,9 +127,7 @@ def train(
     keras.utils.set_random_seed(seed)
     network = getattr(models, model)(x_train.shape[1:], **settings.network)
     settings.compile(network, len(x_train))
-    callbacks = [keras.callbacks.TerminateOnNaN(raise_error=True)]
-    if verbose:
-        callbacks.append(ProgressBar(f"{model} on {dataset}"))
+    callbacks = [ProgressBar(f"{model} on {dataset}")] if verbose else []
     start = time.perf_counter()
     fitted = _fit(
         network,
@@ -167,6 +168,7 @@ def train(
         "train_accuracy": round(after["accuracy"], 5),
         f"{unseen}_accuracy": round(fitted.history["val_accuracy"][-1], 5),
         "seconds": round(seconds, 1),
+        "lenet_keras": version("lenet_keras"),
         "python": platform.python_version(),
         "keras": keras.version(),
         "backend": f"{keras.backend.backend()} {version(keras.backend.backend())}",

@@ -30,8 +30,8 @@ class Interval(NamedTuple):
         return not self.low <= 0 <= self.high
 
 
-def mean_interval(values, level=0.95):
-    """Returns the mean of values and Student's interval about it.
+def mean_interval(values):
+    """Returns the mean of values and Student's 95 % interval about it.
 
     `mean ± t * s / sqrt(n)`, where `s` is the standard deviation with `n - 1` and `t`
     the quantile of Student's distribution with `n - 1` degrees of freedom. It says
@@ -39,7 +39,6 @@ def mean_interval(values, level=0.95):
 
     Args:
         values: At least two numbers.
-        level: Number between 0 and 1.
 
     Returns:
         `Interval`.
@@ -59,17 +58,16 @@ def mean_interval(values, level=0.95):
             f"Expected at least two finite values. Received: values={values}"
         )
     mean, error = values.mean(), stats.sem(values)
-    half = error * stats.t.ppf((1 + level) / 2, len(values) - 1)
+    half = error * stats.t.ppf(0.975, len(values) - 1)
     return Interval(float(mean), float(mean - half), float(mean + half))
 
 
-def paired_difference(before, after, level=0.95):
+def paired_difference(before, after):
     """Returns the mean of the differences between runs of the same seeds.
 
     Args:
         before: `pandas.Series` of results, indexed by seed.
         after: The same of the other recipe, with the same seeds.
-        level: Number between 0 and 1.
 
     Returns:
         `Interval` of `after - before`, by the paired t-test.
@@ -92,4 +90,4 @@ def paired_difference(before, after, level=0.95):
             "Expected the same seeds in both, each once. "
             f"Received: seeds {seeds[0]} and {seeds[1]}"
         )
-    return mean_interval((after - before).to_numpy(), level)
+    return mean_interval((after - before).to_numpy())

@@ -10,24 +10,29 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import multiprocessing
+import os
 import re
+import threading
 from concurrent.futures import (
     BrokenExecutor,
+    CancelledError,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
     as_completed,
 )
-from multiprocessing import get_context
+from numbers import Integral
 from pathlib import Path
 
 import keras
 import pandas as pd
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from lenet_keras.datasets.sources import DataError
-from lenet_keras.experiments.run import DATASETS, settings_of, train
+from lenet_keras.experiments.run import DATASETS, TRAIN_IMAGES, settings_of, train
 from lenet_keras.files import replacing
 from lenet_keras.recipes import RECIPES, WITHOUT_MEANING
+from lenet_keras.sdlm import DivergenceError
 from lenet_keras.sdlm.compiled import one_thread
 
 
@@ -38,7 +43,7 @@ class Unit:
     Attributes:
         recipe: Name of one of `lenet_keras.recipes.RECIPES`, which names the network.
         dataset: Name of the data set.
-        seed: Integer.
+        seed: Integer of 0 or more.
         passes: Positive integer; by default the recipe's.
         learning_rate: Positive number; by default the recipe's.
         train_images: Number of training images, the first ones; by default all.
@@ -46,7 +51,8 @@ class Unit:
             trained on.
 
     Raises:
-        ValueError: If there is no such recipe, or a number is not positive.
+        ValueError: If there is no such recipe or data set, or a number is out of its
+            range.
     """
 
     recipe: str
@@ -68,7 +74,25 @@ class Unit:
                 f"Expected a dataset among {list(DATASETS)}. "
                 f"Received: dataset={self.dataset!r}"
             )
-        _ = self.settings  # refuses what is not positive
+        for name in ("seed", "passes", "train_images", "held_out"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, Integral) or value < 0):
+                raise ValueError(
+                    f"Expected an integer of 0 or more. Received: {name}={value}"
+                )
+        available = TRAIN_IMAGES[self.dataset]
+        used = available if self.train_images is None else self.train_images
+        if not 0 <= self.held_out < used <= available:
+            raise ValueError(
+                f"Expected 0 <= held_out < train_images <= {available}. Received: "
+                f"held_out={self.held_out}, train_images={self.train_images}"
+            )
+        # One configuration has one name, however it is said.
+        if used == available:
+            object.__setattr__(self, "train_images", None)
+        rate = self.settings.learning_rate  # refused if it is not positive
+        if self.learning_rate is not None:
+            object.__setattr__(self, "learning_rate", float(rate))
 
     @property
     def settings(self):
@@ -79,7 +103,7 @@ class Unit:
 
     @property
     def configuration(self):
-        """All that the result follows from, but for versions, as a dictionary."""
+        """What the result follows from, beside the code, as a dictionary."""
         settings = dataclasses.asdict(self.settings)
         del settings["why"]
         settings["loss"] = keras.saving.serialize_keras_object(self.settings.loss)
@@ -117,12 +141,17 @@ def grid(recipes, datasets, seeds, learning_rates=None, **settings):
     Returns:
         List of `Unit`.
     """
-    return [
+    units = [
         Unit(recipe, dataset, seed, learning_rate=rate, **settings)
         for dataset, recipe, seed in itertools.product(datasets, recipes, seeds)
         if (recipe, dataset) not in WITHOUT_MEANING
         for rate in (learning_rates(recipe, dataset) if learning_rates else [None])
     ]
+    return list(dict.fromkeys(units))  # whatever was named twice, once
+
+
+# The seed is the whole process's: two trainings side by side would mix theirs.
+ONE_AT_A_TIME = threading.Lock()
 
 
 def run_unit(unit, look=None):
@@ -141,10 +170,9 @@ def run_unit(unit, look=None):
     one_thread()  # several units at once are faster than one on several threads
     result = {"name": unit.name, "configuration": unit.configuration}
     try:
-        run = train(unit.settings.model, verbose=0, **dataclasses.asdict(unit))
-    except DataError:
-        raise
-    except RuntimeError as error:
+        with ONE_AT_A_TIME:
+            run = train(unit.settings.model, verbose=0, **dataclasses.asdict(unit))
+    except DivergenceError as error:
         return {**result, "status": "diverged", "error": str(error)}
     passes = run.history.round(5).reset_index().to_dict(orient="records")
     result |= {"status": "done", "row": run.row, "passes": passes}
@@ -180,9 +208,21 @@ def sweep(units, output, workers=2, scheduler=None, do=run_unit):
 
     Raises:
         OSError: If the folder cannot be written to, or the scheduler not be reached.
+        RuntimeError: If another sweep is at work in the folder.
     """
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(output / ".lock", timeout=0)
+    try:
+        with lock:
+            return _sweep(list(dict.fromkeys(units)), output, workers, scheduler, do)
+    except Timeout:
+        raise RuntimeError(
+            f"Expected one sweep at a time in a folder. Received: output={output}"
+        ) from None
+
+
+def _sweep(units, output, workers, scheduler, do):
     missing = [unit for unit in units if not (output / f"{unit.name}.json").exists()]
     total = sum(unit.settings.passes for unit in units)
     left = sum(unit.settings.passes for unit in missing)
@@ -206,12 +246,20 @@ def _executor(workers, scheduler):
     """Gives a `concurrent.futures.Executor` on this machine or on a cluster."""
     if scheduler is None:
         with ProcessEach(workers) as executor:
-            yield executor
+            try:
+                yield executor
+            except BaseException:
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
         return
     from distributed import Client
 
     with Client(scheduler) as client, client.get_executor(pure=False) as executor:
-        yield executor
+        try:
+            yield executor
+        except CancelledError:
+            raise ConnectionError(f"Lost the scheduler {scheduler}") from None
 
 
 class ProcessEach(ThreadPoolExecutor):
@@ -223,8 +271,19 @@ class ProcessEach(ThreadPoolExecutor):
 
 
 def _in_own_process(function, *args):
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, initializer=_end_with_parent) as process:
         return process.submit(function, *args).result()
+
+
+def _end_with_parent():
+    """Sees to it that a process does not train on when the sweep has been killed."""
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _write(output, unit, future):
@@ -263,37 +322,21 @@ def load(output, units=None):
         units: The units that are asked for; by default all that are there.
 
     Returns:
-        `pandas.DataFrame` with one row a unit, indexed by its name: its `status`, and
-        of a unit that is done what `lenet_keras.experiments.run.train` has in a row.
+        `pandas.DataFrame` with one row a unit: its `name` and `status`, and of a unit
+        that is done what `lenet_keras.experiments.run.train` has in a row.
     """
-    paths = sorted(Path(output).glob("*.json"))
+    # A name with a dot in front is a file that is being written.
+    paths = sorted(Path(output).glob("[!.]*.json"))
     if units is not None:
         wanted = {f"{unit.name}.json" for unit in units}
         paths = [path for path in paths if path.name in wanted]
     rows = []
     for path in paths:
-        if path.name.endswith(".failed.json"):
-            continue
-        result = json.loads(path.read_text(encoding="utf-8"))
-        known = {
-            k: result["configuration"][k]
-            for k in (
-                "recipe",
-                "dataset",
-                "seed",
-                "learning_rate",
-                "passes",
-                "held_out",
-            )
-        }
-        rows.append(
-            {
-                "name": result["name"],
-                "status": result["status"],
-                **known,
-                **result.get("row", {}),
-            }
-        )
+        if not path.name.endswith(".failed.json"):
+            result = json.loads(path.read_text(encoding="utf-8"))
+            known = {key: result["configuration"][key] for key in KEYS}
+            status = {"name": result["name"], "status": result["status"]}
+            rows.append(status | known | result.get("row", {}))
     return pd.DataFrame(rows, columns=None if rows else ["name", "status", *KEYS])
 
 
@@ -331,22 +374,19 @@ def tuned_rates(
         passes=passes,
         train_images=train_images,
     )
-    sweep(units, output, **where)
-    done = load(output, units)
+    done = sweep(units, output, **where)
     chosen = {}
-    for unit in units:
-        key = (unit.recipe, unit.dataset)
+    for key in dict.fromkeys((unit.recipe, unit.dataset) for unit in units):
         tried = done[(done["recipe"] == key[0]) & (done["dataset"] == key[1])]
         if len(tried) < len(RATE_FACTORS) or (tried["status"] != "done").all():
             raise RuntimeError(
                 f"Expected a rate for {key[0]} on {key[1]}. "
-                f"Received: {len(tried)} of {len(RATE_FACTORS)} runs, "
+                f"Received: {len(tried)} of {len(RATE_FACTORS)} runs in {output}, "
                 f"{(tried['status'] == 'diverged').sum()} of them diverged"
             )
         tried = tried.sort_values("learning_rate")
-        chosen[key] = float(
-            tried.loc[tried["held_out_accuracy"].idxmax(), "learning_rate"]
-        )
+        best = tried["held_out_accuracy"].idxmax()
+        chosen[key] = float(tried.loc[best, "learning_rate"])
     return chosen
 
 

@@ -41,7 +41,10 @@ def fully_connected(input_shape=(28, 28, 1), hidden=(300,), name="fully_connecte
     if hidden == "lenet5":
         parameters = 60_000 + 150 * (input_shape[-1] - 1)  # C1 sees every channel
         hidden = (round((parameters - 10) / (x.shape[-1] + 1 + 10)),)
-    if not hidden or not all(isinstance(n, int) and n > 0 for n in hidden):
+    units_fit = isinstance(hidden, tuple | list) and all(
+        isinstance(units, int) and units > 0 for units in hidden
+    )
+    if not units_fit or not hidden:
         raise ValueError(
             f"Expected positive integers, or 'lenet5'. Received: hidden={hidden!r}"
         )

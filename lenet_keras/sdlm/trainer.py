@@ -25,6 +25,10 @@ ADVICE = (
 )
 
 
+class DivergenceError(RuntimeError):
+    """Training has come to nothing: outputs that are not finite, or all alike."""
+
+
 def fit(
     model,
     x,
@@ -71,8 +75,8 @@ def fit(
     Raises:
         ValueError: If the model is not compiled with `SDLM`, or no such chain; an
             argument is out of its range; or the checkpoint is of another training.
-        RuntimeError: If training diverges, or the network saturates and answers
-            every pattern alike.
+        DivergenceError: If the outputs are no finite numbers any more, or the network
+            saturates and answers every pattern alike.
 
     Example:
 
@@ -256,7 +260,7 @@ def _filled(array):
 
 def _refuse_what_is_not_finite(outputs, epoch, where):
     if not np.isfinite(outputs).all():
-        raise RuntimeError(
+        raise DivergenceError(
             f"Training diverged in pass {epoch + 1}, {where}: the outputs are not "
             f"finite. {ADVICE}"
         )
@@ -266,7 +270,7 @@ def _refuse_saturation(outputs, epoch):
     """Raises an error if the network answers all of some patterns alike."""
     spread, size = np.ptp(outputs, axis=0).max(), np.abs(outputs).max()
     if len(outputs) > 1 and spread <= 1e-3 * size:
-        raise RuntimeError(
+        raise DivergenceError(
             f"Training saturated in pass {epoch + 1}: the network answers all patterns "
             f"alike, its outputs of up to {size:.3g} differ by {spread:.2g} at most. "
             f"{ADVICE}"

@@ -44,6 +44,6 @@ def test_forward_pass_equals_numpy(rng):
     np.testing.assert_allclose(model(x), a / a.sum(1, keepdims=True), rtol=1e-5)
 
 
-@pytest.mark.parametrize("hidden", [(), (0,), (2.5,), (-3, 2)])
+@pytest.mark.parametrize("hidden", [(), (0,), (2.5,), (-3, 2), 300])
 def test_no_units_are_refused(hidden, message):
     assert "hidden=" in message(fully_connected, hidden=hidden)
