@@ -308,6 +308,7 @@ def sweep(recipes, datasets, seeds, tune, output, workers, scheduler, **settings
       lenet-keras sweep ladder --scheduler tcp://192.0.2.1:8786
     """
     names = [name for given in recipes for name in GROUPS.get(given, [given])]
+    names = list(dict.fromkeys(names))
     where = {"output": output, "workers": workers, "scheduler": scheduler}
     for dataset in datasets:
         sources.fetch(dataset)  # before hours of training, not after

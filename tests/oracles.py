@@ -108,10 +108,10 @@ def maximum_a_posteriori(labels, distances, j, temperature=1.0):
     return np.array(losses)
 
 
-def posterior(distances, j):
+def posterior(distances, j, temperature=1.0):
     """Returns the probabilities behind equation 9, the rubbish class's last."""
     probabilities = []
     for row in distances:
-        parts = [math.exp(-y) for y in row] + [math.exp(-j)]
+        parts = [math.exp(-y / temperature) for y in [*row, j]]
         probabilities.append([part / sum(parts) for part in parts])
     return np.array(probabilities)

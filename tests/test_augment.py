@@ -4,9 +4,12 @@ import pytest
 from lenet_keras.datasets.augment import (
     AUGMENTATIONS,
     augmented_passes,
+    distort_at_random,
     flip_and_shift,
     spoil,
 )
+from lenet_keras.datasets.distort import Ranges, distort
+from lenet_keras.experiments.reproduce import Protocol
 
 
 @pytest.fixture
@@ -39,9 +42,20 @@ def test_each_image_is_mirrored_or_not_and_shifted_up_to_two_pixels(images, rng)
     assert len(seen) > 40  # of 50, each by itself
 
 
+def test_distortions_are_those_of_the_papers_larger_set(images, rng):
+    amounts = np.random.default_rng(1).uniform(-1, 1, (200, 5))
+    ours = distort_at_random(images, np.random.default_rng(1))
+    # One and a half times the default ranges, as `reproduce --distortions` has them.
+    ranges = Ranges(shift=1.8, scale=0.135, squeeze=0.09, shear=0.225)
+    np.testing.assert_allclose(ours, distort(images, amounts, ranges), atol=1e-5)
+    assert Protocol().distortion_scale == 1.5
+
+
 def test_a_tenth_of_the_pixels_is_spoilt(images, rng):
     spoilt = spoil(images, rng)
-    assert np.mean((spoilt != images)[..., 0]) == pytest.approx(0.1, abs=0.01)
+    changed = (spoilt != images)[..., 0]
+    assert np.mean(changed) == pytest.approx(0.1, abs=0.01)
+    np.testing.assert_allclose(np.unique(spoilt[changed]), [-0.1, 1.175], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)

@@ -3,12 +3,14 @@ import sys
 from pathlib import Path
 
 import keras
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 import lenet_keras
 from lenet_keras import cli
 from lenet_keras.datasets import sources
+from lenet_keras.recipes import LADDER
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -21,7 +23,11 @@ def run(monkeypatch, capsys, *arguments):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["compare"], ["train"], ["summary"], ["data"], ["data", "fetch"]]
+    "command",
+    [
+        *([], ["compare"], ["train"], ["summary"], ["sweep"], ["report"], ["perturb"]),
+        *(["data"], ["data", "fetch"]),
+    ],
 )
 def test_help_says_what_a_command_does(command):
     result = CliRunner().invoke(cli.cli, [*command, "--help"])
@@ -149,3 +155,96 @@ def test_the_command_is_installed():
         [command, "--version"], capture_output=True, text=True, check=True
     )
     assert result.stdout.split()[-1] == lenet_keras.__version__
+
+
+def swept(monkeypatch, capsys, *arguments, status="done"):
+    """Runs `sweep` without training; returns its end and what it was asked for."""
+    asked = {}
+
+    def sweep(units, output, workers, scheduler):
+        asked.update(units=units, output=output, workers=workers, scheduler=scheduler)
+        statuses = [status] * len(units) if status else []
+        return pd.DataFrame({"status": statuses})
+
+    def tuned_rates(names, datasets, train_images, **where):
+        asked.update(tuned=(names, list(datasets), train_images, where))
+        return {(name, dataset): 0.25 for name in names for dataset in datasets}
+
+    monkeypatch.setattr(cli, "run_sweep", sweep)
+    monkeypatch.setattr(cli, "tuned_rates", tuned_rates)
+    monkeypatch.setattr(sources, "fetch", lambda name: None)
+    return run(monkeypatch, capsys, "sweep", *arguments), asked
+
+
+def test_sweep_runs_the_grid(monkeypatch, capsys, tmp_path):
+    (code, out, _), asked = swept(
+        monkeypatch,
+        capsys,
+        *("adam", "softmax", "--dataset", "mnist", "--seeds", "1-2", "--passes", "3"),
+        *("--workers", "4", "--scheduler", "tcp://a:1", "--output", str(tmp_path)),
+    )
+    assert code == 0
+    assert f"4 of 4 runs are in {tmp_path}, 0 diverged" in out
+    units = {(unit.recipe, unit.seed) for unit in asked["units"]}
+    assert units == {("adam", 1), ("adam", 2), ("softmax", 1), ("softmax", 2)}
+    assert {unit.passes for unit in asked["units"]} == {3}
+    assert {unit.learning_rate for unit in asked["units"]} == {None}
+    assert (asked["workers"], asked["scheduler"]) == (4, "tcp://a:1")
+    assert asked["output"] == tmp_path
+
+
+def test_sweep_knows_the_ladder_and_tunes(monkeypatch, capsys):
+    (code, _, _), asked = swept(
+        monkeypatch, capsys, "ladder", "adam", "--tune", "--train-images", "20000"
+    )
+    assert code == 0
+    assert len(asked["units"]) == 14 + 13  # each once
+    assert {unit.learning_rate for unit in asked["units"]} == {0.25}
+    names, datasets, train_images, where = asked["tuned"]
+    assert set(names) == set(LADDER)
+    assert (datasets, train_images) == (["mnist", "cifar10"], 20_000)
+    assert where["workers"] == 2
+
+
+def test_sweep_says_what_diverged_and_what_failed(monkeypatch, capsys):
+    (code, out, _), _ = swept(monkeypatch, capsys, "adam", status="diverged")
+    assert code == 0
+    assert "0 of 2 runs" in out
+    assert "2 diverged" in out
+    (code, _, err), _ = swept(monkeypatch, capsys, "adam", status=None)
+    assert code == 1
+    assert "2 failed" in err
+
+
+def test_sweep_without_anything_to_do_is_an_error(monkeypatch, capsys):
+    arguments = ("28x28", "--dataset", "cifar10")
+    (code, _, err), _ = swept(monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert "Expected runs to make" in err
+
+
+def test_report_of_no_runs_is_one_line(monkeypatch, capsys, tmp_path):
+    code, _, err = run(monkeypatch, capsys, "report", str(tmp_path))
+    assert code == 2
+    assert err.startswith("lenet-keras: Expected")
+    assert len(err.splitlines()) == 1
+
+
+def test_perturb_says_where_it_wrote(monkeypatch, capsys, tmp_path):
+    asked = {}
+
+    def perturbed(output, **where):
+        asked.update(output=output, **where)
+        return [1, 2, 3]
+
+    monkeypatch.setattr(cli, "perturbed", perturbed)
+    arguments = ("--seeds", "0-2", "--output", str(tmp_path))
+    code, out, _ = run(monkeypatch, capsys, "perturb", *arguments)
+    assert code == 0
+    assert f"3 figures. Written to {tmp_path}" in out
+    assert asked == {
+        "output": tmp_path,
+        "seeds": range(3),
+        "workers": 2,
+        "scheduler": None,
+    }

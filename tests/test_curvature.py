@@ -138,11 +138,14 @@ FROM_LOGITS = {"from_logits": True}
     [
         ([RBF(NARROW_CODES)], MaximumAPosteriori(j=3.0), LABELS, constant(2)),
         ([RBF(NARROW_CODES)], MaximumAPosteriori(3.0, 8.0), LABELS, constant(1 / 4)),
-        (
-            [RBF(NARROW_CODES), RBFPosterior(j=3.0)],
-            keras.losses.SparseCategoricalCrossentropy(),
-            LABELS,
-            constant(2),
+        *(
+            (
+                [RBF(NARROW_CODES), RBFPosterior(3.0, temperature)],
+                keras.losses.SparseCategoricalCrossentropy(),
+                LABELS,
+                constant(2 / temperature),
+            )
+            for temperature in (1.0, 8.0)
         ),
         ([], keras.losses.MeanSquaredError(), TARGETS, constant(2 / 4)),
         (

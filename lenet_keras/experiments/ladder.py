@@ -147,6 +147,8 @@ def report(folder):
     """
     folder = Path(folder)
     runs = load(folder)
+    if runs.empty:
+        raise ValueError(f"Expected a folder of a sweep. Received: {folder=}")
     titles = plotting.DATASET_TITLES
     datasets = [name for name in titles if name in set(runs["dataset"])]
     tables = [f"## {titles[name]}\n\n{table(runs, name)}" for name in datasets]

@@ -102,6 +102,8 @@ class RBFPosterior(keras.layers.Layer):
     Args:
         j: Positive number: the distance at which a pattern is as likely rubbish as
             of the class. The `j` of the loss that the network was trained with.
+        temperature: Positive number by which all distances, `j` among them, are
+            divided; that of the loss. The paper's is 1.
 
     Input shape:
         `(..., classes)`, distances.
@@ -116,24 +118,32 @@ class RBFPosterior(keras.layers.Layer):
     [1.0, 0.0, 0.0]
 
     Raises:
-        ValueError: If `j` is not positive.
+        ValueError: If `j` or `temperature` is not positive.
 
     Reference:
-        LeCun et al. (1998), section II-C, on equation 9.
+        LeCun et al. (1998), section II-C, on equation 9; the temperature is ours.
     """
 
-    def __init__(self, j, **kwargs):
+    def __init__(self, j, temperature=1.0, **kwargs):
         super().__init__(**kwargs)
-        if not j > 0:
-            raise ValueError(f"Expected a positive j. Received: j={j}")
-        self.j = j
+        for argument, value in {"j": j, "temperature": temperature}.items():
+            if not value > 0:
+                raise ValueError(
+                    f"Expected a positive {argument}. Received: {argument}={value}"
+                )
+        self.j, self.temperature = j, temperature
 
     def call(self, inputs):
-        rubbish = ops.full_like(inputs[..., :1], -self.j)
-        return ops.softmax(ops.concatenate([-inputs, rubbish], axis=-1), axis=-1)
+        rubbish = ops.full_like(inputs[..., :1], self.j)
+        distances = ops.concatenate([inputs, rubbish], axis=-1)
+        return ops.softmax(-distances / self.temperature, axis=-1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] + 1)
 
     def get_config(self):
-        return {**super().get_config(), "j": self.j}
+        return {
+            **super().get_config(),
+            "j": self.j,
+            "temperature": self.temperature,
+        }

@@ -299,7 +299,8 @@ def _end(chain_layers, loss):
     behind_rbf = isinstance(before[-1] if posterior and before else last, RBF)
     is_sparse = type(loss) is keras.losses.SparseCategoricalCrossentropy
     if posterior and behind_rbf and is_sparse and not config["from_logits"]:
-        return MaximumAPosterioriRule(MaximumAPosteriori(last.j)), before, last
+        loss = MaximumAPosteriori(last.j, last.temperature)
+        return MaximumAPosterioriRule(loss), before, last
     rule = LOSS_RULES.get(type(loss))
     if rule is None or posterior or behind_rbf != issubclass(rule, DistanceLossRule):
         raise ValueError(

@@ -155,7 +155,7 @@ def test_rbf_checklist(trainable, codes, check_layer):
 
 
 def test_rbf_posterior_checklist(check_layer):
-    check_layer(partial(RBFPosterior, j=0.5), (3,))
+    check_layer(partial(RBFPosterior, j=0.5, temperature=2.0), (3,))
 
 
 @pytest.mark.parametrize(
@@ -215,14 +215,18 @@ def test_posterior_takes_inputs_of_more_axes(rng):
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("j", [0.5, 10.0])
-def test_posterior_of_the_right_class_is_what_the_loss_maximizes(j, rng):
+@pytest.mark.parametrize(("j", "temperature"), [(0.5, 1.0), (10.0, 1.0), (8.0, 5.0)])
+def test_posterior_of_the_right_class_is_what_the_loss_maximizes(j, temperature, rng):
     distances = rng.uniform(0, 12, (6, 4)).astype("float32")
     labels = np.array([0, 1, 2, 3, 0, 1])
-    right = np.asarray(RBFPosterior(j)(distances))[np.arange(6), labels]
-    losses = MaximumAPosteriori(j, reduction=None)(labels, distances)
+    posteriors = RBFPosterior(j, temperature)(distances)
+    np.testing.assert_allclose(
+        posteriors, posterior(distances, j, temperature), atol=1e-6
+    )
+    right = np.asarray(posteriors)[np.arange(6), labels]
+    losses = MaximumAPosteriori(j, temperature, reduction=None)(labels, distances)
     np.testing.assert_allclose(-np.log(right), losses, rtol=1e-4)
-    expected = maximum_a_posteriori(labels, np.float64(distances), j)
+    expected = maximum_a_posteriori(labels, np.float64(distances), j, temperature)
     np.testing.assert_allclose(-np.log(right), expected, rtol=1e-4)
 
 
@@ -238,3 +242,5 @@ def test_posterior_gradients(rng, check_gradients):
 @pytest.mark.parametrize("j", [0, -1.0, float("nan")])
 def test_j_that_is_not_positive_is_refused(j, message):
     assert f"positive j. Received: j={j}" in message(RBFPosterior, j)
+    text = message(RBFPosterior, 1.0, temperature=j)
+    assert f"positive temperature. Received: temperature={j}" in text

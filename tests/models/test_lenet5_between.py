@@ -79,6 +79,9 @@ def test_layers_of_one_shape_start_differently():
     model = lenet5_between(kernel_initializer="lecun_uniform")
     c1 = model.get_layer("C1").kernel.numpy()
     assert np.abs(c1).max() <= np.sqrt(3 / 25)
+    c5, f6 = (model.get_layer(name).kernel.numpy().ravel() for name in ("C5", "F6"))
+    count = min(len(c5), len(f6))
+    assert abs(np.corrcoef(c5[:count], f6[:count])[0, 1]) < 0.1
     keras.utils.set_random_seed(7)
     first = lenet5_between().get_weights()
     keras.utils.set_random_seed(7)
