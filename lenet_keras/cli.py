@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from lenet_keras import models
-from lenet_keras.counts import layer_table
+from lenet_keras.counts import symbolic_layer_table
 from lenet_keras.datasets import sources
 from lenet_keras.experiments.compare import compare as compare_networks
 from lenet_keras.experiments.compare import markdown, table
@@ -21,15 +21,17 @@ from lenet_keras.experiments.run import train as train_network
 from lenet_keras.experiments.sweep import grid, tuned_rates
 from lenet_keras.experiments.sweep import sweep as run_sweep
 from lenet_keras.files import replacing
-from lenet_keras.recipes import BASELINES, LADDER, RECIPES
+from lenet_keras.recipes import BASELINES, LADDER, PERMUTED, RECIPES
 from lenet_keras.sdlm.compiled import one_thread
 
-# What the networks see of MNIST; CIFAR-10's images have 32x32 pixels anyway.
-SIDES = {"lenet5": 32, "lenet5_between": 32, "lenet5_modern": 28, "fully_connected": 28}
+TRAINABLE = sorted({recipe.model for recipe in RECIPES.values()})
+NETWORKS = [name for name in models.__all__ if not name.endswith("_block")]
 
-GROUPS = {"ladder": list(LADDER), "baselines": list(BASELINES)}
-
-model_argument = click.argument("model", type=click.Choice(models.__all__))
+GROUPS = {
+    "ladder": list(LADDER),
+    "baselines": list(BASELINES),
+    "permuted": PERMUTED,
+}
 
 
 def _seeds(text):
@@ -109,7 +111,7 @@ def compare(full, seeds, output, resume):
 
 
 @cli.command()
-@model_argument
+@click.argument("model", type=click.Choice(TRAINABLE))
 @click.argument("dataset", type=click.Choice(list(DATASETS)))
 @click.option("--recipe", type=click.Choice(list(RECIPES)), help="How to train it.")
 @click.option("--passes", type=click.IntRange(min=1), help="Instead of the recipe's.")
@@ -297,9 +299,9 @@ def pretrain(name, results):
 def sweep(recipes, datasets, seeds, tune, output, workers, scheduler, **settings):
     """Run a grid of recipes, data sets and seeds; go on where it stopped.
 
-    RECIPES are names of recipes, `ladder` or `baselines`. Each run is written to a file
-    of its own as soon as it is done; a run that is there is not made again. Ends with
-    exit code 1 if a run failed.
+    RECIPES are names of recipes, or of groups: `ladder`, `baselines`, `permuted`. Each
+    run is written to a file of its own as soon as it is done; a run that is there is
+    not made again. Ends with exit code 1 if a run failed.
 
     \b
     Examples:
@@ -373,26 +375,22 @@ def perturb(output, **where):
 
 
 @cli.command()
-@model_argument
-@click.option(
-    "--dataset",
-    default="mnist",
-    show_default=True,
-    type=click.Choice(["mnist", "cifar10"]),
-    help="Whose images it is built for.",
-)
-def summary(model, dataset):
+@click.argument("model", type=click.Choice(NETWORKS))
+@click.option("--cifar10", is_flag=True, help="Built for the images of CIFAR-10.")
+def summary(model, cifar10):
     """Print a network layer by layer: parameters, connections, multiply-adds.
+
+    It is built for the images that it was made for, without its weights.
 
     \b
     Examples:
       lenet-keras summary lenet5
-      lenet-keras summary lenet5_modern --dataset cifar10
+      lenet-keras summary lenet5_modern --cifar10
+      lenet-keras summary alexnet
     """
-    side = SIDES[model]
-    input_shape = (side, side, 1) if dataset == "mnist" else (32, 32, 3)
-    network = getattr(models, model)(input_shape)
-    click.echo(layer_table(network).to_string())
+    build = getattr(models, model)
+    shape = {"input_shape": (32, 32, 3)} if cifar10 else {}
+    click.echo(symbolic_layer_table(lambda: build(**shape)).to_string())
 
 
 @cli.group()

@@ -20,3 +20,26 @@ C3_CONNECTIONS = (
     (0, 2, 3, 5),
     (0, 1, 2, 3, 4, 5),  # all six
 )
+
+# Table 1 of Le Cun et al. (1990): the maps of H2 that each map of H3 sees, in LeNet-1.
+# 20 kernels, so 20 * 25 weights + 12 biases = 512 parameters.
+LENET1_CONNECTIONS = (
+    (0,),
+    (0, 1),
+    (0, 1),
+    (1,),
+    (0, 1),
+    (0, 1),
+    (2,),
+    (2, 3),
+    (2, 3),
+    (3,),
+    (2, 3),
+    (2, 3),
+)
+
+# Three neighbours of LeNet-4's eight maps of S2 for each of its 16 maps of C3. The
+# paper has no table of them; 48 links are the number that fits its connections.
+LENET4_CONNECTIONS = tuple(
+    tuple(sorted((first + step) % 8 for step in range(3))) for first in range(16)
+)

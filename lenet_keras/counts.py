@@ -1,11 +1,19 @@
 """Parameters, connections and multiply-adds of a model, layer by layer."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import pandas as pd
 from keras import layers
 
-from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
+from lenet_keras.layers import (
+    RBF,
+    ConnectionTableConv2D,
+    LocalResponseNormalization,
+    RBFPosterior,
+    Subsampling2D,
+)
 
 
 def _kernel(maps):
@@ -26,8 +34,24 @@ def _pooling(layer, units):
     return units * math.prod(layer.pool_size), 0
 
 
+def _global_pooling(layer, units):
+    return math.prod(layer.input.shape[1:]), 0
+
+
+def _local_response(layer, units):
+    return units * (2 * layer.depth_radius + 1), 0
+
+
+def _sum(layer, units):
+    return units * len(layer.input), 0
+
+
 def _subsampling(layer, units):
     return units * (layer.window_area + 1), units
+
+
+def _batch_normalization(layer, units):
+    return units * (1 + layer.center), units * layer.scale
 
 
 def _rbf(layer, units):
@@ -48,10 +72,16 @@ RULES = {
     Subsampling2D: _subsampling,
     layers.AveragePooling2D: _pooling,
     layers.MaxPooling2D: _pooling,
+    layers.GlobalAveragePooling2D: _global_pooling,
+    LocalResponseNormalization: _local_response,
+    layers.BatchNormalization: _batch_normalization,
+    layers.Add: _sum,
     RBF: _rbf,
     RBFPosterior: _nothing,
     layers.InputLayer: _nothing,
     layers.Activation: _nothing,
+    layers.Concatenate: _nothing,
+    layers.ZeroPadding2D: _nothing,
     layers.Dropout: _nothing,
     layers.Flatten: _nothing,
     layers.Reshape: _nothing,
@@ -62,9 +92,11 @@ def layer_table(model):
     """Counts parameters, connections and multiply-adds of each layer of a model.
 
     A *connection* is an input in a unit's receptive field (padding counted; the
-    window for pooling) or its bias. A *multiply-add* is a product with a weight or a
-    coefficient, or a squared difference; pooling without a coefficient has none. The
-    figures are those of one image.
+    window for pooling, the neighbours in local response normalisation) or its bias. A
+    *multiply-add* is a product with a trained weight or coefficient, or a squared
+    difference; pooling without a coefficient has none. The figures are those of one
+    image, for a network that is trained: batch normalisation is one coefficient and
+    one bias a unit then.
 
     Args:
         model: A built functional or sequential `keras.Model`, each of whose layers is
@@ -101,6 +133,38 @@ def layer_table(model):
     return table
 
 
+def symbolic_layer_table(build):
+    """Counts a network, however large, without making its weights.
+
+    Args:
+        build: Function without arguments that returns a model, such as
+            `lenet_keras.models.alexnet` or `lambda: keras.applications.VGG16(weights=
+            None)`.
+
+    Returns:
+        `pandas.DataFrame`, as `layer_table` returns it.
+
+    Example:
+
+    >>> table = symbolic_layer_table(lambda: keras.applications.VGG16(weights=None))
+    >>> f"{table.loc['total', 'trainable']:,}"
+    '138,357,544'
+
+    Raises:
+        TypeError: If a layer's type has no rule; the message names the layer.
+        ValueError: If a layer's output has an unknown size.
+    """
+
+    def count():
+        with keras.StatelessScope(initialize_variables=False):
+            return layer_table(build())
+
+    # Keras gives values to variables that wait for them as soon as another such scope
+    # ends in the same thread. So these live and die in a thread of their own.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(count).result()
+
+
 def growth(build, sides, channels=1):
     """Counts a network for images of different sizes.
 
@@ -122,7 +186,8 @@ def growth(build, sides, channels=1):
     """
     rows = {}
     for side in sides:
-        total = layer_table(build((side, side, channels))).loc["total"]
+        table = symbolic_layer_table(lambda side=side: build((side, side, channels)))
+        total = table.loc["total"]
         rows[side] = total[["trainable", "connections", "multiply_adds"]].astype(int)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("side")
 

@@ -1,4 +1,4 @@
-"""The two losses of LeNet-5, on the distances that its RBF output gives."""
+"""The two losses of LeNet-5, on its distances, and the older one of LeNet-1."""
 
 import keras
 from keras import ops
@@ -177,3 +177,50 @@ class MaximumAPosteriori(keras.losses.Loss):
             "j": self.j,
             "temperature": self.temperature,
         }
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class SparseMeanSquaredError(keras.losses.Loss):
+    """The mean squared error of one squashed unit a class, with integer labels.
+
+    `loss = mean((y[p, i] - d[p, i]) ** 2)` over the patterns `p` and the classes `i`,
+    where the target `d[p, i]` is 1 for the right class and -1 for the others: the
+    values at which `lenet_keras.activations.scaled_tanh` bends most.
+
+    Args:
+        reduction: How the patterns' losses are reduced, as in `keras.losses.Loss`.
+        name: Name of the loss.
+        dtype: Type of the computation.
+
+    Call arguments:
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
+        y_pred: Outputs of shape `(batch, classes)`.
+
+    Example:
+
+    >>> outputs = keras.ops.array([[-1.0, 1.0], [0.0, 0.0]])
+    >>> float(SparseMeanSquaredError()(keras.ops.array([1, 0]), outputs))
+    0.5
+
+    Raises:
+        ValueError: If the shapes do not fit, or a label is none of the classes. In
+            compiled code, where labels are not known in time, the loss is NaN.
+
+    Reference:
+        Le Cun et al. (1990), "Handwritten digit recognition with a back-propagation
+        network"; LeCun et al. (1998), appendix A, on targets of 1 and -1.
+    """
+
+    def __init__(
+        self,
+        reduction="sum_over_batch_size",
+        name="sparse_mean_squared_error",
+        dtype=None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def call(self, y_true, y_pred):
+        labels, is_class = checked_labels(y_true, y_pred)
+        targets = 2 * ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype) - 1
+        error = ops.mean(ops.square(y_pred - targets), axis=-1)
+        return ops.where(is_class, error, float("nan"))

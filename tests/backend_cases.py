@@ -5,8 +5,18 @@ import numpy as np
 
 from lenet_keras import rbf_codes, sdlm
 from lenet_keras.activations import scaled_tanh
-from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
-from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.layers import (
+    RBF,
+    ConnectionTableConv2D,
+    LocalResponseNormalization,
+    RBFPosterior,
+    Subsampling2D,
+)
+from lenet_keras.losses import (
+    MaximumAPosteriori,
+    RBFMeanSquaredError,
+    SparseMeanSquaredError,
+)
 from lenet_keras.metrics import RBFAccuracy
 from lenet_keras.models import lenet5
 
@@ -96,10 +106,14 @@ CASES = {
         rng,
     ),
     "subsampling": lambda rng: answer(Subsampling2D((3, 2)), (2, 7, 6, 3), rng),
+    "local response": lambda rng: answer(
+        LocalResponseNormalization(alpha=0.5), (2, 3, 4, 6), rng
+    ),
     "rbf": lambda rng: answer(RBF(rbf_codes("0123456789")), (3, 84), rng),
     "posterior": lambda rng: answer(RBFPosterior(0.5), (3, 4), rng),
     "equation 8": lambda rng: loss(RBFMeanSquaredError(reduction=None), rng),
     "equation 9": lambda rng: loss(MaximumAPosteriori(2.0, reduction=None), rng),
+    "mean squared error": lambda rng: loss(SparseMeanSquaredError(reduction=None), rng),
     "accuracy": accuracy,
     "lenet5": lambda rng: answer(lenet5_from_zero(), (2, 32, 32, 1), rng),
     "one fit step": one_fit_step,

@@ -45,13 +45,19 @@ def test_summary_prints_the_counts(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("model", "dataset", "parameters"),
-    [("lenet5", "cifar10", "60300"), ("lenet5_modern", "cifar10", "62006")],
+    ("arguments", "parameters"),
+    [
+        (["lenet5", "--cifar10"], "60300"),
+        (["lenet5_modern", "--cifar10"], "62006"),
+        (["lenet1"], "2578"),
+        (["alexnet"], "60965224"),
+        (["googlenet"], "6998552"),
+    ],
 )
-def test_summary_takes_the_data_sets_images(
-    monkeypatch, capsys, model, dataset, parameters
+def test_summary_builds_a_network_for_its_images(
+    monkeypatch, capsys, arguments, parameters
 ):
-    _, out, _ = run(monkeypatch, capsys, "summary", model, "--dataset", dataset)
+    _, out, _ = run(monkeypatch, capsys, "summary", *arguments)
     assert parameters in out.splitlines()[-1].split()
 
 
@@ -114,8 +120,11 @@ def test_data_verify_fails_for_a_damaged_file(monkeypatch, capsys, tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["summary", "lenet4"],
+        ["summary", "lenet2"],
+        ["summary", "inception_block"],
+        ["summary", "alexnet", "--cifar10"],
         ["train", "lenet5"],
+        ["train", "alexnet", "mnist"],
         ["train", "lenet5", "mnist", "--passes", "0"],
         ["train", "lenet5", "mnist", "--recipe", "note-002"],
         ["train", "lenet5", "mnist", "--held-out", "60000"],

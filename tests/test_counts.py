@@ -5,9 +5,15 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lenet_keras.counts import growth, layer_table
-from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
-from lenet_keras.models import lenet5, lenet5_modern
+from lenet_keras.counts import growth, layer_table, symbolic_layer_table
+from lenet_keras.layers import (
+    RBF,
+    ConnectionTableConv2D,
+    LocalResponseNormalization,
+    RBFPosterior,
+    Subsampling2D,
+)
+from lenet_keras.models import alexnet, googlenet, lenet1, lenet5, lenet5_modern
 
 
 def of(layer, input_shape):
@@ -210,6 +216,7 @@ def test_rbf(trainable):
         layers.Dropout(0.5, seed=1),
         layers.Flatten(),
         layers.Reshape((6, 4, 1)),
+        layers.ZeroPadding2D(((1, 2), (0, 3))),
     ],
     ids=lambda layer: type(layer).__name__,
 )
@@ -218,6 +225,108 @@ def test_layers_that_cost_nothing(layer):
     numbers = row.drop("output_shape")
     assert (numbers == 0).all()
     assert row["output_shape"] == layer.output.shape[1:]
+
+
+def test_global_average_pooling_sees_all():
+    row = of(layers.GlobalAveragePooling2D(), (4, 6, 3))
+    assert (row["connections"], row["multiply_adds"]) == (4 * 6 * 3, 0)
+
+
+@pytest.mark.parametrize("radius", [0, 2])
+def test_local_response_normalization_sees_its_neighbours(radius):
+    row = of(LocalResponseNormalization(radius), (4, 3, 7))
+    expected = 4 * 3 * 7 * (2 * radius + 1)
+    assert (row["connections"], row["multiply_adds"]) == (expected, 0)
+
+
+@pytest.mark.parametrize(
+    ("center", "scale", "connections", "multiply_adds"),
+    [(True, True, 2, 1), (False, True, 1, 1), (True, False, 2, 0)],
+)
+def test_batch_normalization_is_a_coefficient_and_a_bias_a_unit(
+    center, scale, connections, multiply_adds
+):
+    row = of(layers.BatchNormalization(center=center, scale=scale), (4, 3, 7))
+    units = 4 * 3 * 7
+    assert row["connections"] == connections * units
+    assert row["multiply_adds"] == multiply_adds * units
+    assert row["trainable"] == 7 * (center + scale)
+    assert row["fixed"] == 14  # the moving mean and variance
+
+
+def test_sums_and_concatenations():
+    inputs = keras.Input((4, 3, 2))
+    added = layers.Add(name="sum")([inputs, inputs, inputs])
+    together = layers.Concatenate(name="together")([inputs, added])
+    table = layer_table(keras.Model(inputs, together))
+    assert table.loc["sum", "connections"] == 3 * 4 * 3 * 2
+    assert table.loc["sum", "multiply_adds"] == 0
+    assert table.loc["together", ["connections", "multiply_adds"]].tolist() == [0, 0]
+
+
+# The figures that Keras's documentation has, and what they are made of: convolutions
+# with their biases, and for ResNet-50 the 53,120 moving statistics, which are fixed.
+def test_vgg_16():
+    total = symbolic_layer_table(lambda: keras.applications.VGG16(weights=None))
+    total = total.loc["total"]
+    assert (total["trainable"], total["fixed"]) == (138_357_544, 0)
+    maps = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
+    sides = [224] * 2 + [112] * 2 + [56] * 3 + [28] * 3 + [14] * 3
+    convolutions = sum(
+        side**2 * 9 * seen * own
+        for side, seen, own in zip(sides, maps, maps[1:], strict=False)
+    )
+    assert round(convolutions / 1e8) == 153  # He et al. (2016): 15.3 billion
+    dense = 25_088 * 4_096 + 4_096**2 + 4_096 * 1_000
+    assert total["multiply_adds"] == convolutions + dense
+
+
+def test_resnet_50():
+    total = symbolic_layer_table(lambda: keras.applications.ResNet50(weights=None))
+    total = total.loc["total"]
+    assert total["trainable"] + total["fixed"] == 25_636_712
+    assert total["fixed"] == 53_120
+    assert total["multiply_adds"] == pytest.approx(3.8e9, rel=0.02)  # He et al. (2016)
+
+
+@pytest.mark.parametrize("build", [lenet1, lenet5, lenet5_modern])
+def test_symbolic_counting_equals_counting(build):
+    assert symbolic_layer_table(build).equals(layer_table(build()))
+
+
+class Values(keras.initializers.Initializer):
+    """Refuses to give any."""
+
+    def __call__(self, shape, dtype=None):
+        raise AssertionError(f"asked for values of shape {shape}")
+
+
+def test_symbolic_counting_makes_no_weights_then_or_later():
+    def build():
+        inputs = keras.Input((5,))
+        outputs = layers.Dense(3, kernel_initializer=Values())(inputs)
+        return keras.Model(inputs, outputs)
+
+    assert symbolic_layer_table(build).loc["total", "trainable"] == 18
+    with keras.StatelessScope():
+        pass  # at its end Keras would give values to what waits for them
+    with pytest.raises(AssertionError, match="asked for values"):
+        build()
+
+
+def test_symbolic_counting_passes_errors_on():
+    def build():
+        inputs = keras.Input((3, 4))
+        return keras.Model(inputs, layers.LSTM(2, name="memory")(inputs))
+
+    with pytest.raises(TypeError, match="layer=memory"):
+        symbolic_layer_table(build)
+
+
+@pytest.mark.parametrize("build", [alexnet, googlenet])
+def test_large_networks_are_counted_without_a_trace_of_their_weights(build):
+    table = symbolic_layer_table(build)
+    assert table.loc["total", "multiply_adds"] > 7e8
 
 
 def test_frozen_layer_is_fixed():

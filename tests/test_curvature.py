@@ -7,7 +7,11 @@ from keras import layers, ops
 
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
-from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.losses import (
+    MaximumAPosteriori,
+    RBFMeanSquaredError,
+    SparseMeanSquaredError,
+)
 from lenet_keras.models import lenet5
 from lenet_keras.sdlm import (
     SDLM,
@@ -201,6 +205,15 @@ def test_dense_softmax_is_that_of_its_logits(rng):
     assert_alike(
         diagonal_curvature(softmax, x, LABELS, "sparse_categorical_crossentropy"),
         diagonal_curvature(logits, x, LABELS, loss),
+    )
+
+
+def test_integer_labels_are_targets_of_1_and_minus_1(rng):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, scaled_tanh)])
+    x, labels = rng.normal(size=(6, 5)), np.array([0, 3, 1, 1, 2, 0])
+    expected = diagonal_curvature(model, x, 2 * np.eye(4)[labels] - 1, "mse")
+    assert_alike(
+        diagonal_curvature(model, x, labels, SparseMeanSquaredError()), expected
     )
 
 

@@ -7,7 +7,11 @@ import pytest
 import tensorflow as tf
 from oracles import maximum_a_posteriori, mean_squared_error
 
-from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.losses import (
+    MaximumAPosteriori,
+    RBFMeanSquaredError,
+    SparseMeanSquaredError,
+)
 
 LABELS = np.array([2, 0, 1, 3, 3])
 BOTH = pytest.mark.parametrize("make_loss", [RBFMeanSquaredError, MaximumAPosteriori])
@@ -268,3 +272,42 @@ def test_j_that_is_not_positive_is_refused(j, message):
     assert f"positive j. Received: j={j}" in message(MaximumAPosteriori, j)
     text = message(MaximumAPosteriori, temperature=j)
     assert f"positive temperature. Received: temperature={j}" in text
+
+
+def squared_errors(labels, outputs):
+    """The mean over the units, in loops: 1 is wanted of the right one, -1 of others."""
+    errors = []
+    for label, row in zip(labels, outputs, strict=True):
+        wanted = [1.0 if unit == label else -1.0 for unit in range(len(row))]
+        errors.append(sum((y - d) ** 2 for y, d in zip(row, wanted, strict=True)) / 4)
+    return np.array(errors)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "sum_over_batch_size", None])
+def test_sparse_mean_squared_error_equals_loops(reduction, rng):
+    outputs = rng.normal(size=(5, 4)).astype("float32")
+    terms = squared_errors(LABELS, outputs)
+    expected = {"sum": terms.sum(), None: terms}.get(reduction, terms.mean())
+    result = SparseMeanSquaredError(reduction=reduction)(LABELS, outputs)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+    column = SparseMeanSquaredError(reduction=reduction)(LABELS[:, None], outputs)
+    np.testing.assert_array_equal(column, result)
+
+
+def test_sparse_mean_squared_error_equals_kerass_with_dense_targets(rng):
+    outputs = rng.normal(size=(5, 4)).astype("float32")
+    targets = 2 * np.eye(4)[LABELS] - 1
+    expected = keras.losses.MeanSquaredError()(targets, outputs)
+    assert float(SparseMeanSquaredError()(LABELS, outputs)) == pytest.approx(
+        float(expected), rel=1e-5
+    )
+
+
+def test_sparse_mean_squared_error_refuses_labels_of_no_class(message):
+    outputs = np.zeros((1, 4), "float32")
+    for label in (-1, 4, 1.5):
+        assert "y_true=" in message(
+            SparseMeanSquaredError(), np.array([label]), outputs
+        )
+    loss = compiled(SparseMeanSquaredError())
+    assert np.isnan(float(loss(np.array([4.0], "float32"), outputs)))

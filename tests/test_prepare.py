@@ -25,6 +25,24 @@ def test_paper_pads_digits_with_two_pixels_of_background():
             assert prepared[1, y, x, 0] == pytest.approx(expected, abs=1e-6)
 
 
+def test_reduced_digits_have_the_mean_over_the_area_that_a_pixel_covers():
+    images = digits()
+    prepared = prepare(images, "paper-reduced")
+    assert prepared.shape == (2, 28, 28, 1)
+    # A pixel covers 5/4 of an old one each way: 5x5 of its 4x4 parts. Outside is empty.
+    parts = np.kron(images[1] / 255, np.ones((4, 4)))
+    parts = np.pad(parts, 14)  # 140 = 28 * 5 parts, about the same centre
+    means = parts.reshape(28, 5, 28, 5).mean(axis=(1, 3))
+    np.testing.assert_allclose(prepared[1, ..., 0], -0.1 + 1.275 * means, atol=1e-5)
+
+
+def test_a_reduced_digit_of_mnist_has_sixteen_pixels():
+    (images, _), _ = load_mnist()
+    ink = prepare(images[:200], "paper-reduced")[..., 0] > -0.05
+    rows, columns = ink.any(axis=2).sum(axis=1), ink.any(axis=1).sum(axis=1)
+    assert 15.5 <= np.maximum(rows, columns).mean() <= 17.5
+
+
 def test_paper_keeps_the_size_of_photographs():
     images = np.full((1, 32, 32, 3), 255, "uint8")
     prepared = prepare(images, "paper")

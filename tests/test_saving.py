@@ -5,10 +5,20 @@ import pytest
 from lenet_keras import rbf_codes
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.initializers import FanInUniform
-from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
-from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.layers import (
+    RBF,
+    ConnectionTableConv2D,
+    LocalResponseNormalization,
+    RBFPosterior,
+    Subsampling2D,
+)
+from lenet_keras.losses import (
+    MaximumAPosteriori,
+    RBFMeanSquaredError,
+    SparseMeanSquaredError,
+)
 from lenet_keras.metrics import RBFAccuracy
-from lenet_keras.models import lenet5, lenet5_modern
+from lenet_keras.models import lenet1, lenet5, lenet5_modern
 
 TABLE = ((0, 2), (1,), (0, 1, 2), (2,))
 
@@ -22,6 +32,7 @@ LAYERS = {
     "subsampling2d": (Subsampling2D((3, 2)), (6, 7, 3)),
     "rbf": (RBF(rbf_codes("0123456789")), (84,)),
     "rbf_trainable": (RBF(np.ones((3, 7)), trainable=True), (7,)),
+    "local_response": (LocalResponseNormalization(1, 1.5, 0.2, 0.5), (4, 3, 5)),
     "rbf_posterior": (RBFPosterior(j=2.5), (4,)),
     "dense_with_scaled_tanh": (keras.layers.Dense(3, scaled_tanh), (5,)),
 }
@@ -64,16 +75,20 @@ def saved(tmp_path_factory):
         models[loss.name] = lenet5()
         models[loss.name].compile("sgd", loss, metrics=[RBFAccuracy()])
     models["lenet5_modern"] = lenet5_modern((32, 32, 3))
+    models["lenet1"] = lenet1()
+    models["lenet1"].compile("sgd", SparseMeanSquaredError(), metrics=["accuracy"])
     answers = {}
     for name, model in models.items():
         with_random_weights(model, rng)
         x = rng.uniform(size=(4, *model.input_shape[1:])).astype("float32")
         asked, answers[name] = {"x": x}, {"outputs": np.asarray(model(x))}
         if model.compiled:
-            nearest = answers[name]["outputs"].argmin(axis=1)
-            asked["y"] = np.where([True, True, True, False], nearest, 9 - nearest)
-            answers[name] |= model.evaluate(x, asked["y"], verbose=0, return_dict=True)
-            assert answers[name]["rbf_accuracy"] == 0.75
+            pick = np.argmax if name == "lenet1" else np.argmin
+            winner = pick(answers[name]["outputs"], axis=1)
+            asked["y"] = np.where([True, True, True, False], winner, 9 - winner)
+            scores = model.evaluate(x, asked["y"], verbose=0, return_dict=True)
+            assert 0.75 in scores.values()
+            answers[name] |= scores
         np.savez(folder / f"{name}.npz", **asked)
         model.save(folder / f"{name}.keras")
     return folder, answers
@@ -88,7 +103,13 @@ def backend(request, saved, run_python):
 
 @pytest.mark.parametrize(
     "name",
-    [*LAYERS, "rbf_mean_squared_error", "maximum_a_posteriori", "lenet5_modern"],
+    [
+        *LAYERS,
+        "rbf_mean_squared_error",
+        "maximum_a_posteriori",
+        "lenet5_modern",
+        "lenet1",
+    ],
 )
 def test_loaded_in_a_fresh_process_answers_the_same(name, saved, backend):
     folder, expected = saved

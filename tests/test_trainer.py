@@ -12,9 +12,13 @@ import pytest
 import lenet_keras
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.layers import RBF, Subsampling2D
-from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.losses import (
+    MaximumAPosteriori,
+    RBFMeanSquaredError,
+    SparseMeanSquaredError,
+)
 from lenet_keras.metrics import RBFAccuracy
-from lenet_keras.models import lenet5
+from lenet_keras.models import lenet1, lenet5
 from lenet_keras.sdlm import SDLM, CurvatureEstimation, fit, trainer
 
 PATTERNS = 50
@@ -128,6 +132,12 @@ def whole_lenet5():
     return model
 
 
+def whole_lenet1():
+    model = lenet1()
+    model.compile(SDLM(0.01), SparseMeanSquaredError(), metrics=["accuracy"])
+    return model
+
+
 def convolution_and_softmax():
     model = keras.Sequential(
         [
@@ -176,6 +186,7 @@ def distances_at_a_temperature():
     ("build", "patterns", "passes"),
     [
         (whole_lenet5, 200, 1),
+        (whole_lenet1, 200, 1),
         (convolution_and_softmax, 100, 2),
         (distances_and_a_frozen_layer, 100, 2),
         (distances_at_a_temperature, 100, 2),

@@ -3,7 +3,10 @@
 import numpy as np
 
 BACKGROUND, INK = -0.1, 1.175
-PIXELS = ("paper", "paper-unpadded", "unit", "standard", "raw")
+PIXELS = ("paper", "paper-unpadded", "paper-reduced", "unit", "standard", "raw")
+
+# LeNet-1 saw digits of 16x16 pixels, where MNIST has 20x20.
+REDUCTION = 16 / 20
 
 # Mean and standard deviation of the training images' channels, from 0 to 1, by the
 # number of channels: MNIST and CIFAR-10.
@@ -25,6 +28,9 @@ def prepare(images, pixels):
               and images of 28x28 get two rows and columns of background all
               around: the input of the faithful network.
             - `"paper-unpadded"`: the same values without the border.
+            - `"paper-reduced"`: the same, with the digits reduced to 16x16 pixels, in
+              the middle of the same field: the input of LeNet-1. Each pixel becomes
+              the mean over the area that it now covers.
             - `"unit"`: 0 to 1.
             - `"standard"`: mean 0 and standard deviation 1 in each channel over the
               training images of MNIST, for one channel, or CIFAR-10, for three.
@@ -47,7 +53,8 @@ def prepare(images, pixels):
             is none of these.
 
     Reference:
-        LeCun et al. (1998), section II-B, for the input of the faithful network.
+        LeCun et al. (1998), section II-B, for the input of the faithful network;
+        section III-C on that of LeNet-1.
     """
     kind, _, permuted = pixels.partition("-permuted")
     if kind not in PIXELS or permuted:
@@ -86,6 +93,24 @@ def _values(images, kind):
             )
         mean, deviation = np.array(STATISTICS[images.shape[-1]], "float32")
         return (unit - mean) / deviation
+    if kind == "paper-reduced":
+        unit = _reduced(unit)
     if kind == "paper" and images.shape[1:3] == (28, 28):
         unit = np.pad(unit, ((0, 0), (2, 2), (2, 2), (0, 0)))
     return unit * np.float32(INK - BACKGROUND) + np.float32(BACKGROUND)
+
+
+def _reduced(images):
+    """Shrinks what is in the images by `REDUCTION`, about their centre."""
+    sides = images.shape[1:3]
+    down, right = (_covered(side) for side in sides)
+    return np.einsum("yh,nhwc,xw->nyxc", down, images, right, optimize=True)
+
+
+def _covered(side):
+    """Returns the share that each new pixel, a row, has of each old one, a column."""
+    edges = (np.arange(side + 1) - side / 2) / REDUCTION + side / 2
+    first, last = edges[:-1, np.newaxis], edges[1:, np.newaxis]
+    old = np.arange(side)
+    overlap = np.minimum(last, old + 1) - np.maximum(first, old)
+    return (REDUCTION * np.maximum(overlap, 0)).astype("float32")

@@ -5,7 +5,11 @@ import numpy as np
 from keras import ops
 
 from lenet_keras.layers import RBF, RBFPosterior
-from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.losses import (
+    MaximumAPosteriori,
+    RBFMeanSquaredError,
+    SparseMeanSquaredError,
+)
 from lenet_keras.sdlm.rules import RULES, SLOPES
 
 
@@ -75,6 +79,16 @@ class MeanSquaredErrorRule(LossRule):
         return ops.full_like(output, 2 / output.shape[0])
 
 
+class SparseMeanSquaredErrorRule(MeanSquaredErrorRule):
+    """The same with an integer label: 1 for the right class, -1 for the others."""
+
+    label_dtype = "int32"
+
+    def gradient(self, y_true, output):
+        one_hot = ops.one_hot(y_true, output.shape[0], dtype=output.dtype)
+        return super().gradient(2 * one_hot - 1, output)
+
+
 class CrossEntropyRule(LossRule):
     """Softmax and cross-entropy in one, with the second derivative `p * (1 - p)`."""
 
@@ -102,6 +116,7 @@ LOSS_RULES = {
     RBFMeanSquaredError: DistanceLossRule,
     MaximumAPosteriori: MaximumAPosterioriRule,
     keras.losses.MeanSquaredError: MeanSquaredErrorRule,
+    SparseMeanSquaredError: SparseMeanSquaredErrorRule,
     keras.losses.CategoricalCrossentropy: CrossEntropyRule,
     keras.losses.SparseCategoricalCrossentropy: SparseCrossEntropyRule,
 }

@@ -1,0 +1,102 @@
+"""AlexNet's local response normalisation."""
+
+from numbers import Integral
+
+import keras
+from keras import ops
+
+from lenet_keras.layers import arguments
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class LocalResponseNormalization(keras.layers.Layer):
+    """Divides each unit by the activity of its neighbours in the maps beside it.
+
+    `y[i] = x[i] / (bias + alpha * sum(x[i - depth_radius : i + depth_radius + 1] ** 2))
+    ** beta`
+
+    at each place of the image, over maps `i`; there are fewer neighbours at the first
+    and the last map. There are no parameters. The default constants are the paper's.
+
+    Args:
+        depth_radius: Integer of 0 or more: how many maps on each side are counted. The
+            paper's `n` is `2 * depth_radius + 1`.
+        bias: Positive number, the paper's `k`.
+        alpha: Number of 0 or more.
+        beta: Number.
+        data_format: `"channels_last"` or `"channels_first"`; by default the
+            `image_data_format` of the Keras configuration.
+
+    Input shape:
+        `(batch, height, width, maps)`, or `(batch, maps, height, width)` with
+        `data_format="channels_first"`.
+
+    Output shape:
+        That of the inputs.
+
+    Example:
+
+    >>> layer = LocalResponseNormalization(bias=1.0, alpha=1.0, beta=1.0)
+    >>> layer(keras.ops.ones((1, 1, 1, 4)))[0, 0, 0].numpy().tolist()
+    [0.25, 0.20000000298023224, 0.20000000298023224, 0.25]
+
+    Raises:
+        ValueError: If an argument is out of its range, or the inputs are no batch of
+            images.
+
+    Reference:
+        Krizhevsky, Sutskever and Hinton (2012), section 3.3: `k = 2`, `n = 5`,
+        `alpha = 1e-4`, `beta = 0.75`.
+    """
+
+    def __init__(
+        self,
+        depth_radius=2,
+        bias=2.0,
+        alpha=1e-4,
+        beta=0.75,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(depth_radius, Integral) or depth_radius < 0:
+            raise ValueError(
+                f"Expected an integer of 0 or more. Received: {depth_radius=}"
+            )
+        if not bias > 0 or not alpha >= 0:
+            raise ValueError(
+                "Expected a positive bias and an alpha of 0 or more. "
+                f"Received: {bias=}, {alpha=}"
+            )
+        self.depth_radius = depth_radius
+        self.bias, self.alpha, self.beta = bias, alpha, beta
+        self.data_format = arguments.image_data_format(data_format)
+
+    def build(self, input_shape):
+        arguments.split_image_shape(input_shape, self.data_format)
+
+    def call(self, inputs):
+        axis = 1 if self.data_format == "channels_first" else 3
+        maps, radius = inputs.shape[axis], self.depth_radius
+        margins = [(0, 0)] * 4
+        margins[axis] = (radius, radius)
+        squares = ops.pad(ops.square(inputs), margins)
+        neighbours = [slice(None)] * 4
+        activity = ops.zeros_like(inputs)
+        for first in range(2 * radius + 1):
+            neighbours[axis] = slice(first, first + maps)
+            activity = activity + squares[tuple(neighbours)]
+        return inputs / ops.power(self.bias + self.alpha * activity, self.beta)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "depth_radius": self.depth_radius,
+            "bias": self.bias,
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "data_format": self.data_format,
+        }

@@ -1,0 +1,149 @@
+"""The inception block, and GoogLeNet, which is made of nine."""
+
+import keras
+from keras import layers
+
+from lenet_keras.layers import LocalResponseNormalization
+
+LAST = {"data_format": "channels_last"}
+
+
+def inception_block(
+    inputs,
+    ones,
+    reduce_threes,
+    threes,
+    reduce_fives,
+    fives,
+    pool,
+    activation="relu",
+    name="inception",
+):
+    """Lays convolutions of three sizes and a pooling side by side.
+
+    Each of the four branches sees the inputs and keeps their height and width; their
+    maps are put together. The 1x1 convolutions before the 3x3 and the 5x5 ones, the
+    *bottlenecks*, save most of the work.
+
+    Args:
+        inputs: Symbolic tensor of shape `(batch, height, width, maps)`.
+        ones: Positive integer: maps of the 1x1 convolution.
+        reduce_threes: Positive integer: maps of the bottleneck before the 3x3
+            convolution; `None` for no bottleneck.
+        threes: Positive integer: maps of the 3x3 convolution.
+        reduce_fives: Positive integer: maps of the bottleneck before the 5x5
+            convolution; `None` for no bottleneck.
+        fives: Positive integer: maps of the 5x5 convolution.
+        pool: Positive integer: maps of the 1x1 convolution behind the 3x3 max pooling.
+        activation: Activation function of all convolutions.
+        name: What the names of its layers begin with.
+
+    Returns:
+        Symbolic tensor of shape `(batch, height, width, ones + threes + fives + pool)`.
+
+    Example:
+
+    >>> x = keras.Input((28, 28, 192))
+    >>> inception_block(x, 64, 96, 128, 16, 32, 32).shape
+    (None, 28, 28, 256)
+
+    Reference:
+        Szegedy et al. (2015), "Going deeper with convolutions", section 4, Figure 2(b)
+        and the columns of Table 1.
+    """
+
+    def convolution(filters, size, branch):
+        return _convolution(filters, size, f"{name}_{branch}", activation=activation)
+
+    def reduced(filters, branch):
+        return inputs if filters is None else convolution(filters, 1, branch)(inputs)
+
+    pooled = layers.MaxPooling2D(
+        3, strides=1, padding="same", name=f"{name}_pool", **LAST
+    )(inputs)
+    branches = [
+        convolution(ones, 1, "1x1")(inputs),
+        convolution(threes, 3, "3x3")(reduced(reduce_threes, "3x3_reduce")),
+        convolution(fives, 5, "5x5")(reduced(reduce_fives, "5x5_reduce")),
+        convolution(pool, 1, "pool_proj")(pooled),
+    ]
+    return layers.Concatenate(name=f"{name}_output")(branches)
+
+
+# The columns of the paper's Table 1, as `inception_block` takes them.
+GOOGLENET_BLOCKS = {
+    "3a": (64, 96, 128, 16, 32, 32),
+    "3b": (128, 128, 192, 32, 96, 64),
+    "4a": (192, 96, 208, 16, 48, 64),
+    "4b": (160, 112, 224, 24, 64, 64),
+    "4c": (128, 128, 256, 24, 64, 64),
+    "4d": (112, 144, 288, 32, 64, 64),
+    "4e": (256, 160, 320, 32, 128, 128),
+    "5a": (256, 160, 320, 32, 128, 128),
+    "5b": (384, 192, 384, 48, 128, 128),
+}
+
+
+def googlenet(input_shape=(224, 224, 3), num_classes=1000, name="googlenet"):
+    """Builds GoogLeNet: 6,998,552 parameters without the auxiliary classifiers.
+
+    The two auxiliary classifiers, which help only in training, are left out.
+
+    Args:
+        input_shape: `(height, width, channels)`, from 32x32 pixels on.
+        num_classes: Positive integer.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` from images to probabilities of shape `(batch,
+        num_classes)`.
+
+    Example:
+
+    >>> from lenet_keras.counts import symbolic_layer_table
+    >>> int(symbolic_layer_table(googlenet).loc["total", "trainable"])
+    6998552
+
+    Raises:
+        ValueError: If the image is smaller.
+
+    Reference:
+        Szegedy et al. (2015), "Going deeper with convolutions", Table 1.
+    """
+    if len(input_shape) != 3 or min(input_shape[:2]) < 32:
+        raise ValueError(
+            "Expected an input_shape of (height, width, channels) from 32x32 pixels "
+            f"on. Received: {input_shape=}"
+        )
+
+    def pooling(name):
+        return layers.MaxPooling2D(3, strides=2, padding="same", name=name, **LAST)
+
+    inputs = keras.Input(input_shape, name="input")
+    x = _convolution(64, 7, "conv1", strides=2)(inputs)
+    x = pooling("pool1")(x)
+    x = LocalResponseNormalization(name="norm1", **LAST)(x)
+    x = _convolution(64, 1, "conv2_reduce")(x)
+    x = _convolution(192, 3, "conv2")(x)
+    x = LocalResponseNormalization(name="norm2", **LAST)(x)
+    x = pooling("pool2")(x)
+    for block, filters in GOOGLENET_BLOCKS.items():
+        if block in ("4a", "5a"):
+            x = pooling(f"pool{int(block[0]) - 1}")(x)
+        x = inception_block(x, *filters, name=f"inception_{block}")
+    x = layers.GlobalAveragePooling2D(name="pool5", **LAST)(x)
+    x = layers.Dropout(0.4, name="dropout")(x)
+    outputs = layers.Dense(num_classes, activation="softmax", name="output")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _convolution(filters, size, name, strides=1, activation="relu"):
+    return layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding="same",
+        activation=activation,
+        name=name,
+        **LAST,
+    )

@@ -1,0 +1,79 @@
+"""LeNet-1, the network of 1990 from which LeNet-5 grew."""
+
+import keras
+from keras import layers
+
+from lenet_keras.activations import scaled_tanh
+from lenet_keras.connection_tables import LENET1_CONNECTIONS
+from lenet_keras.layers import ConnectionTableConv2D, Subsampling2D
+
+READINGS = ("1990", "dense")
+
+
+def lenet1(input_shape=(28, 28, 1), reading="1990", name="lenet1"):
+    """Builds LeNet-1: 2,578 trainable parameters, 98,442 connections.
+
+    It answers with ten squashed units, aimed at 1 for the right class and at -1 for
+    the others: train it with `lenet_keras.losses.SparseMeanSquaredError`. The largest
+    output wins.
+
+    Where it departs from the paper: nowhere in its structure, for the default
+    arguments. What the paper leaves open is read as in LeNet-5: the averaging
+    coefficients start at 1/4, all biases at 0, and the kernels in a range of variance
+    1 over the fan-in. The paper's 4,635 units are these with the pixels, and one more:
+    presumably the constant unit that the biases come from.
+
+    Args:
+        input_shape: `(28, 28, channels)`.
+        reading: `"1990"`, or `"dense"` for what study note 003 describes: every map of
+            H3 sees all of H2, the maximum in place of the trainable average, and no
+            biases: 3,220 weights.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` from images to outputs of shape `(batch, 10)`, from
+        -1.7159 to 1.7159, with the layers H1 H2 H3 H4 output.
+
+    Example:
+
+    >>> lenet1().count_params(), lenet1(reading="dense").count_params()
+    (2578, 3220)
+
+    Raises:
+        ValueError: If the image is of another size, or there is no such reading.
+
+    Reference:
+        Le Cun et al. (1990), "Handwritten digit recognition with a back-propagation
+        network", section 4 and Table 1.
+    """
+    if len(input_shape) != 3 or tuple(input_shape[:2]) != (28, 28):
+        raise ValueError(
+            f"Expected an input_shape of (28, 28, channels). Received: {input_shape=}"
+        )
+    if reading not in READINGS:
+        raise ValueError(f"Expected a reading among {READINGS}. Received: {reading=}")
+    is_dense = reading == "dense"
+    last = {"data_format": "channels_last"}
+    unit = {
+        "activation": scaled_tanh,
+        "kernel_initializer": "lecun_uniform",
+        "use_bias": not is_dense,
+    }
+
+    def subsampling(name):
+        if is_dense:
+            return layers.MaxPooling2D(2, name=name, **last)
+        return Subsampling2D(2, name=name, **last)
+
+    inputs = keras.Input(input_shape, name="input")
+    x = layers.Conv2D(4, 5, name="H1", **unit, **last)(inputs)  # 4 maps of 24x24
+    x = subsampling("H2")(x)  # 4 of 12x12
+    if is_dense:
+        x = layers.Conv2D(12, 5, name="H3", **unit, **last)(x)
+    else:
+        table = LENET1_CONNECTIONS
+        x = ConnectionTableConv2D(table, 5, name="H3", **unit, **last)(x)  # 12 of 8x8
+    x = subsampling("H4")(x)  # 12 of 4x4
+    x = layers.Flatten("channels_last", name="flatten")(x)
+    outputs = layers.Dense(10, name="output", **unit)(x)
+    return keras.Model(inputs, outputs, name=name)

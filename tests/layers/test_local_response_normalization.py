@@ -1,0 +1,85 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lenet_keras.layers import LocalResponseNormalization
+
+CONSTANTS = {"depth_radius": 2, "bias": 2.0, "alpha": 1e-4, "beta": 0.75}
+OTHERS = {"depth_radius": 1, "bias": 0.5, "alpha": 0.7, "beta": 1.3}
+
+
+def in_loops(x, depth_radius, bias, alpha, beta):
+    """The paper's formula, map by map."""
+    y = np.zeros_like(x)
+    maps = x.shape[-1]
+    for i in range(maps):
+        activity = 0
+        for j in range(max(0, i - depth_radius), min(maps - 1, i + depth_radius) + 1):
+            activity = activity + x[..., j] ** 2
+        y[..., i] = x[..., i] / (bias + alpha * activity) ** beta
+    return y
+
+
+@pytest.mark.parametrize(
+    "constants", [CONSTANTS, OTHERS, {**OTHERS, "depth_radius": 0}]
+)
+def test_equals_loops_and_tensorflows(constants, rng):
+    x = rng.normal(scale=30, size=(2, 3, 4, 9)).astype("float32")
+    outputs = LocalResponseNormalization(**constants)(x)
+    np.testing.assert_allclose(outputs, in_loops(x, **constants), rtol=1e-4)
+    theirs = tf.nn.local_response_normalization(x, **constants)
+    np.testing.assert_allclose(outputs, theirs, rtol=1e-4)
+
+
+def test_the_default_constants_are_the_papers(rng):
+    x = rng.normal(scale=100, size=(1, 2, 2, 7)).astype("float32")
+    expected = in_loops(x, **CONSTANTS)
+    np.testing.assert_allclose(LocalResponseNormalization()(x), expected, rtol=1e-4)
+
+
+def test_channels_first(rng):
+    x = rng.normal(size=(2, 3, 4, 6)).astype("float32")
+    layer = LocalResponseNormalization(**OTHERS, data_format="channels_first")
+    outputs = np.moveaxis(layer(np.moveaxis(x, 3, 1)), 1, 3)
+    np.testing.assert_allclose(outputs, in_loops(x, **OTHERS), rtol=1e-4)
+
+
+def test_gradients(rng, check_gradients):
+    layer = LocalResponseNormalization(**OTHERS, dtype="float64")
+    x = keras.Variable(rng.normal(size=(2, 2, 2, 5)), dtype="float64")
+    weights = rng.normal(size=(2, 2, 2, 5))
+    check_gradients(lambda: keras.ops.sum(weights * layer(x.value)), [x])
+
+
+def test_shapes_config_and_mixed_precision(rng):
+    layer = LocalResponseNormalization(**OTHERS, dtype="mixed_float16")
+    outputs = layer(keras.Input((None, None, 5)))
+    assert outputs.shape == (None, None, None, 5)
+    assert outputs.dtype == "float16"
+    assert layer.compute_output_shape((None, 3, 4, 5)) == (None, 3, 4, 5)
+    assert layer.weights == []
+    config = layer.get_config()
+    assert {name: config[name] for name in OTHERS} == OTHERS
+    copy = LocalResponseNormalization.from_config(config)
+    x = rng.normal(size=(2, 3, 4, 5)).astype("float16")
+    np.testing.assert_array_equal(copy(x), layer(x))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"depth_radius": -1},
+        {"depth_radius": 1.5},
+        {"bias": 0.0},
+        {"alpha": -1.0},
+        {"data_format": "first"},
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments, message):
+    ((name, value),) = arguments.items()
+    assert f"{name}={value!r}" in message(LocalResponseNormalization, **arguments)
+
+
+def test_inputs_that_are_no_images_are_refused(message):
+    assert "shape=(2, 3)" in message(LocalResponseNormalization(), np.ones((2, 3)))

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from lenet_keras.counts import layer_table
+from lenet_keras.models import lenet5_modern, lenet5_relative
+
+
+@pytest.mark.parametrize("input_shape", [(28, 28, 1), (32, 32, 3)])
+def test_without_ideas_it_is_the_modern_variant(input_shape, rng):
+    relative, modern = lenet5_relative(input_shape), lenet5_modern(input_shape)
+    relative.set_weights([rng.normal(scale=0.1, size=w.shape) for w in modern.weights])
+    modern.set_weights(relative.get_weights())
+    x = rng.normal(size=(3, *input_shape))
+    np.testing.assert_array_equal(relative(x), modern(x))
+    assert layer_table(relative).equals(layer_table(modern))
+
+
+# What each idea adds to the 62,006 parameters, and a layer that it brings.
+@pytest.mark.parametrize(
+    ("idea", "added", "layer", "expected"),
+    [
+        ({"activation": "relu"}, 0, "C1", "Conv2D"),
+        ({"pooling": "overlapping"}, 0, "S2", "MaxPooling2D"),
+        (
+            {"normalization": "local response"},
+            0,
+            "S4_normalization",
+            "LocalResponseNormalization",
+        ),
+        ({"dropout": 0.5}, 0, "F6_dropout", "Dropout"),
+        ({"block": "plain"}, 2 * (9 * 16 + 1) * 16, "plain_2", "Conv2D"),
+        ({"block": "residual"}, 2 * (9 * 16 + 1) * 16, "residual_sum", "Add"),
+        # 1x1: 4; 3x3: 8 of 8; 5x5: 2 of 2; behind pooling: 2.
+        (
+            {"block": "inception"},
+            17 * (4 + 8 + 2 + 2) + 73 * 8 + 51 * 2,
+            "inception_output",
+            "Concatenate",
+        ),
+    ],
+)
+def test_each_idea_keeps_the_rest(idea, added, layer, expected):
+    model = lenet5_relative(**idea)
+    assert model.count_params() == 62_006 + added
+    assert type(model.get_layer(layer)).__name__ == expected
+    assert model.get_layer("S2").output.shape == (None, 14, 14, 6)
+    assert model.get_layer("S4").output.shape == (None, 5, 5, 16)
+
+
+def test_overlapping_windows_see_three_pixels():
+    model = lenet5_relative(pooling="overlapping")
+    for name in ("S2", "S4"):
+        pooling = model.get_layer(name)
+        assert (pooling.pool_size, pooling.strides) == ((3, 3), (2, 2))
+
+
+def test_the_activation_is_that_of_all_units_and_of_the_block():
+    model = lenet5_relative(activation="tanh", block="inception")
+    names = [
+        layer.activation.__name__
+        for layer in model.layers
+        if getattr(layer, "activation", None) is not None
+    ]
+    assert names[-1] == "softmax"
+    assert set(names[:-1]) == {"tanh"}
+
+
+def test_dropout_leaves_out_units_in_training_alone(rng):
+    model = lenet5_relative(dropout=0.5)
+    x = rng.normal(size=(1, 32, 32, 3))
+    np.testing.assert_array_equal(model(x), model(x))
+    assert (np.asarray(model(x, training=True)) != np.asarray(model(x))).any()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"input_shape": (30, 30, 1)},
+        {"pooling": "average"},
+        {"normalization": "batch"},
+        {"block": "dense"},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+    ],
+)
+def test_what_is_not_there_is_refused(arguments, message):
+    ((name, value),) = arguments.items()
+    assert f"{name}={value!r}" in message(lenet5_relative, **arguments)
