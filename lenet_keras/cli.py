@@ -21,7 +21,14 @@ from lenet_keras.experiments.run import train as train_network
 from lenet_keras.experiments.sweep import grid, tuned_rates
 from lenet_keras.experiments.sweep import sweep as run_sweep
 from lenet_keras.files import replacing
-from lenet_keras.recipes import BASELINES, LADDER, PERMUTED, RECIPES
+from lenet_keras.recipes import (
+    BASELINES,
+    LADDER,
+    LENET1,
+    PERMUTED,
+    RECIPES,
+    RELATIVES,
+)
 from lenet_keras.sdlm.compiled import one_thread
 
 TRAINABLE = sorted({recipe.model for recipe in RECIPES.values()})
@@ -31,6 +38,8 @@ GROUPS = {
     "ladder": list(LADDER),
     "baselines": list(BASELINES),
     "permuted": PERMUTED,
+    "lenet1": list(LENET1),
+    "relatives": list(RELATIVES),
 }
 
 
@@ -299,9 +308,9 @@ def pretrain(name, results):
 def sweep(recipes, datasets, seeds, tune, output, workers, scheduler, **settings):
     """Run a grid of recipes, data sets and seeds; go on where it stopped.
 
-    RECIPES are names of recipes, or of groups: `ladder`, `baselines`, `permuted`. Each
-    run is written to a file of its own as soon as it is done; a run that is there is
-    not made again. Ends with exit code 1 if a run failed.
+    RECIPES are names of recipes, or of groups: `ladder`, `baselines`, `permuted`,
+    `lenet1`, `relatives`. Each run is written to a file of its own as soon as it is
+    done; a run that is there is not made again. Ends with exit code 1 if a run failed.
 
     \b
     Examples:
@@ -338,16 +347,17 @@ def sweep(recipes, datasets, seeds, tune, output, workers, scheduler, **settings
 @cli.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def report(folder):
-    """Make the tables and the picture of a sweep of `ladder` and `baselines`.
+    """Make the tables and the picture of a sweep of the ladder or of the relatives.
 
-    They are written into FOLDER: runs.csv, one row a run, ladder.md and ladder.png.
+    They are written into FOLDER: runs.csv, one row a run, and ladder.md and .png, or
+    relatives.md and .png.
 
     \b
     Example:
       lenet-keras report data/results/ladder
     """
     runs = report_ladder(folder)
-    click.echo(f"{len(runs)} runs. Written to {folder}: runs.csv, ladder.md, .png")
+    click.echo(f"{len(runs)} runs. Written to {folder}: runs.csv, a .md and a .png")
 
 
 @cli.command()

@@ -34,7 +34,7 @@ DATASET_TITLES = {
 }
 # Against the rung before: the color, and whether the point is full.
 RUNG_STYLES = {
-    "no rung before": ("0.25", True),
+    "compared with nothing": ("0.25", True),
     "no difference": ("0.45", False),
     "better": ("#1f5a8a", True),
     "worse": ("#c0392b", True),
@@ -634,15 +634,17 @@ def rate_ranges(readings, paper=PAPER_RATES):
 
 
 @_figure
-def ladder(rungs_by_dataset):
-    """Draws the rungs from 1998 to today: a row a rung, a panel a data set.
+def ladder(rungs_by_dataset, compared_with="the rung before"):
+    """Draws what a change does, such as the rungs from 1998 to today: a row a change.
 
     A pale point is a run, the strong one the mean with its 95 % interval: full where it
-    differs from the rung before by the paired interval, hollow where it does not.
+    differs from what it is compared with by the paired interval, hollow where it does
+    not. Each data set has a panel.
 
     Args:
         rungs_by_dataset: Dictionary from a data set's name to its rungs, as
             `lenet_keras.experiments.ladder.rungs` returns them.
+        compared_with: What that is, in words.
     """
     first = next(iter(rungs_by_dataset.values()))
     figure, axes = plt.subplots(
@@ -656,9 +658,9 @@ def ladder(rungs_by_dataset):
         ax.grid(axis="x", color="0.9")
         for height, (_, rung) in enumerate(rungs.iterrows()):
             _rung(ax, height, rung)
-        ax.axhline(rungs["on_ladder"].sum() - 0.5, color="0.7", linewidth=0.8)
+        ax.axhline((~rungs["is_baseline"]).sum() - 0.5, color="0.7", linewidth=0.8)
         ax.set_title(f"{DATASET_TITLES[dataset]}: test error, %")
-        ax.set_xlabel("blue: better than the rung before, red: worse", fontsize=8)
+        ax.set_xlabel(f"blue: better than {compared_with}, red: worse", fontsize=8)
     axes[0, 0].set_yticks(range(len(first)), first["change"])
     axes[0, 0].set_ylim(len(first) - 0.5, -0.5)
     return figure
@@ -678,7 +680,7 @@ def _rung(ax, height, rung):
 
 def _verdict(rung):
     if pd.isna(rung["difference"]):
-        return "no rung before"
+        return "compared with nothing"
     if not rung["is_difference"]:
         return "no difference"
     return "worse" if rung["difference"] > 0 else "better"

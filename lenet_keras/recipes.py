@@ -7,7 +7,11 @@ import keras
 
 from lenet_keras import sdlm
 from lenet_keras.datasets.augment import AUGMENTATIONS
-from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
+from lenet_keras.losses import (
+    MaximumAPosteriori,
+    RBFMeanSquaredError,
+    SparseMeanSquaredError,
+)
 from lenet_keras.metrics import RBFAccuracy
 
 PAPER_PASSES = 20
@@ -271,6 +275,82 @@ for name, pixels in {"loss-9": "paper", "lenet5_modern-adam": "paper-unpadded"}.
         augmentation="noise",
         why=f"{RECIPES[name].why}; 10 % salt and pepper in training",
     )
+
+# LeNet-1 by the method of 1998 and by minibatches, on digits reduced to the 16x16
+# pixels that it was made for and on MNIST's own, and study note 003's reading of it.
+_LENET1 = Recipe(
+    model="lenet1",
+    pixels="paper-reduced",
+    loss=SparseMeanSquaredError(),
+    optimizer="SDLM",
+    learning_rate=1.0,
+    batch_size=1,
+    passes=20,
+    order="once",
+    why="the method of 1998",
+)
+_LENET1_ADAM = dataclasses.replace(
+    _LENET1,
+    optimizer="Adam",
+    learning_rate=0.003,
+    batch_size=64,
+    order="every_pass",
+    schedule="cosine",
+    why="minibatches",
+)
+LENET1 = {
+    "lenet1-mnist": _LENET1,
+    "lenet1-adam": _LENET1_ADAM,
+    "lenet1-note-003": dataclasses.replace(
+        _LENET1_ADAM,
+        network={"reading": "dense"},
+        why="study note 003's dense reading, minibatches",
+    ),
+}
+for name, recipe in LENET1.copy().items():
+    LENET1[f"{name}-plain"] = dataclasses.replace(
+        recipe, pixels="paper-unpadded", why=f"{recipe.why}; digits as MNIST has them"
+    )
+RECIPES |= LENET1
+
+# The modern variant on CIFAR-10 with one idea of a later network, each by itself.
+RELATIVES = {
+    "modern": ("the modern variant", {}),
+    "modern-relu": ("ReLU", {"network": {"activation": "relu"}}),
+    "modern-tanh": ("tanh", {"network": {"activation": "tanh"}}),
+    "modern-overlapping": (
+        "overlapping max pooling",
+        {"network": {"pooling": "overlapping"}},
+    ),
+    "modern-lrn": (
+        "local response normalisation",
+        {"network": {"normalization": "local response"}},
+    ),
+    "modern-dropout": ("dropout of half of C5 and F6", {"network": {"dropout": 0.5}}),
+    "modern-augmented": (
+        "mirrored and shifted images",
+        {"augmentation": "flips-and-shifts"},
+    ),
+    "modern-plain": ("two convolutions more", {"network": {"block": "plain"}}),
+    "modern-residual": (
+        "the two with a shortcut around them",
+        {"network": {"block": "residual"}},
+    ),
+    "modern-inception": ("an inception block", {"network": {"block": "inception"}}),
+}
+for name, (title, change) in RELATIVES.items():
+    base = Recipe(
+        model="lenet5_relative",
+        pixels="standard",
+        loss=CROSS_ENTROPY,
+        optimizer="Adam",
+        learning_rate=0.001,
+        batch_size=64,
+        passes=20,
+        schedule="cosine",
+        why=title,
+    )
+    RECIPES[name] = dataclasses.replace(base, **change)
 
 
 def default_recipe(model, dataset):

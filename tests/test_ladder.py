@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from lenet_keras.experiments.ladder import report, rungs, table
-from lenet_keras.recipes import BASELINES, LADDER, WITHOUT_MEANING
+from lenet_keras.recipes import BASELINES, LADDER, RELATIVES, WITHOUT_MEANING
 
 
 def made_up(dataset="mnist", seeds=range(5)):
@@ -120,10 +120,7 @@ def test_the_table_says_what_is_a_difference():
     assert len(lines) == 2 + len(LADDER) + len(BASELINES)
 
 
-def test_the_report_is_made_from_the_units(tmp_path):
-    folder = tmp_path / "ladder"
-    folder.mkdir()
-    runs = pd.concat([made_up(), made_up("cifar10")], ignore_index=True)
+def write_units(runs, folder):
     keys = ["dataset", "recipe", "seed", "learning_rate", "held_out"]
     for row in json.loads(runs.to_json(orient="records")):
         configuration = {key: row[key] for key in keys} | {"passes": 10}
@@ -134,6 +131,13 @@ def test_the_report_is_made_from_the_units(tmp_path):
             "row": row,
         }
         (folder / f"{row['name']}.json").write_text(json.dumps(unit))
+
+
+def test_the_report_is_made_from_the_units(tmp_path):
+    folder = tmp_path / "ladder"
+    folder.mkdir()
+    runs = pd.concat([made_up(), made_up("cifar10")], ignore_index=True)
+    write_units(runs, folder)
     (folder / "broken.failed.json").write_text("{}")
     report(folder)
     stored = pd.read_csv(folder / "runs.csv")
@@ -168,4 +172,40 @@ def test_the_ladder_can_stand_without_baselines():
     runs = made_up()
     table = rungs(runs[~runs["recipe"].isin(BASELINES)], "mnist")
     assert table.index.tolist() == list(LADDER)
-    assert table["on_ladder"].all()
+    assert not table["is_baseline"].any()
+
+
+def relatives():
+    """Runs whose errors differ from the modern variant's, each by its place."""
+    rows = []
+    first = made_up("cifar10").query("recipe == '1998'").to_dict("records")
+    for place, recipe in enumerate(RELATIVES):
+        for row in first:
+            name, accuracy = f"{recipe}_{row['seed']}", row["test_accuracy"]
+            own = {"name": name, "recipe": recipe}
+            rows.append(row | own | {"test_accuracy": accuracy - 0.001 * place})
+    return pd.DataFrame(rows)
+
+
+def test_a_relative_is_compared_with_the_modern_variant():
+    table = rungs(relatives(), "cifar10", "relatives")
+    assert table.index.tolist() == list(RELATIVES)
+    assert pd.isna(table.loc["modern", "difference"])
+    for place, name in enumerate(list(RELATIVES)[1:], start=1):
+        assert table.loc[name, "difference"] == pytest.approx(0.1 * place)
+
+
+def test_a_report_of_relatives_is_called_so(tmp_path):
+    write_units(relatives(), tmp_path)
+    report(tmp_path)
+    text = (tmp_path / "relatives.md").read_text(encoding="utf-8")
+    assert "difference to the modern variant" in text
+    assert text.startswith("## CIFAR-10")
+    assert (tmp_path / "relatives.png").stat().st_size > 10_000
+    assert not (tmp_path / "ladder.md").exists()
+
+
+def test_a_report_of_something_else_is_refused(tmp_path, message):
+    runs = made_up()[:1].assign(recipe="note-002")
+    write_units(runs, tmp_path)
+    assert f"folder={tmp_path!r}" in message(report, tmp_path)

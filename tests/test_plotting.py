@@ -71,7 +71,7 @@ def rungs():
     nothing = float("nan")
     return pd.DataFrame(
         {
-            "on_ladder": True,
+            "is_baseline": False,
             "change": ["start", "better", "worse", "alike", "left out"],
             "note": [None, None, None, None, "no meaning here"],
             "errors": [[2.0, 2.2], [1.0, 1.2], [1.5, 1.7], [1.4, 1.8], nothing],

@@ -11,9 +11,11 @@ from lenet_keras.datasets import prepare
 from lenet_keras.recipes import (
     BASELINES,
     LADDER,
+    LENET1,
     NOISY,
     PERMUTED,
     RECIPES,
+    RELATIVES,
     default_recipe,
 )
 
@@ -21,7 +23,8 @@ from lenet_keras.recipes import (
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_names_a_network_and_compiles_it(name):
     recipe = RECIPES[name]
-    images = np.zeros((1, 32, 32, 3) if "cifar10" in name else (1, 28, 28), "uint8")
+    photographs = "cifar10" in name or name in RELATIVES
+    images = np.zeros((1, 32, 32, 3) if photographs else (1, 28, 28), "uint8")
     input_shape = prepare(images, recipe.pixels).shape[1:]
     model = getattr(models, recipe.model)(input_shape, **recipe.network)
     recipe.compile(model, 600)
@@ -138,8 +141,8 @@ def test_other_networks_have_a_default_too():
 
 
 def test_a_network_without_a_recipe_is_refused():
-    with pytest.raises(ValueError, match=r"Expected a model among .*model='lenet4'"):
-        default_recipe("lenet4", "mnist")
+    with pytest.raises(ValueError, match=r"Expected a model among .*model='alexnet'"):
+        default_recipe("alexnet", "mnist")
 
 
 def test_the_recommended_recipes_leave_the_networks_as_they_are():
@@ -155,6 +158,36 @@ def test_permuted_and_noisy_recipes_change_the_images_only():
         assert what_changes(plain, RECIPES[name]) <= {"pixels", "augmentation"}
     assert all(RECIPES[name].pixels.endswith("-permuted") for name in PERMUTED)
     assert all(RECIPES[name].augmentation == "noise" for name in NOISY)
+
+
+def test_each_relative_has_one_idea():
+    base = RECIPES["modern"]
+    assert (base.model, base.network) == ("lenet5_relative", {})
+    changes = {name: what_changes(base, RECIPES[name]) for name in RELATIVES}
+    assert changes == {
+        "modern": set(),
+        "modern-relu": {"activation"},
+        "modern-tanh": {"activation"},
+        "modern-overlapping": {"pooling"},
+        "modern-lrn": {"normalization"},
+        "modern-dropout": {"dropout"},
+        "modern-augmented": {"augmentation"},
+        "modern-plain": {"block"},
+        "modern-residual": {"block"},
+        "modern-inception": {"block"},
+    }
+
+
+def test_lenet1_is_trained_both_ways_on_both_sizes_of_digits():
+    methods = {
+        (r.optimizer, r.pixels, r.network.get("reading")) for r in LENET1.values()
+    }
+    assert methods == {
+        (optimizer, pixels, reading)
+        for optimizer, reading in (("SDLM", None), ("Adam", None), ("Adam", "dense"))
+        for pixels in ("paper-reduced", "paper-unpadded")
+    }
+    assert default_recipe("lenet1", "mnist") == "lenet1-mnist"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From 1998 to today, one change at a time: what the stored runs say of each rung."""
+"""What the stored runs say of each rung of the ladder, and of LeNet-5's relatives."""
 
 from pathlib import Path
 
@@ -8,13 +8,31 @@ from lenet_keras import plotting
 from lenet_keras.experiments.statistics import mean_interval, paired_difference
 from lenet_keras.experiments.sweep import load
 from lenet_keras.files import replacing
-from lenet_keras.recipes import BASELINES, LADDER, RECIPES, WITHOUT_MEANING
+from lenet_keras.recipes import (
+    BASELINES,
+    LADDER,
+    RECIPES,
+    RELATIVES,
+    WITHOUT_MEANING,
+)
+
+# What each recipe is compared with, by name, `None` for nothing; and what that is.
+COMPARISONS = {
+    "ladder": (
+        "the rung before",
+        dict(zip(LADDER, [None, *LADDER], strict=False)) | dict.fromkeys(BASELINES),
+    ),
+    "relatives": (
+        "the modern variant",
+        dict.fromkeys(RELATIVES, "modern") | {"modern": None},
+    ),
+}
 
 HEADINGS = {
     "change": "change",
     "rate": "rate",
     "error": "test error, %",
-    "difference": "difference to the rung before",
+    "difference": "difference to {}",
     "verdict": "a difference?",
     "trainable": "trainable parameters",
     "connections": "connections",
@@ -23,25 +41,27 @@ HEADINGS = {
 }
 
 
-def rungs(runs, dataset):
-    """Returns what the runs on a data set say of each rung and of the baselines.
+def rungs(runs, dataset, comparison="ladder"):
+    """Returns what the runs on a data set say of each recipe of a comparison.
 
     Args:
         runs: `pandas.DataFrame` with one row a run, as `sweep.load` returns it, with at
             least two seeds a recipe.
         dataset: Name of the data set.
+        comparison: `"ladder"`, with the baselines behind it, or `"relatives"`.
 
     Returns:
-        `pandas.DataFrame` indexed by recipe, in the order of the ladder and then of the
-        baselines, of numbers: `rate`; `errors`, in percent, one a seed; `error`, their
-        mean, with `error_low` and `error_high`, its 95 % interval; `difference` to the
-        rung before, paired by seed, with `difference_low`, `difference_high` and
-        `is_difference`; the counts and the mean `seconds`. A rung that has no meaning
+        `pandas.DataFrame` indexed by recipe, in the order of the comparison, of
+        numbers: `rate`; `errors`, in percent, one a seed; `error`, their mean, with
+        `error_low` and `error_high`, its 95 % interval; `difference` to what it is
+        compared with, paired by seed, with `difference_low`, `difference_high` and
+        `is_difference`; the counts and the mean `seconds`. A recipe that has no meaning
         on the data set, or diverged, has only its `change` and a `note`.
 
     Raises:
-        ValueError: If a rung has no runs, or runs of several configurations.
+        ValueError: If a recipe has no runs, or runs of several configurations.
     """
+    _, compared_with = COMPARISONS[comparison]
     of_dataset = runs[(runs["dataset"] == dataset) & (runs["held_out"] == 0)]
     for setting in ("passes", "train_images"):
         values = of_dataset.get(setting, pd.Series()).dropna().unique().tolist()
@@ -50,9 +70,9 @@ def rungs(runs, dataset):
                 f"Expected the same {setting} in all runs on {dataset}. "
                 f"Received: {setting}={values}"
             )
-    rows, before = {}, None
-    for name in [*LADDER, *BASELINES]:
-        row = {"change": RECIPES[name].why, "on_ladder": name in LADDER}
+    rows, errors_of = {}, {}
+    for name, reference in compared_with.items():
+        row = {"change": RECIPES[name].why, "is_baseline": name in BASELINES}
         own = of_dataset[of_dataset["recipe"] == name].set_index("seed").sort_index()
         if (name, dataset) in WITHOUT_MEANING:
             rows[name] = row | {"note": "no meaning here"}
@@ -70,9 +90,8 @@ def rungs(runs, dataset):
         diverged = (own["status"] != "done").sum()
         if diverged:
             rows[name] = row | {"note": f"{diverged} of {len(own)} diverged"}
-            before = None
             continue
-        errors = 100 * (1 - own["test_accuracy"])
+        errors_of[name] = errors = 100 * (1 - own["test_accuracy"])
         interval = mean_interval(errors)
         row |= {
             "rate": own["learning_rate"].iloc[0],
@@ -81,8 +100,10 @@ def rungs(runs, dataset):
             "error_low": interval.low,
             "error_high": interval.high,
         }
-        if name in LADDER and before is not None:
-            difference = paired_difference(before, errors)
+        while (reference, dataset) in WITHOUT_MEANING:
+            reference = compared_with[reference]
+        if reference in errors_of:
+            difference = paired_difference(errors_of[reference], errors)
             row |= {
                 "difference": difference.mean,
                 "difference_low": difference.low,
@@ -92,14 +113,13 @@ def rungs(runs, dataset):
         counts = ["trainable", "connections", "multiply_adds"]
         row |= own[counts].iloc[0].astype(int).to_dict()
         rows[name] = row | {"seconds": own["seconds"].mean()}
-        before = errors
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recipe")
 
 
-def table(runs, dataset):
-    """Returns the rungs on a data set as a table to read, in Markdown."""
+def table(runs, dataset, comparison="ladder"):
+    """Returns what `rungs` does as a table to read, in Markdown."""
     rows = []
-    for _, rung in rungs(runs, dataset).iterrows():
+    for _, rung in rungs(runs, dataset, comparison).iterrows():
         row = dict.fromkeys(HEADINGS, "")
         row["change"] = rung["change"]
         if isinstance(rung.get("note"), str):
@@ -116,7 +136,9 @@ def table(runs, dataset):
             row["difference"] = plus_minus(rung, "difference", sign="+")
             row["verdict"] = "yes" if rung["is_difference"] else "no"
         rows.append(row)
-    frame = pd.DataFrame(rows).rename(columns=HEADINGS)
+    compared_with, _ = COMPARISONS[comparison]
+    headings = {key: text.format(compared_with) for key, text in HEADINGS.items()}
+    frame = pd.DataFrame(rows).rename(columns=headings)
     alignment = ("left", *["right"] * 3, "left", *["right"] * 4)
     return (
         frame.to_markdown(index=False, disable_numparse=True, colalign=alignment) + "\n"
@@ -130,10 +152,10 @@ def plus_minus(rung, name, sign=""):
 
 
 def report(folder):
-    """Makes the tables and the picture of a sweep of the ladder and the baselines.
+    """Makes the tables and the picture of a sweep of the ladder or of the relatives.
 
     In the folder it writes `runs.csv`, one row a run with all that repeats it;
-    `ladder.md`, a table a data set; and `ladder.png`, the picture.
+    `ladder.md` or `relatives.md`, a table a data set; and the picture, `.png`.
 
     Args:
         folder: Folder of `sweep`.
@@ -142,27 +164,37 @@ def report(folder):
         `pandas.DataFrame` with one row a run.
 
     Raises:
-        ValueError: If a rung has no runs, or runs of several configurations.
+        ValueError: If the folder has no such runs, a recipe has none, or it has runs of
+            several configurations.
         OSError: If the files cannot be written.
     """
     folder = Path(folder)
     runs = load(folder)
-    if runs.empty:
-        raise ValueError(f"Expected a folder of a sweep. Received: {folder=}")
+    there = set(runs.get("recipe", ()))
+    found = [name for name, (_, recipes) in COMPARISONS.items() if there & set(recipes)]
+    if not found:
+        raise ValueError(
+            f"Expected a folder of a sweep of {' or '.join(COMPARISONS)}. "
+            f"Received: {folder=}"
+        )
+    comparison = found[0]
     titles = plotting.DATASET_TITLES
     datasets = [name for name in titles if name in set(runs["dataset"])]
-    tables = [f"## {titles[name]}\n\n{table(runs, name)}" for name in datasets]
+    tables = [
+        f"## {titles[name]}\n\n{table(runs, name, comparison)}" for name in datasets
+    ]
     hours = runs["seconds"].sum() / 3600
     note = (
-        f"Five in a hundred rungs that change nothing would pass for a difference. "
+        f"Five in a hundred changes that change nothing would pass for a difference. "
         f"The {runs['status'].eq('done').sum()} runs together, those that chose the "
         f"rates among them, took {hours:.1f} hours of one thread.\n"
     )
     with replacing(folder / "runs.csv") as file:
         runs.to_csv(file, index=False)
-    with replacing(folder / "ladder.md") as file:
+    with replacing(folder / f"{comparison}.md") as file:
         file.write_text("\n".join([*tables, note]), encoding="utf-8")
-    with replacing(folder / "ladder.png") as file:
-        by_dataset = {dataset: rungs(runs, dataset) for dataset in datasets}
-        plotting.ladder(by_dataset).savefig(file, format="png")
+    with replacing(folder / f"{comparison}.png") as file:
+        by_dataset = {name: rungs(runs, name, comparison) for name in datasets}
+        compared_with, _ = COMPARISONS[comparison]
+        plotting.ladder(by_dataset, compared_with).savefig(file, format="png")
     return runs
