@@ -27,12 +27,13 @@ STYLE = {
 
 MODEL_TITLES = {"lenet5": "LeNet-5 (1998)", "lenet5_modern": "modern variant"}
 MODEL_COLORS = {"lenet5": "#1f5a8a", "lenet5_modern": "#d9722e"}
+SERIES_COLORS = ("#1f5a8a", "#d9722e", "#4d9a5b", "0.4")
 DATASET_TITLES = {
     "mnist": "MNIST",
     "cifar10": "CIFAR-10",
     "cifar10-sample": "CIFAR-10 sample",
 }
-# Against the rung before: the color, and whether the point is full.
+# Against what it is compared with: the color, and whether the point is full.
 RUNG_STYLES = {
     "compared with nothing": ("0.25", True),
     "no difference": ("0.45", False),
@@ -823,4 +824,83 @@ def rate_grids(runs, titles):
             ax.tick_params(axis="x", labelsize=7)
             if dataset == datasets[0]:
                 ax.set_title(title.replace(" ", "\n"), fontsize=7)
+    return figure
+
+
+@_figure
+def timeline(table):
+    """Draws parameters, connections and multiply-adds of networks by their year.
+
+    Args:
+        table: `pandas.DataFrame`, as `lenet_keras.family.timeline` returns it.
+    """
+    counts = {
+        "parameters": "parameters",
+        "connections": "connections",
+        "multiply_adds": "multiply-adds an image",
+    }
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), sharey=True)
+    heights = np.arange(len(table))
+    for ax, (count, title) in zip(axes, counts.items(), strict=True):
+        published = table[f"published_{count}"]
+        ring = {"mfc": "none", "markersize": 10, "color": "#c0392b"}
+        ax.plot(table[count], heights, "o", color="#1f5a8a", label="counted")
+        ax.plot(published, heights, "o", label="published", **ring)
+        ax.set_xscale("log")
+        ax.grid(color="0.9")
+        ax.set_axisbelow(True)
+        ax.set_title(title)
+    labels = [f"{name} ({year})" for name, year in table["year"].items()]
+    axes[0].set_yticks(heights, labels)
+    axes[0].invert_yaxis()
+    axes[0].legend(fontsize=8)
+    return figure
+
+
+@_figure
+def stacks(counted, claimed):
+    """Draws the weights of five 3x3 convolutions and of the 11x11 in their place.
+
+    Args:
+        counted: Dictionary from the filters, as a multiple of the maps before them, to
+            the weights of the five and of the one.
+        claimed: Multiple at which a text says that they are as many.
+    """
+    figure, ax = plt.subplots(figsize=(6, 3.2))
+    multiples = list(counted)
+    five, one = (np.array(weights) for weights in zip(*counted.values(), strict=True))
+    crossing = np.interp(0, five / one - 1, multiples)
+    ax.plot(multiples, five, "o-", markersize=3, color="#1f5a8a", label="five 3x3")
+    ax.plot(multiples, one, "o-", markersize=3, color="#d9722e", label="one 11x11")
+    ax.axvline(crossing, color="0.3", linewidth=0.8)
+    ax.axvline(claimed, color="0.6", linewidth=0.8, linestyle="--")
+    top = max(five.max(), one.max())
+    ax.text(crossing, top, f"{crossing:.2f} ", ha="right", va="top", fontsize=8)
+    ax.text(claimed, top, f" {claimed} claimed", color="0.5", va="top", fontsize=8)
+    ax.set_xlabel("filters, as a multiple of the maps before them")
+    ax.set_ylabel("weights")
+    ax.legend(fontsize=8, loc="lower right")
+    return figure
+
+
+@_figure
+def training_errors(passes, titles, level):
+    """Draws the training error against the pass, and where it reaches a level.
+
+    Args:
+        passes: `pandas.DataFrame` with the columns `recipe`, `seed`, `pass` and
+            `train_accuracy`; a pale line is a run, the strong one the mean.
+        titles: Dictionary from a recipe to what it is called.
+        level: Error, in percent.
+    """
+    figure, ax = plt.subplots(figsize=(6, 3.4))
+    for color, (recipe, title) in zip(SERIES_COLORS, titles.items(), strict=False):
+        own = passes[passes["recipe"] == recipe]
+        errors = 100 * (1 - own.set_index(["pass", "seed"])["train_accuracy"])
+        by_seed = errors.unstack("seed")
+        ax.plot(by_seed, color=color, alpha=0.3, linewidth=0.8)
+        ax.plot(by_seed.mean(axis=1), color=color, label=title)
+    ax.axhline(level, color="0.4", linewidth=0.8, linestyle="--")
+    ax.set(xlabel="pass", ylabel="training error on the fly, %", ylim=(0, None))
+    ax.legend(fontsize=8)
     return figure

@@ -10,6 +10,7 @@ from lenet_keras import activations, models, plotting, rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.counts import growth, layer_table, receptive_fields
 from lenet_keras.datasets.perturb import AMOUNTS
+from lenet_keras.family import timeline
 from lenet_keras.recipes import NOISY, TRIED
 
 RNG = np.random.default_rng(0)
@@ -112,6 +113,17 @@ def perturbed():
     )
 
 
+def curves():
+    return pd.DataFrame(
+        {
+            "recipe": ["modern"] * 4 + ["modern-relu"] * 4,
+            "seed": [0, 0, 1, 1] * 2,
+            "pass": [1, 2] * 4,
+            "train_accuracy": [0.4, 0.6, 0.5, 0.7, 0.3, 0.5, 0.4, 0.6],
+        }
+    )
+
+
 DRAWINGS = {
     "images": lambda: plotting.images(RNG.random((3, 8, 8)), titles="abc"),
     "activations": lambda: plotting.activations(
@@ -152,6 +164,11 @@ DRAWINGS = {
     "pairs": lambda: plotting.pairs(*seeds(), ["before", "after"]),
     "rate_grids": lambda: plotting.rate_grids(rates_tried(), {"a": "A", "b": "B"}),
     "perturbed": lambda: plotting.perturbed(perturbed()),
+    "timeline": lambda: plotting.timeline(timeline()),
+    "stacks": lambda: plotting.stacks({3.0: (351, 363), 4.0: (612, 484)}, 3.6),
+    "training_errors": lambda: plotting.training_errors(
+        curves(), {"modern": "swish", "modern-relu": "ReLU"}, level=35
+    ),
     "growth": lambda: plotting.growth({"LeNet-5": growth(models.lenet5, [32, 64])}),
 }
 
@@ -317,3 +334,28 @@ def test_rate_grids_mark_the_lowest_held_out_error():
     assert list(line.get_ydata()) == [50.0, 25.0]
     assert (best.get_xdata()[0], best.get_ydata()[0]) == (0.3, 25.0)
     assert second.lines[1].get_ydata()[0] == 75.0
+
+
+def test_stacks_show_where_the_lines_cross():
+    # 9 N + 36 N ** 2 and 121 N, of one map.
+    counted = {n: (9 * n + 36 * n**2, 121 * n) for n in np.arange(1, 5, 0.25)}
+    ax = plotting.stacks(counted, claimed=3.6).axes[0]
+    assert [text.get_text().strip() for text in ax.texts] == ["3.11", "3.6 claimed"]
+
+
+def test_training_errors_are_means_over_the_seeds_in_percent():
+    ax = plotting.training_errors(curves(), {"modern-relu": "ReLU"}, 35).axes[0]
+    drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
+    np.testing.assert_allclose(drawn["ReLU"], [65, 45])
+
+
+def test_the_timeline_has_published_figures_where_there_are_some():
+    table = timeline()
+    for ax, count in zip(
+        plotting.timeline(table).axes,
+        ["parameters", "connections", "multiply_adds"],
+        strict=True,
+    ):
+        counted, published = (line.get_xdata() for line in ax.lines)
+        np.testing.assert_array_equal(counted, table[count])
+        np.testing.assert_array_equal(published, table[f"published_{count}"])

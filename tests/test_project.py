@@ -25,6 +25,7 @@ LAYERS_OF_THE_HOUSE = [
     ["metrics"],
     ["models"],
     ["counts"],
+    ["family"],
     ["files"],
     ["sdlm"],
     ["pretrained"],

@@ -3,7 +3,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lenet_keras.experiments.statistics import mean_interval, paired_difference
+from lenet_keras.experiments.statistics import (
+    mean_interval,
+    paired_difference,
+    passes_to_reach,
+)
 
 # Student's t, 97.5 % quantile, by degrees of freedom, as printed in tables.
 TABLE = {1: 12.706, 2: 4.303, 4: 2.776, 9: 2.262, 29: 2.045}
@@ -69,3 +73,12 @@ def test_other_seeds_are_refused(seeds, message):
     before = pd.Series([1.0, 2.0, 3.0])
     after = pd.Series(range(len(seeds)), index=seeds, dtype=float)
     assert "the same seeds" in message(paired_difference, before, after)
+
+
+@pytest.mark.parametrize(
+    ("level", "passes"),
+    [(70, 1), (60, 1), (50, 1.5), (40, 2), (34, 4.4), (28, 5), (27, float("nan"))],
+)
+def test_passes_to_reach_lies_on_the_line_between_two_passes(level, passes):
+    errors = pd.Series([60, 40, 45, 38, 28], index=[1, 2, 3, 4, 5])
+    assert passes_to_reach(errors, level) == pytest.approx(passes, nan_ok=True)

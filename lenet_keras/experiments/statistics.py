@@ -91,3 +91,31 @@ def paired_difference(before, after):
             f"Received: seeds {seeds[0]} and {seeds[1]}"
         )
     return mean_interval((after - before).to_numpy())
+
+
+def passes_to_reach(errors, level):
+    """Returns after how many passes a falling error first reaches a level.
+
+    Args:
+        errors: `pandas.Series` of errors, indexed by the pass from 1.
+        level: Number, in the errors' unit.
+
+    Returns:
+        Number of passes, by a straight line between the two around it; 1 if the first
+        pass reaches it, and NaN if none does.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> passes_to_reach(pd.Series([60.0, 40.0, 30.0], index=[1, 2, 3]), 45.0)
+    1.75
+    """
+    reached = np.flatnonzero(errors.to_numpy() <= level)
+    if len(reached) == 0:
+        return float("nan")
+    first = reached[0]
+    if first == 0:
+        return float(errors.index[0])
+    before, after = errors.iloc[first - 1], errors.iloc[first]
+    share = (before - level) / (before - after)
+    return float(errors.index[first - 1] + share)

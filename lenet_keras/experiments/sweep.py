@@ -340,6 +340,25 @@ def load(output, units=None):
     return pd.DataFrame(rows, columns=None if rows else ["name", "status", *KEYS])
 
 
+def load_passes(output):
+    """Returns what each pass of the units of a sweep measured.
+
+    Args:
+        output: Folder of `sweep`.
+
+    Returns:
+        `pandas.DataFrame` with one row a pass of a unit that is done: what tells the
+        units apart (`passes` is how many the unit has), `pass`, and the columns of
+        `lenet_keras.experiments.run.Run.history`.
+    """
+    rows = []
+    for path in sorted(Path(output).glob("[!.]*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        known = {key: result["configuration"][key] for key in KEYS}
+        rows += [known | measured for measured in result.get("passes", [])]
+    return pd.DataFrame(rows)
+
+
 # Each recipe's rate is weighed at these multiples of its own.
 RATE_FACTORS = (0.3, 1.0, 3.0)
 
