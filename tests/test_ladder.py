@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lenet_keras.experiments.ladder import report, rungs, table
+from lenet_keras.experiments.ladder import overview, report, rungs, table
 from lenet_keras.recipes import BASELINES, LADDER, RELATIVES, WITHOUT_MEANING
 
 
@@ -120,6 +120,32 @@ def test_the_table_says_what_is_a_difference():
     assert len(lines) == 2 + len(LADDER) + len(BASELINES)
 
 
+def test_the_overview_has_both_data_sets_and_prints_differences_bold():
+    runs = pd.concat([made_up(), made_up("cifar10")], ignore_index=True)
+    lines = overview(runs).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert cells[0] == [
+        "change",
+        "MNIST: test error, %",
+        "MNIST: difference to the rung before",
+        "CIFAR-10: test error, %",
+        "CIFAR-10: difference to the rung before",
+    ]
+    by_change = {row[0]: row[1:] for row in cells[2:]}
+    padded, swish = by_change["28x28, padded with zeros"], by_change["swish"]
+    assert padded[2:] == ["no meaning here", ""]
+    rung = rungs(runs, "mnist").loc["swish"]
+    assert swish[0].startswith(f"{rung['error']:.2f} ± ")
+    assert swish[1].startswith(f"**{rung['difference']:+.2f} ± ")
+    assert by_change["fully connected, 300 units"][1] == ""
+    # No difference to speak of between a rung and the same once more.
+    same = runs[runs["recipe"] == "loss-9"].assign(recipe="reshuffled")
+    both = pd.concat([runs[runs["recipe"] != "reshuffled"], same])
+    row = overview(both).splitlines()[2 + list(LADDER).index("reshuffled")]
+    assert "+0.00 ± 0.00 |" in row
+    assert "**" not in row
+
+
 def write_units(runs, folder):
     keys = ["dataset", "recipe", "seed", "learning_rate", "held_out"]
     for row in json.loads(runs.to_json(orient="records")):
@@ -143,6 +169,7 @@ def test_the_report_is_made_from_the_units(tmp_path):
     stored = pd.read_csv(folder / "runs.csv")
     assert len(stored) == (17 + 16) * 5
     text = (folder / "ladder.md").read_text(encoding="utf-8")
+    assert text.startswith(overview(stored))
     assert table(stored, "mnist") in text
     assert table(stored, "cifar10") in text
     # (17 + 16) recipes, five runs of 100 to 104 seconds each: 4.7 hours.
@@ -200,7 +227,7 @@ def test_a_report_of_relatives_is_called_so(tmp_path):
     report(tmp_path)
     text = (tmp_path / "relatives.md").read_text(encoding="utf-8")
     assert "difference to the modern variant" in text
-    assert text.startswith("## CIFAR-10")
+    assert "## CIFAR-10" in text
     assert (tmp_path / "relatives.png").stat().st_size > 10_000
     assert not (tmp_path / "ladder.md").exists()
 

@@ -8,6 +8,7 @@ from lenet_keras import plotting
 from lenet_keras.experiments.statistics import mean_interval, paired_difference
 from lenet_keras.experiments.sweep import load
 from lenet_keras.files import replacing
+from lenet_keras.plotting import DATASET_TITLES
 from lenet_keras.recipes import (
     BASELINES,
     LADDER,
@@ -145,6 +146,42 @@ def table(runs, dataset, comparison="ladder"):
     )
 
 
+def overview(runs, comparison="ladder"):
+    """Returns the errors on all data sets side by side, in Markdown.
+
+    A difference that is one by its interval is printed bold.
+    """
+    compared_with, _ = COMPARISONS[comparison]
+    columns = {}
+    for dataset in _datasets(runs):
+        title, measured = DATASET_TITLES[dataset], rungs(runs, dataset, comparison)
+        columns["change"] = measured["change"]
+        columns[f"{title}: test error, %"] = measured.apply(_error, axis=1)
+        difference = measured.apply(_difference, axis=1)
+        columns[f"{title}: difference to {compared_with}"] = difference
+    frame = pd.DataFrame(columns)
+    alignment = ("left", *["right"] * (len(columns) - 1))
+    return (
+        frame.to_markdown(index=False, disable_numparse=True, colalign=alignment) + "\n"
+    )
+
+
+def _error(rung):
+    note = rung.get("note")
+    return note if isinstance(note, str) else plus_minus(rung, "error")
+
+
+def _difference(rung):
+    if pd.isna(rung["difference"]):
+        return ""
+    text = plus_minus(rung, "difference", sign="+")
+    return f"**{text}**" if rung["is_difference"] else text
+
+
+def _datasets(runs):
+    return [name for name in DATASET_TITLES if name in set(runs["dataset"])]
+
+
 def plus_minus(rung, name, sign=""):
     """Returns a mean and half the width of its interval, in percent, as text."""
     half_width = (rung[f"{name}_high"] - rung[f"{name}_low"]) / 2
@@ -155,7 +192,8 @@ def report(folder):
     """Makes the tables and the picture of a sweep of the ladder or of the relatives.
 
     In the folder it writes `runs.csv`, one row a run with all that repeats it;
-    `ladder.md` or `relatives.md`, a table a data set; and the picture, `.png`.
+    `ladder.md` or `relatives.md`, an overview and a table a data set; and the picture,
+    `.png`.
 
     Args:
         folder: Folder of `sweep`.
@@ -178,10 +216,9 @@ def report(folder):
             f"Received: {folder=}"
         )
     comparison = found[0]
-    titles = plotting.DATASET_TITLES
-    datasets = [name for name in titles if name in set(runs["dataset"])]
     tables = [
-        f"## {titles[name]}\n\n{table(runs, name, comparison)}" for name in datasets
+        f"## {DATASET_TITLES[name]}\n\n{table(runs, name, comparison)}"
+        for name in _datasets(runs)
     ]
     hours = runs["seconds"].sum() / 3600
     note = (
@@ -192,9 +229,10 @@ def report(folder):
     with replacing(folder / "runs.csv") as file:
         runs.to_csv(file, index=False)
     with replacing(folder / f"{comparison}.md") as file:
-        file.write_text("\n".join([*tables, note]), encoding="utf-8")
+        text = "\n".join([overview(runs, comparison), *tables, note])
+        file.write_text(text, encoding="utf-8")
     with replacing(folder / f"{comparison}.png") as file:
-        by_dataset = {name: rungs(runs, name, comparison) for name in datasets}
+        by_dataset = {name: rungs(runs, name, comparison) for name in _datasets(runs)}
         compared_with, _ = COMPARISONS[comparison]
         plotting.ladder(by_dataset, compared_with).savefig(file, format="png")
     return runs
