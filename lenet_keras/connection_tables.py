@@ -39,7 +39,7 @@ LENET1_CONNECTIONS = (
 )
 
 # Three neighbours of LeNet-4's eight maps of S2 for each of its 16 maps of C3. The
-# paper has no table of them; 48 links are the number that fits its connections.
+# paper has no table of them; of equal numbers of links, three each fit its connections.
 LENET4_CONNECTIONS = tuple(
     tuple(sorted((first + step) % 8 for step in range(3))) for first in range(16)
 )

@@ -95,8 +95,7 @@ def layer_table(model):
     window for pooling, the neighbours in local response normalisation) or its bias. A
     *multiply-add* is a product with a trained weight or coefficient, or a squared
     difference; pooling without a coefficient has none. The figures are those of one
-    image, for a network that is trained: batch normalisation is one coefficient and
-    one bias a unit then.
+    image after training: batch normalisation is one coefficient and one bias a unit.
 
     Args:
         model: A built functional or sequential `keras.Model`, each of whose layers is

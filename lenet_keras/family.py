@@ -1,5 +1,6 @@
 """LeNet-5's family, from LeNet-1 to ResNet, counted, beside what was published."""
 
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -33,7 +34,7 @@ class Member(NamedTuple):
     """A network of the family.
 
     Attributes:
-        year: Year in which it was published.
+        year: Year of the paper that its figures are from, or in which it won.
         build: Function without arguments that returns it.
         published: Dictionary from `"parameters"`, `"connections"` or
             `"multiply_adds"` to what was published of it.
@@ -42,16 +43,6 @@ class Member(NamedTuple):
     year: int
     build: object
     published: dict
-
-
-def vgg16():
-    """Builds VGG-16 as Keras has it, with random weights."""
-    return keras.applications.VGG16(weights=None)
-
-
-def resnet50():
-    """Builds ResNet-50 as Keras has it, with random weights."""
-    return keras.applications.ResNet50(weights=None)
 
 
 FIGURE_11 = "LeCun et al. (1998), Figure 11"
@@ -64,7 +55,7 @@ FAMILY = {
             "parameters": Published(2_578, 1, "Le Cun et al. (1990)"),
             "connections": Published(98_442, 1, "Le Cun et al. (1990)"),
             "multiply_adds": Published(
-                100e3, 1e3, FIGURE_11, "it is the number of connections, rounded"
+                100e3, 1e3, FIGURE_11, "probably the connections, rounded"
             ),
         },
     ),
@@ -80,7 +71,7 @@ FAMILY = {
             ),
             "connections": Published(260e3, 1e4, "LeCun et al. (1998), section III-C"),
             "multiply_adds": Published(
-                260e3, 1e3, FIGURE_11, "it is the number of connections, rounded"
+                260e3, 1e3, FIGURE_11, "probably the connections, rounded"
             ),
         },
     ),
@@ -102,50 +93,45 @@ FAMILY = {
         2012,
         models.alexnet,
         {
-            "parameters": Published(60_965_224, 1, "its released weights"),
-            "connections": None,
-            "multiply_adds": None,
+            "parameters": Published(60_965_224, 1, "Caffe's reference model"),
         },
     ),
     "GoogLeNet": Member(
         2014,
         models.googlenet,
         {
-            "parameters": Published(6_998_552, 1, "its released weights"),
-            "connections": None,
+            "parameters": Published(6_998_552, 1, "Caffe's reference model"),
             "multiply_adds": Published(
                 1.5e9,
                 1e8,
                 "Szegedy et al. (2015), section 1",
-                "it is the budget that the network was made to keep, about",
+                "its Table 1 counts the first convolution as 34 million; it is 118",
             ),
         },
     ),
     "VGG-16": Member(
         2014,
-        vgg16,
+        partial(keras.applications.VGG16, weights=None),
         {
-            "parameters": Published(138_357_544, 1, "Keras's documentation"),
-            "connections": None,
+            "parameters": Published(138_357_544, 1, "Keras 2's documentation"),
             "multiply_adds": Published(
                 15.3e9,
                 1e8,
-                "He et al. (2016), section 3.3",
+                "He et al. (2016), section 4.1",
                 "it leaves out the dense layers, 0.12 billion",
             ),
         },
     ),
     "ResNet-50": Member(
         2015,
-        resnet50,
+        partial(keras.applications.ResNet50, weights=None),
         {
-            "parameters": Published(25_636_712, 1, "Keras's documentation"),
-            "connections": None,
+            "parameters": Published(25_636_712, 1, "Keras 2's documentation"),
             "multiply_adds": Published(
                 3.8e9,
                 1e8,
                 "He et al. (2016), Table 1",
-                "without batch normalisation it is 3.86 billion: cut, not rounded",
+                "3.86 without batch normalisation, so probably cut, not rounded",
             ),
         },
     ),
@@ -161,7 +147,8 @@ def timeline():
         `pandas.DataFrame` indexed by name, with the columns `year`, `parameters`
         (trained and fixed ones, but for LeNet-5's codes, which the paper does not
         count), `connections`, `multiply_adds`; for each of the three `published_...`,
-        NaN where there is no figure; and `remark`, why a published one is another.
+        NaN where there is no figure; `remark`, why a published one is another; and
+        `sources`, where they stand.
 
     Example:
 
@@ -178,12 +165,15 @@ def timeline():
             "connections": total["connections"],
             "multiply_adds": total["multiply_adds"],
         }
-        remarks = []
         for count, figure in published.items():
-            row[f"published_{count}"] = figure.value if figure else float("nan")
-            if figure and figure.why:
-                remarks.append(f"{count.replace('_', '-')}: {figure.why}")
-        rows[name] = row | {"remark": "; ".join(remarks)}
+            row[f"published_{count}"] = figure.value
+        row["remark"] = "; ".join(
+            f"{count.replace('_', '-')}: {figure.why}"
+            for count, figure in published.items()
+            if figure.why
+        )
+        sources = dict.fromkeys(figure.source for figure in published.values())
+        rows[name] = row | {"sources": "; ".join(sources)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
 
 

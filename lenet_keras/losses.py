@@ -27,7 +27,7 @@ def checked_labels(y_true, y_pred):
     )
     if not fits:
         raise ValueError(
-            "Expected one integer label for each row of distances, not one-hot. "
+            "Expected one integer label for each row of outputs, not one-hot. "
             f"Received: y_true.shape={tuple(y_true.shape)}, "
             f"y_pred.shape={tuple(y_pred.shape)}"
         )

@@ -5,6 +5,7 @@ shows what is the last expression of a cell, and `savefig` writes it anywhere.
 """
 
 import functools
+import itertools
 import math
 
 import matplotlib.pyplot as plt
@@ -680,7 +681,7 @@ def _rung(ax, height, rung):
 
 
 def _verdict(rung):
-    if pd.isna(rung["difference"]):
+    if pd.isna(rung.get("difference")):
         return "compared with nothing"
     if not rung["is_difference"]:
         return "no difference"
@@ -894,7 +895,9 @@ def training_errors(passes, titles, level):
         level: Error, in percent.
     """
     figure, ax = plt.subplots(figsize=(6, 3.4))
-    for color, (recipe, title) in zip(SERIES_COLORS, titles.items(), strict=False):
+    for color, (recipe, title) in zip(
+        itertools.cycle(SERIES_COLORS), titles.items(), strict=False
+    ):
         own = passes[passes["recipe"] == recipe]
         errors = 100 * (1 - own.set_index(["pass", "seed"])["train_accuracy"])
         by_seed = errors.unstack("seed")

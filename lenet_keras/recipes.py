@@ -308,19 +308,20 @@ LENET1 = {
     ),
 }
 for name, recipe in LENET1.copy().items():
-    LENET1[f"{name}-plain"] = dataclasses.replace(
+    LENET1[f"{name}-unreduced"] = dataclasses.replace(
         recipe, pixels="paper-unpadded", why=f"{recipe.why}; digits as MNIST has them"
     )
 RECIPES |= LENET1
 
-# The modern variant on CIFAR-10 with one idea of a later network, each by itself.
+# The modern variant on CIFAR-10 with one idea of a later network, each by itself; and
+# with the squashing function that ReLU took the place of.
 RELATIVES = {
     "modern": ("the modern variant", {}),
     "modern-relu": ("ReLU", {"network": {"activation": "relu"}}),
     "modern-tanh": ("tanh", {"network": {"activation": "tanh"}}),
     "modern-overlapping": (
         "overlapping max pooling",
-        {"network": {"pooling": "overlapping"}},
+        {"network": {"overlapping": True}},
     ),
     "modern-lrn": (
         "local response normalisation",
@@ -333,7 +334,7 @@ RELATIVES = {
     ),
     "modern-plain": ("two convolutions more", {"network": {"block": "plain"}}),
     "modern-residual": (
-        "the two with a shortcut around them",
+        "a shortcut around the two",
         {"network": {"block": "residual"}},
     ),
     "modern-inception": ("an inception block", {"network": {"block": "inception"}}),

@@ -13,7 +13,7 @@ from lenet_keras.layers import (
     RBFPosterior,
     Subsampling2D,
 )
-from lenet_keras.models import alexnet, googlenet, lenet1, lenet5, lenet5_modern
+from lenet_keras.models import lenet1, lenet5, lenet5_modern
 
 
 def of(layer, input_shape):
@@ -321,12 +321,6 @@ def test_symbolic_counting_passes_errors_on():
 
     with pytest.raises(TypeError, match="layer=memory"):
         symbolic_layer_table(build)
-
-
-@pytest.mark.parametrize("build", [alexnet, googlenet])
-def test_large_networks_are_counted_without_a_trace_of_their_weights(build):
-    table = symbolic_layer_table(build)
-    assert table.loc["total", "multiply_adds"] > 7e8
 
 
 def test_frozen_layer_is_fixed():

@@ -208,7 +208,7 @@ def test_dense_softmax_is_that_of_its_logits(rng):
     )
 
 
-def test_integer_labels_are_targets_of_1_and_minus_1(rng):
+def test_the_error_of_integer_labels_bends_as_that_of_dense_targets(rng):
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4, scaled_tanh)])
     x, labels = rng.normal(size=(6, 5)), np.array([0, 3, 1, 1, 2, 0])
     expected = diagonal_curvature(model, x, 2 * np.eye(4)[labels] - 1, "mse")

@@ -6,7 +6,13 @@ import pytest
 from scipy import stats
 
 from lenet_keras.experiments.ladder import overview, report, rungs, table
-from lenet_keras.recipes import BASELINES, LADDER, RELATIVES, WITHOUT_MEANING
+from lenet_keras.recipes import (
+    BASELINES,
+    LADDER,
+    RECIPES,
+    RELATIVES,
+    WITHOUT_MEANING,
+)
 
 
 def made_up(dataset="mnist", seeds=range(5)):
@@ -214,19 +220,50 @@ def relatives():
     return pd.DataFrame(rows)
 
 
-def test_a_relative_is_compared_with_the_modern_variant():
+def test_a_relative_is_compared_with_the_network_without_its_idea():
     table = rungs(relatives(), "cifar10", "relatives")
     assert table.index.tolist() == list(RELATIVES)
     assert pd.isna(table.loc["modern", "difference"])
     for place, name in enumerate(list(RELATIVES)[1:], start=1):
-        assert table.loc[name, "difference"] == pytest.approx(0.1 * place)
+        # The shortcut's stands right behind the two convolutions that it goes around.
+        expected = 0.1 if name == "modern-residual" else 0.1 * place
+        assert table.loc[name, "difference"] == pytest.approx(expected)
+
+
+def test_where_nothing_has_a_reference_there_are_no_differences(tmp_path):
+    runs = relatives()
+    own = runs["recipe"].isin(["modern", "modern-plain"]) & (runs["seed"] == 0)
+    runs.loc[own, "status"] = "diverged"
+    write_units(runs, tmp_path)
+    report(tmp_path)
+    text = overview(runs, "relatives")
+    assert text in (tmp_path / "relatives.md").read_text(encoding="utf-8")
+    assert "1 of 5 diverged" in text
+    assert "+" not in text
+
+
+def test_a_recipe_that_one_data_set_has_no_runs_of_keeps_its_place():
+    runs = made_up()
+    both = pd.concat([runs, made_up("cifar10").query("recipe in @LADDER")])
+    lines = overview(both).splitlines()[2:]
+    changes = [line.split("|")[1].strip() for line in lines]
+    assert changes == [RECIPES[name].why for name in [*LADDER, *BASELINES]]
+    assert lines[-1].split("|")[4].strip() == "not run"
+
+
+def test_both_comparisons_of_one_folder_are_reported(tmp_path):
+    write_units(made_up(), tmp_path)
+    write_units(relatives(), tmp_path)
+    report(tmp_path)
+    for name in ("ladder.md", "ladder.png", "relatives.md", "relatives.png"):
+        assert (tmp_path / name).exists()
 
 
 def test_a_report_of_relatives_is_called_so(tmp_path):
     write_units(relatives(), tmp_path)
     report(tmp_path)
     text = (tmp_path / "relatives.md").read_text(encoding="utf-8")
-    assert "difference to the modern variant" in text
+    assert "difference to the network without it" in text
     assert "## CIFAR-10" in text
     assert (tmp_path / "relatives.png").stat().st_size > 10_000
     assert not (tmp_path / "ladder.md").exists()

@@ -168,7 +168,7 @@ def test_each_relative_has_one_idea():
         "modern": set(),
         "modern-relu": {"activation"},
         "modern-tanh": {"activation"},
-        "modern-overlapping": {"pooling"},
+        "modern-overlapping": {"overlapping"},
         "modern-lrn": {"normalization"},
         "modern-dropout": {"dropout"},
         "modern-augmented": {"augmentation"},

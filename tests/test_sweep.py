@@ -18,7 +18,16 @@ import pytest
 from lenet_keras.datasets.sources import DataError
 from lenet_keras.experiments import sweep as sweep_module
 from lenet_keras.experiments.run import Run, train
-from lenet_keras.experiments.sweep import Unit, grid, load, run_unit, sweep, tuned_rates
+from lenet_keras.experiments.sweep import (
+    KEYS,
+    Unit,
+    grid,
+    load,
+    load_passes,
+    run_unit,
+    sweep,
+    tuned_rates,
+)
 from lenet_keras.recipes import LADDER, RECIPES
 from lenet_keras.sdlm import DivergenceError
 
@@ -315,6 +324,22 @@ def test_a_result_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_what_is_being_written_is_no_result(tmp_path):
     (tmp_path / f".123-{TINY.name}.json").write_text('{"name": ')
     assert len(load(tmp_path)) == 0
+
+
+def test_the_passes_are_those_of_what_is_done(tmp_path):
+    known = dict.fromkeys(KEYS) | {"recipe": "max", "passes": 2}
+    for name, seed, status in (("a", 0, "done"), ("b", 1, "diverged")):
+        unit = {"name": name, "status": status, "configuration": known | {"seed": seed}}
+        if status == "done":
+            unit["passes"] = [{"pass": n, "train_accuracy": n / 4} for n in (1, 2)]
+        (tmp_path / f"{name}.json").write_text(json.dumps(unit))
+    (tmp_path / "c.failed.json").write_text("{}")
+    (tmp_path / ".d.json").write_text("{}")
+    passes = load_passes(tmp_path)
+    assert passes["pass"].tolist() == [1, 2]
+    assert passes["train_accuracy"].tolist() == [0.25, 0.5]
+    assert passes["recipe"].tolist() == ["max", "max"]
+    assert passes["seed"].tolist() == [0, 0]
 
 
 def test_a_worker_that_dask_gives_up_counts_as_killed(tmp_path):

@@ -24,8 +24,9 @@ COMPARISONS = {
         dict(zip(LADDER, [None, *LADDER], strict=False)) | dict.fromkeys(BASELINES),
     ),
     "relatives": (
-        "the modern variant",
-        dict.fromkeys(RELATIVES, "modern") | {"modern": None},
+        "the network without it",
+        dict.fromkeys(RELATIVES, "modern")
+        | {"modern": None, "modern-residual": "modern-plain"},
     ),
 }
 
@@ -151,14 +152,18 @@ def overview(runs, comparison="ladder"):
 
     A difference that is one by its interval is printed bold.
     """
-    compared_with, _ = COMPARISONS[comparison]
-    columns = {}
-    for dataset in _datasets(runs):
-        title, measured = DATASET_TITLES[dataset], rungs(runs, dataset, comparison)
-        columns["change"] = measured["change"]
-        columns[f"{title}: test error, %"] = measured.apply(_error, axis=1)
-        difference = measured.apply(_difference, axis=1)
-        columns[f"{title}: difference to {compared_with}"] = difference
+    compared_with, recipes = COMPARISONS[comparison]
+    measured = {name: rungs(runs, name, comparison) for name in _datasets(runs)}
+    there = [
+        name for name in recipes if any(name in r.index for r in measured.values())
+    ]
+    columns = {"change": [RECIPES[name].why for name in there]}
+    for dataset, own in measured.items():
+        title = DATASET_TITLES[dataset]
+        cells = [own.loc[name] if name in own.index else None for name in there]
+        columns[f"{title}: test error, %"] = [_error(rung) for rung in cells]
+        heading = f"{title}: difference to {compared_with}"
+        columns[heading] = [_difference(rung) for rung in cells]
     frame = pd.DataFrame(columns)
     alignment = ("left", *["right"] * (len(columns) - 1))
     return (
@@ -167,12 +172,14 @@ def overview(runs, comparison="ladder"):
 
 
 def _error(rung):
+    if rung is None:
+        return "not run"
     note = rung.get("note")
     return note if isinstance(note, str) else plus_minus(rung, "error")
 
 
 def _difference(rung):
-    if pd.isna(rung["difference"]):
+    if rung is None or pd.isna(rung.get("difference")):
         return ""
     text = plus_minus(rung, "difference", sign="+")
     return f"**{text}**" if rung["is_difference"] else text
@@ -215,11 +222,6 @@ def report(folder):
             f"Expected a folder of a sweep of {' or '.join(COMPARISONS)}. "
             f"Received: {folder=}"
         )
-    comparison = found[0]
-    tables = [
-        f"## {DATASET_TITLES[name]}\n\n{table(runs, name, comparison)}"
-        for name in _datasets(runs)
-    ]
     hours = runs["seconds"].sum() / 3600
     note = (
         f"Five in a hundred changes that change nothing would pass for a difference. "
@@ -228,11 +230,18 @@ def report(folder):
     )
     with replacing(folder / "runs.csv") as file:
         runs.to_csv(file, index=False)
-    with replacing(folder / f"{comparison}.md") as file:
-        text = "\n".join([overview(runs, comparison), *tables, note])
-        file.write_text(text, encoding="utf-8")
-    with replacing(folder / f"{comparison}.png") as file:
-        by_dataset = {name: rungs(runs, name, comparison) for name in _datasets(runs)}
-        compared_with, _ = COMPARISONS[comparison]
-        plotting.ladder(by_dataset, compared_with).savefig(file, format="png")
+    for comparison in found:
+        compared_with, recipes = COMPARISONS[comparison]
+        own = runs[runs["recipe"].isin(recipes)]
+        tables = [
+            f"## {DATASET_TITLES[name]}\n\n{table(own, name, comparison)}"
+            for name in _datasets(own)
+        ]
+        text = "\n".join([overview(own, comparison), *tables, note])
+        by_dataset = {name: rungs(own, name, comparison) for name in _datasets(own)}
+        picture = plotting.ladder(by_dataset, compared_with)
+        with replacing(folder / f"{comparison}.md") as file:
+            file.write_text(text, encoding="utf-8")
+        with replacing(folder / f"{comparison}.png") as file:
+            picture.savefig(file, format="png")
     return runs

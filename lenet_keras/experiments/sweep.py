@@ -325,16 +325,10 @@ def load(output, units=None):
         `pandas.DataFrame` with one row a unit: its `name` and `status`, and of a unit
         that is done what `lenet_keras.experiments.run.train` has in a row.
     """
-    # A name with a dot in front is a file that is being written.
-    paths = sorted(Path(output).glob("[!.]*.json"))
-    if units is not None:
-        wanted = {f"{unit.name}.json" for unit in units}
-        paths = [path for path in paths if path.name in wanted]
+    wanted = None if units is None else {unit.name for unit in units}
     rows = []
-    for path in paths:
-        if not path.name.endswith(".failed.json"):
-            result = json.loads(path.read_text(encoding="utf-8"))
-            known = {key: result["configuration"][key] for key in KEYS}
+    for known, result in _results(output):
+        if wanted is None or result["name"] in wanted:
             status = {"name": result["name"], "status": result["status"]}
             rows.append(status | known | result.get("row", {}))
     return pd.DataFrame(rows, columns=None if rows else ["name", "status", *KEYS])
@@ -351,12 +345,20 @@ def load_passes(output):
         units apart (`passes` is how many the unit has), `pass`, and the columns of
         `lenet_keras.experiments.run.Run.history`.
     """
-    rows = []
+    return pd.DataFrame(
+        known | measured
+        for known, result in _results(output)
+        for measured in result.get("passes", [])
+    )
+
+
+def _results(output):
+    """Yields each unit's keys and all its result; those without one are left out."""
+    # A name with a dot in front is a file that is being written.
     for path in sorted(Path(output).glob("[!.]*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        known = {key: result["configuration"][key] for key in KEYS}
-        rows += [known | measured for measured in result.get("passes", [])]
-    return pd.DataFrame(rows)
+        if not path.name.endswith(".failed.json"):
+            result = json.loads(path.read_text(encoding="utf-8"))
+            yield {key: result["configuration"][key] for key in KEYS}, result
 
 
 # Each recipe's rate is weighed at these multiples of its own.

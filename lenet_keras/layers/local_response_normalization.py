@@ -80,13 +80,14 @@ class LocalResponseNormalization(keras.layers.Layer):
         maps, radius = inputs.shape[axis], self.depth_radius
         margins = [(0, 0)] * 4
         margins[axis] = (radius, radius)
-        squares = ops.pad(ops.square(inputs), margins)
+        # The factor first: in half precision the squares alone would be infinite.
+        squares = ops.pad(ops.square(inputs * self.alpha**0.5), margins)
         neighbours = [slice(None)] * 4
         activity = ops.zeros_like(inputs)
         for first in range(2 * radius + 1):
             neighbours[axis] = slice(first, first + maps)
             activity = activity + squares[tuple(neighbours)]
-        return inputs / ops.power(self.bias + self.alpha * activity, self.beta)
+        return inputs / ops.power(self.bias + activity, self.beta)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -11,8 +11,8 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
 
     Five convolutions and three fully connected layers with ReLU, overlapping max
     pooling, local response normalisation and dropout. The paper's two graphics cards
-    are two groups of maps, which see each other in C3 and the fully connected layers
-    only.
+    are two groups of maps, which see each other in C3 and the fully connected layers,
+    and where they border, in N1 and N2: the paper's formula runs over all maps there.
 
     Normalisation comes before pooling, as in the paper; study note 004 has it the other
     way round. The paper says 224x224 pixels, with which C1 does not come out at 55x55

@@ -18,16 +18,16 @@ def lenet1(input_shape=(28, 28, 1), reading="1990", name="lenet1"):
     output wins.
 
     Where it departs from the paper: nowhere in its structure, for the default
-    arguments. What the paper leaves open is read as in LeNet-5: the averaging
-    coefficients start at 1/4, all biases at 0, and the kernels in a range of variance
-    1 over the fan-in. The paper's 4,635 units are these with the pixels, and one more:
+    arguments. What the paper leaves open of the start is ours: the averaging
+    coefficients at 1/4, all biases at 0, the kernels uniform with variance 1 over the
+    fan-in. The paper's 4,635 units are these with the pixels, and one more:
     presumably the constant unit that the biases come from.
 
     Args:
         input_shape: `(28, 28, channels)`.
         reading: `"1990"`, or `"dense"` for what study note 003 describes: every map of
-            H3 sees all of H2, the maximum in place of the trainable average, and no
-            biases: 3,220 weights.
+            H3 sees all of H2, and the maximum in place of the trainable average. The
+            note counts 3,220 weights and leaves the biases out; so does this network.
         name: Name of the model.
 
     Returns:

@@ -17,10 +17,11 @@ def lenet4(input_shape=(32, 32, 1), name="lenet4"):
 
     **Description and count do not agree.** The 120 units alone, on 16 maps of 5x5, have
     48,120 parameters. The connections do agree, if each of the 16 maps sees three of
-    the eight: so it is built here. There is no table in the paper.
+    the eight: so it is built here. There is no table in the paper; ours has three
+    neighbours for each map, and the last eight maps see what the first eight do.
 
-    Like LeNet-1 it answers with ten squashed units, aimed at 1 and -1; the largest
-    output wins.
+    It is assumed to answer as LeNet-1 does, with ten squashed units, aimed at 1 and -1;
+    the largest output wins.
 
     Args:
         input_shape: `(32, 32, channels)`.
@@ -39,7 +40,7 @@ def lenet4(input_shape=(32, 32, 1), name="lenet4"):
         ValueError: If the image is of another size.
 
     Reference:
-        LeCun et al. (1998), section III-C.6.
+        LeCun et al. (1998), section III-C.
     """
     if len(input_shape) != 3 or tuple(input_shape[:2]) != (32, 32):
         raise ValueError(

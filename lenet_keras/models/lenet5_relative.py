@@ -8,7 +8,6 @@ from lenet_keras.models.inception import inception_block
 from lenet_keras.models.residual import residual_block
 
 PARTS = {
-    "pooling": ("plain", "overlapping"),
     "normalization": (None, "local response"),
     "block": (None, "plain", "residual", "inception"),
 }
@@ -18,7 +17,7 @@ def lenet5_relative(
     input_shape=(32, 32, 3),
     num_classes=10,
     activation="swish",
-    pooling="plain",
+    overlapping=False,
     normalization=None,
     dropout=0.0,
     block=None,
@@ -32,8 +31,8 @@ def lenet5_relative(
         input_shape: `(28, 28, channels)` or `(32, 32, channels)`.
         num_classes: Positive integer.
         activation: Name of a Keras activation.
-        pooling: `"plain"` for the maximum of 2x2 pixels side by side, `"overlapping"`
-            for that of 3x3 pixels, every two; the maps keep their size.
+        overlapping: Whether the maxima are of 3x3 pixels, every two, and not of 2x2
+            side by side; the maps keep their size.
         normalization: `None`, or `"local response"` between C1 and S2, C3 and S4.
         dropout: Share of the units of C5 and F6, from 0 to below 1, that are left out
             in an update.
@@ -60,7 +59,7 @@ def lenet5_relative(
         Krizhevsky, Sutskever and Hinton (2012); Szegedy et al. (2015); He, Zhang, Ren
         and Sun (2016).
     """
-    given = {"pooling": pooling, "normalization": normalization, "block": block}
+    given = {"normalization": normalization, "block": block}
     for part, value in given.items():
         if value not in PARTS[part]:
             raise ValueError(
@@ -83,7 +82,7 @@ def lenet5_relative(
     def pooled(x, name):
         if normalization is not None:
             x = LocalResponseNormalization(name=f"{name}_normalization", **last)(x)
-        size, padding = (3, "same") if pooling == "overlapping" else (2, "valid")
+        size, padding = (3, "same") if overlapping else (2, "valid")
         return layers.MaxPooling2D(size, strides=2, padding=padding, name=name, **last)(
             x
         )

@@ -66,6 +66,13 @@ def test_shapes_config_and_mixed_precision(rng):
     np.testing.assert_array_equal(copy(x), layer(x))
 
 
+def test_large_activations_do_not_overflow_in_half_precision():
+    x = np.full((1, 1, 1, 5), 300, "float16")
+    outputs = LocalResponseNormalization(dtype="mixed_float16")(x)
+    expected = in_loops(x.astype("float32"), **CONSTANTS)
+    np.testing.assert_allclose(outputs, expected, rtol=0.01)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -94,6 +94,17 @@ def test_the_two_groups_do_not_see_each_other_in_c2_c4_and_c5(rng):
         assert (one != other).any() == sees_both
 
 
+def test_the_groups_see_each_other_at_their_border_in_n1_and_n2(rng):
+    model = alexnet(SMALL, num_classes=2)
+    for name, maps in {"N1": 96, "N2": 256}.items():
+        x = rng.normal(scale=100, size=(1, 2, 2, maps)).astype("float32")
+        changed = x.copy()
+        changed[..., : maps // 2] += 100
+        one, other = (np.asarray(model.get_layer(name)(v)) for v in (x, changed))
+        seen = np.flatnonzero((one != other).any(axis=(0, 1, 2))[maps // 2 :])
+        assert seen.tolist() == [0, 1]
+
+
 def test_a_group_equals_a_convolution_of_its_own(rng):
     layer = alexnet(SMALL, num_classes=2).get_layer("C4")
     kernel, bias = (rng.normal(size=w.shape) for w in layer.weights)

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ def test_without_ideas_it_is_the_modern_variant(input_shape, rng):
     ("idea", "added", "layer", "expected"),
     [
         ({"activation": "relu"}, 0, "C1", "Conv2D"),
-        ({"pooling": "overlapping"}, 0, "S2", "MaxPooling2D"),
+        ({"overlapping": True}, 0, "S2", "MaxPooling2D"),
         (
             {"normalization": "local response"},
             0,
@@ -47,8 +49,46 @@ def test_each_idea_keeps_the_rest(idea, added, layer, expected):
     assert model.get_layer("S4").output.shape == (None, 5, 5, 16)
 
 
+ROW = ["input", "C1", "S2", "C3", "S4", "flatten", "C5", "F6", "output"]
+
+
+@pytest.mark.parametrize(
+    ("idea", "expected"),
+    [
+        (
+            {"normalization": "local response"},
+            [
+                "input",
+                "C1",
+                "S2_normalization",
+                "S2",
+                "C3",
+                "S4_normalization",
+                *ROW[4:],
+            ],
+        ),
+        (
+            {"dropout": 0.5},
+            [*ROW[:7], "C5_dropout", "F6", "F6_dropout", "output"],
+        ),
+        (
+            {"block": "plain"},
+            [*ROW[:4], "plain_1", "plain_2", "plain_output", *ROW[4:]],
+        ),
+        ({"overlapping": True}, ROW),
+    ],
+)
+def test_each_idea_stands_in_its_place(idea, expected):
+    layers = lenet5_relative(**idea).layers
+    assert [layer.name for layer in layers] == expected
+    for layer, after in itertools.pairwise(layers):
+        assert after.input is layer.output
+    rates = {layer.rate for layer in layers if hasattr(layer, "rate")}
+    assert rates == ({0.5} if "dropout" in idea else set())
+
+
 def test_overlapping_windows_see_three_pixels():
-    model = lenet5_relative(pooling="overlapping")
+    model = lenet5_relative(overlapping=True)
     for name in ("S2", "S4"):
         pooling = model.get_layer(name)
         assert (pooling.pool_size, pooling.strides) == ((3, 3), (2, 2))
@@ -76,7 +116,6 @@ def test_dropout_leaves_out_units_in_training_alone(rng):
     "arguments",
     [
         {"input_shape": (30, 30, 1)},
-        {"pooling": "average"},
         {"normalization": "batch"},
         {"block": "dense"},
         {"dropout": 1.0},
