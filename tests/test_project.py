@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from lenet_keras.experiments.compare import markdown, table
+from lenet_keras.experiments.ladder import overview, rungs
 from lenet_keras.experiments.reproduce import Protocol, load_runs
 
 ROOT = Path(__file__).parents[1]
@@ -139,12 +140,44 @@ class TestNotebook:
 
 
 def test_the_notebooks_are_there_in_reading_order():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"0{n}" for n in range(1, 8)]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"0{n}" for n in range(1, 9)]
 
 
 def test_readmes_table_is_that_of_the_stored_results():
     stored = pd.read_csv(ROOT / "data/results/compare.csv")
     assert markdown(table(stored)) in (ROOT / "README.md").read_text()
+
+
+class TestLadderOfReadme:
+    FOLDER = ROOT / "data/results/ladder"
+    TEXT = (ROOT / "README.md").read_text()
+
+    @pytest.fixture(scope="class")
+    def runs(self):
+        return pd.read_csv(self.FOLDER / "runs.csv")
+
+    def test_its_runs_are_all_that_were_made(self, runs):
+        files = {path.stem for path in self.FOLDER.glob("*.json")}
+        assert set(runs["name"]) == files
+        final = runs[runs["held_out"] == 0]
+        assert (final.groupby(["dataset", "recipe"])["seed"].nunique() == 5).all()
+
+    def test_its_table_is_that_of_the_runs(self, runs):
+        assert overview(runs) in self.TEXT
+        assert (self.FOLDER / "ladder.md").read_text().startswith(overview(runs))
+
+    def test_its_figures_are_those_of_the_runs(self, runs):
+        text = " ".join(self.TEXT.split())
+        hours = runs["seconds"].sum() / 3600
+        assert f"took {hours:.1f} hours of one thread" in text
+        error = rungs(runs, "mnist")["error"].round(2)
+        assert f"today: {error['1998']} and {error['batch-32']} %" in text
+        assert f"they have {error['fc-300']} and {error['fc-300-100']} % after" in text
+        compared = sum(
+            rungs(runs, dataset)["difference"].notna().sum()
+            for dataset in ("mnist", "cifar10")
+        )
+        assert f"Of {compared} differences that are none" in text
 
 
 @pytest.mark.parametrize(
