@@ -152,7 +152,7 @@ class TestLadderOfReadme:
     FOLDER = ROOT / "data/results/ladder"
     TEXT = (ROOT / "README.md").read_text()
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def runs(self):
         return pd.read_csv(self.FOLDER / "runs.csv")
 
@@ -178,6 +178,9 @@ class TestLadderOfReadme:
             for dataset in ("mnist", "cifar10")
         )
         assert f"Of {compared} differences that are none" in text
+        usual = pd.read_csv(ROOT / "data/results/usual-rates/runs.csv")
+        usual = 100 * (1 - usual.groupby("recipe")["test_accuracy"].mean()).round(4)
+        assert f"it has {usual['max']:.2f} %, and swish {usual['swish']:.2f} %" in text
 
 
 @pytest.mark.parametrize(
