@@ -821,6 +821,8 @@ def rate_grids(runs, titles):
                 ax.plot(own["learning_rate"][best], errors[best], "o", color="#d9722e")
                 ax.set_xscale("log")
                 ax.set_xticks(own["learning_rate"], own["learning_rate"], rotation=90)
+            else:
+                ax.set_axis_off()
             ax.minorticks_off()
             ax.tick_params(axis="x", labelsize=7)
             if dataset == datasets[0]:
