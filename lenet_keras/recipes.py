@@ -339,19 +339,19 @@ RELATIVES = {
     ),
     "modern-inception": ("an inception block", {"network": {"block": "inception"}}),
 }
+_MODERN = Recipe(
+    model="lenet5_relative",
+    pixels="standard",
+    loss=CROSS_ENTROPY,
+    optimizer="Adam",
+    learning_rate=0.001,
+    batch_size=64,
+    passes=20,
+    schedule="cosine",
+    why="",
+)
 for name, (title, change) in RELATIVES.items():
-    base = Recipe(
-        model="lenet5_relative",
-        pixels="standard",
-        loss=CROSS_ENTROPY,
-        optimizer="Adam",
-        learning_rate=0.001,
-        batch_size=64,
-        passes=20,
-        schedule="cosine",
-        why=title,
-    )
-    RECIPES[name] = dataclasses.replace(base, **change)
+    RECIPES[name] = dataclasses.replace(_MODERN, why=title, **change)
 
 
 def default_recipe(model, dataset):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lenet_keras.experiments.ladder import overview, report, rungs, table
+from lenet_keras.experiments.ladder import overview, rates_at_edge, report, rungs, table
 from lenet_keras.recipes import (
     BASELINES,
     LADDER,
@@ -199,6 +199,27 @@ def test_runs_of_several_configurations_are_never_averaged():
         mixed.loc[few, setting] = value
         with pytest.raises(ValueError, match=f"the same {setting} in all runs"):
             rungs(mixed, "mnist")
+
+
+def test_a_best_rate_at_the_edge_is_the_lowest_or_highest_that_was_tried():
+    rows = [
+        ("mnist", "max", 0.1, 0.9, 1000),  # in the middle
+        ("mnist", "max", 0.3, 0.95, 1000),
+        ("mnist", "max", 0.9, 0.8, 1000),
+        ("cifar10", "max", 0.1, 0.9, 1000),  # the lowest
+        ("cifar10", "max", 0.3, 0.5, 1000),
+        ("cifar10", "max", 0.9, 0.4, 1000),
+        ("mnist", "swish", 0.1, 0.4, 1000),  # not the highest: that one diverged
+        ("mnist", "swish", 0.3, 0.5, 1000),
+        ("mnist", "swish", 0.9, None, 1000),
+        ("mnist", "raw", 0.1, 0.4, 1000),  # the highest
+        ("mnist", "raw", 0.3, 0.5, 1000),
+        ("mnist", "raw", 0.9, 0.6, 1000),
+        ("mnist", "raw", 0.1, None, 0),  # no run on held-out images
+    ]
+    columns = ["dataset", "recipe", "learning_rate", "held_out_accuracy", "held_out"]
+    runs = pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=0)
+    assert rates_at_edge(runs) == (2, 4)
 
 
 def test_the_ladder_can_stand_without_baselines():

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lenet_keras.experiments.compare import markdown, table
-from lenet_keras.experiments.ladder import overview, rungs
+from lenet_keras.experiments.ladder import overview, rates_at_edge, rungs
 from lenet_keras.experiments.reproduce import Protocol, load_runs
 
 ROOT = Path(__file__).parents[1]
@@ -178,6 +178,8 @@ class TestLadderOfReadme:
             for dataset in ("mnist", "cifar10")
         )
         assert f"Of {compared} differences that are none" in text
+        at_edge, cases = rates_at_edge(runs)
+        assert f"its three in {at_edge} of {cases} cases" in text
         usual = pd.read_csv(ROOT / "data/results/usual-rates/runs.csv")
         usual = 100 * (1 - usual.groupby("recipe")["test_accuracy"].mean()).round(4)
         assert f"it has {usual['max']:.2f} %, and swish {usual['swish']:.2f} %" in text

@@ -118,6 +118,23 @@ def rungs(runs, dataset, comparison="ladder"):
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recipe")
 
 
+def rates_at_edge(runs):
+    """Returns how often the best rate is the lowest or the highest that was tried.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run, as `sweep.load` returns it.
+
+    Returns:
+        Pair of integers: in how many cases, a recipe on a data set each, of how many.
+    """
+    cases = runs[runs["held_out"] > 0].groupby(["dataset", "recipe"])
+    best = runs.loc[cases["held_out_accuracy"].idxmax()]
+    best = best.set_index(["dataset", "recipe"])["learning_rate"]
+    rates = cases["learning_rate"]
+    at_edge = best.eq(rates.min()) | best.eq(rates.max())
+    return int(at_edge.sum()), len(at_edge)
+
+
 def table(runs, dataset, comparison="ladder"):
     """Returns what `rungs` does as a table to read, in Markdown."""
     rows = []
