@@ -10,7 +10,7 @@ from lenet_keras.counts import symbolic_layer_table
 from lenet_keras.datasets import sources
 from lenet_keras.experiments.compare import compare as compare_networks
 from lenet_keras.experiments.compare import markdown, table
-from lenet_keras.experiments.ladder import report as report_ladder
+from lenet_keras.experiments.ladder import report as write_report
 from lenet_keras.experiments.perturbed import perturbed
 from lenet_keras.experiments.pretrain import PROTOCOLS, TRAINED
 from lenet_keras.experiments.pretrain import pretrain as pretrain_network
@@ -347,17 +347,17 @@ def sweep(recipes, datasets, seeds, tune, output, workers, scheduler, **settings
 @cli.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def report(folder):
-    """Make the tables and the picture of a sweep of the ladder or of the relatives.
+    """Make the tables, and the pictures, of a sweep.
 
-    They are written into FOLDER: runs.csv, one row a run, and ladder.md and .png, or
-    relatives.md and .png.
+    They are written into FOLDER: runs.csv, one row a run; of the ladder or of the
+    relatives ladder.md and .png, or relatives.md and .png; of other recipes runs.md.
 
     \b
     Example:
       lenet-keras report data/results/ladder
     """
-    runs = report_ladder(folder)
-    click.echo(f"{len(runs)} runs. Written to {folder}: runs.csv, a .md and a .png")
+    runs = write_report(folder)
+    click.echo(f"{len(runs)} runs. Written to {folder}: runs.csv and what they say")
 
 
 @cli.command()

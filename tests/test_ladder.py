@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -290,7 +291,37 @@ def test_a_report_of_relatives_is_called_so(tmp_path):
     assert not (tmp_path / "ladder.md").exists()
 
 
-def test_a_report_of_something_else_is_refused(tmp_path, message):
-    runs = made_up()[:1].assign(recipe="note-002")
+def test_a_report_of_other_recipes_is_their_summary(tmp_path):
+    usual = {"name": "", "status": "done", "dataset": "mnist", "recipe": "note-002"}
+    usual |= {"passes": 10, "learning_rate": 0.001, "held_out": 0, "trainable": 61_706}
+    rows = [
+        usual | {"seed": 0, "test_accuracy": 0.98, "seconds": 60.0},
+        usual | {"seed": 1, "test_accuracy": 0.99, "seconds": 120.0},
+        usual
+        | {
+            "seed": 0,
+            "recipe": "lenet5-adam",
+            "test_accuracy": 0.9876,
+            "seconds": 30.0,
+        },
+        usual
+        | {"seed": 0, "held_out": 100, "held_out_accuracy": 0.95, "seconds": 30.0},
+        usual | {"seed": 0, "learning_rate": 0.3, "status": "diverged"},
+    ]
+    runs = pd.DataFrame(rows).assign(name=[f"unit-{n}" for n in range(5)])
     write_units(runs, tmp_path)
+    report(tmp_path)
+    lines = (tmp_path / "runs.md").read_text(encoding="utf-8").splitlines()[2:]
+    # 2 and 1 % wrong: 1.5 on the average, and a deviation of the square root of 1/2.
+    assert [re.sub(" *[|] *", "|", line) for line in lines] == [
+        "|MNIST|note-002|0.001|10|2|test images|1.50 ± 0.71|61,706|1.5|",
+        "|MNIST|lenet5-adam|0.001|10|1|test images|1.24|61,706|0.5|",
+        "|MNIST|note-002|0.001|10|1|held-out images|5.00|61,706|0.5|",
+        "|MNIST|note-002|0.3|10|1|test images|1 of 1 diverged|||",
+    ]
+    assert len(pd.read_csv(tmp_path / "runs.csv")) == 5
+    assert len(list(tmp_path.glob("*.*"))) == 5 + 2
+
+
+def test_a_report_of_no_runs_is_refused(tmp_path, message):
     assert f"folder={tmp_path!r}" in message(report, tmp_path)

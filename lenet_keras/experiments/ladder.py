@@ -1,4 +1,4 @@
-"""What the stored runs say of each rung of the ladder, and of LeNet-5's relatives."""
+"""What stored runs say: of each rung of the ladder, of LeNet-5's relatives, of any."""
 
 from pathlib import Path
 
@@ -41,6 +41,10 @@ HEADINGS = {
     "multiply_adds": "multiply-adds",
     "seconds": "seconds a run",
 }
+
+
+# What the runs of one configuration, over its seeds, have in common.
+CONFIGURATION = ["dataset", "recipe", "passes", "learning_rate", "held_out"]
 
 
 def rungs(runs, dataset, comparison="ladder"):
@@ -158,10 +162,7 @@ def table(runs, dataset, comparison="ladder"):
     compared_with, _ = COMPARISONS[comparison]
     headings = {key: text.format(compared_with) for key, text in HEADINGS.items()}
     frame = pd.DataFrame(rows).rename(columns=headings)
-    alignment = ("left", *["right"] * 3, "left", *["right"] * 4)
-    return (
-        frame.to_markdown(index=False, disable_numparse=True, colalign=alignment) + "\n"
-    )
+    return _markdown(frame, left=["change", "a difference?"])
 
 
 def overview(runs, comparison="ladder"):
@@ -181,11 +182,7 @@ def overview(runs, comparison="ladder"):
         columns[f"{title}: test error, %"] = [_error(rung) for rung in cells]
         heading = f"{title}: difference to {compared_with}"
         columns[heading] = [_difference(rung) for rung in cells]
-    frame = pd.DataFrame(columns)
-    alignment = ("left", *["right"] * (len(columns) - 1))
-    return (
-        frame.to_markdown(index=False, disable_numparse=True, colalign=alignment) + "\n"
-    )
+    return _markdown(pd.DataFrame(columns), left=["change"])
 
 
 def _error(rung):
@@ -212,12 +209,56 @@ def plus_minus(rung, name, sign=""):
     return f"{rung[name]:{sign}.2f} ± {half_width:.2f}"
 
 
-def report(folder):
-    """Makes the tables and the picture of a sweep of the ladder or of the relatives.
+def summary(runs):
+    """Returns any runs as a table to read, in Markdown.
 
-    In the folder it writes `runs.csv`, one row a run with all that repeats it;
-    `ladder.md` or `relatives.md`, an overview and a table a data set; and the picture,
-    `.png`.
+    Args:
+        runs: `pandas.DataFrame` with one row a run, as `sweep.load` returns it.
+
+    Returns:
+        A table with a row a configuration, over its seeds: the error after the final
+        pass, mean ± standard deviation in percent, on the test images or on the
+        held-out training images, and the minutes that a run took.
+    """
+    rows = []
+    for _, own in runs.groupby(CONFIGURATION, sort=False):
+        first, done = own.iloc[0], own[own["status"] == "done"]
+        row = {
+            "data set": DATASET_TITLES[first["dataset"]],
+            "recipe": first["recipe"],
+            "rate": f"{first['learning_rate']:.3g}",
+            "passes": str(first["passes"]),
+            "seeds": str(len(own)),
+            "measured on": "held-out images" if first["held_out"] else "test images",
+            "error, %": f"{len(own) - len(done)} of {len(own)} diverged",
+            "trainable parameters": "",
+            "minutes a run": "",
+        }
+        if len(done) == len(own):
+            unseen = "held_out" if first["held_out"] else "test"
+            errors = 100 * (1 - done[f"{unseen}_accuracy"])
+            spread = f" ± {errors.std():.2f}" if len(errors) > 1 else ""
+            row["error, %"] = f"{errors.mean():.2f}{spread}"
+            row["trainable parameters"] = f"{int(first['trainable']):,}"
+            row["minutes a run"] = f"{done['seconds'].mean() / 60:.1f}"
+        rows.append(row)
+    return _markdown(pd.DataFrame(rows), left=["data set", "recipe", "measured on"])
+
+
+def _markdown(frame, left):
+    """Returns a table of text as Markdown, all columns but these to the right."""
+    alignment = ["left" if name in left else "right" for name in frame]
+    text = frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)
+    return text + "\n"
+
+
+def report(folder):
+    """Makes the tables, and the pictures, of a sweep.
+
+    In the folder it writes `runs.csv`, one row a run with all that repeats it; of a
+    sweep of the ladder or of the relatives `ladder.md` or `relatives.md`, an overview
+    and a table a data set, and its picture, `.png`; of other recipes `runs.md`, their
+    `summary`.
 
     Args:
         folder: Folder of `sweep`.
@@ -226,19 +267,17 @@ def report(folder):
         `pandas.DataFrame` with one row a run.
 
     Raises:
-        ValueError: If the folder has no such runs, a recipe has none, or it has runs of
-            several configurations.
+        ValueError: If the folder has no runs; or if it has some of the ladder or of the
+            relatives, a recipe has none, or there are runs of several configurations.
         OSError: If the files cannot be written.
     """
     folder = Path(folder)
     runs = load(folder)
-    there = set(runs.get("recipe", ()))
-    found = [name for name, (_, recipes) in COMPARISONS.items() if there & set(recipes)]
-    if not found:
-        raise ValueError(
-            f"Expected a folder of a sweep of {' or '.join(COMPARISONS)}. "
-            f"Received: {folder=}"
-        )
+    if runs.empty:
+        raise ValueError(f"Expected a folder of a sweep. Received: {folder=}")
+    compared = {name: set(recipes) for name, (_, recipes) in COMPARISONS.items()}
+    found = [name for name in compared if compared[name] & set(runs["recipe"])]
+    others = runs[~runs["recipe"].isin(set().union(*compared.values()))]
     hours = runs["seconds"].sum() / 3600
     note = (
         f"Five in a hundred changes that change nothing would pass for a difference. "
@@ -247,6 +286,9 @@ def report(folder):
     )
     with replacing(folder / "runs.csv") as file:
         runs.to_csv(file, index=False)
+    if len(others):
+        with replacing(folder / "runs.md") as file:
+            file.write_text(summary(others), encoding="utf-8")
     for comparison in found:
         compared_with, recipes = COMPARISONS[comparison]
         own = runs[runs["recipe"].isin(recipes)]
