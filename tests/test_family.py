@@ -60,8 +60,10 @@ def test_the_reasons_are_true(counted):
     dense = 25_088 * 4_096 + 4_096**2 + 4_096 * 1_000
     assert round(dense / 1e9, 2) == 0.12
     assert round((multiply_adds["VGG-16"] - dense) / 1e9, 1) == 15.3
-    first = 112**2 * 64 * 7 * 7 * 3
-    assert round(first / 1e6) == 118
+    weights, first = 64 * 7 * 7 * 3, 112**2 * 64 * 7 * 7 * 3
+    assert (round(weights, -2), round(first / 1e6)) == (9_400, 118)
+    weights, narrow = 64 * (7 + 7) * 3, 112**2 * 64 * (7 + 7) * 3
+    assert (round(weights, -2), round(narrow / 1e6)) == (2_700, 34)
     assert round((multiply_adds["GoogLeNet"] - first + 34e6) / 1e9, 2) == 1.5
     resnet = symbolic_layer_table(FAMILY["ResNet-50"].build)["multiply_adds"]
     of_normalization = resnet[resnet.index.str.endswith("_bn")].sum()
