@@ -5,11 +5,11 @@ from lenet_keras.recipes import RECIPES
 
 
 def test_each_candidate_changes_one_thing_of_a_recommended_recipe():
-    assert set(module.TRIED) == {
-        f"{model}-{dataset}"
-        for model in ("lenet5", "lenet5_modern")
-        for dataset in ("mnist", "cifar10")
-    }
+    assert list(module.TRIED) == [
+        "lenet5-cifar10",
+        "lenet5_modern-mnist",
+        "lenet5_modern-cifar10",
+    ]
     for name, candidate in module.CANDIDATES.items():
         recommended = vars(RECIPES[name.split(", ")[0]])
         changed = {

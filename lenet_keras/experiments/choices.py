@@ -6,14 +6,9 @@ from lenet_keras.experiments.sweep import grid, run_unit, sweep
 from lenet_keras.losses import MaximumAPosteriori
 from lenet_keras.recipes import RECIPES
 
-# Of each recommended recipe, one thing at a time.
+# Of each recommended recipe, one thing at a time. The faithful network's on MNIST is
+# the paper's protocol, which was weighed by `lenet-keras reproduce --held-out 10000`.
 TRIED = {
-    "lenet5-mnist": {
-        "no distortions": {"augmentation": None},
-        "half the rate": {"learning_rate": 0.125},
-        "twice the rate": {"learning_rate": 0.5},
-        "temperature 20": {"loss": MaximumAPosteriori(j=200.0, temperature=20.0)},
-    },
     "lenet5-cifar10": {
         "not augmented": {"augmentation": None},
         "a third of the rate": {"learning_rate": 0.001},
