@@ -308,7 +308,9 @@ def test_a_report_of_other_recipes_is_their_summary(tmp_path):
         | {"seed": 0, "held_out": 100, "held_out_accuracy": 0.95, "seconds": 30.0},
         usual | {"seed": 0, "learning_rate": 0.3, "status": "diverged"},
     ]
-    runs = pd.DataFrame(rows).assign(name=[f"unit-{n}" for n in range(5)])
+    # The folder has the data sets by name, the table MNIST before CIFAR-10.
+    rows = [rows[2] | {"dataset": "cifar10"}, *rows]
+    runs = pd.DataFrame(rows).assign(name=[f"unit-{n}" for n in range(6)])
     write_units(runs, tmp_path)
     report(tmp_path)
     lines = (tmp_path / "runs.md").read_text(encoding="utf-8").splitlines()[2:]
@@ -318,9 +320,10 @@ def test_a_report_of_other_recipes_is_their_summary(tmp_path):
         "|MNIST|lenet5-adam|0.001|10|1|test images|1.24|61,706|0.5|",
         "|MNIST|note-002|0.001|10|1|held-out images|5.00|61,706|0.5|",
         "|MNIST|note-002|0.3|10|1|test images|1 of 1 diverged|||",
+        "|CIFAR-10|lenet5-adam|0.001|10|1|test images|1.24|61,706|0.5|",
     ]
-    assert len(pd.read_csv(tmp_path / "runs.csv")) == 5
-    assert len(list(tmp_path.glob("*.*"))) == 5 + 2
+    assert len(pd.read_csv(tmp_path / "runs.csv")) == 6
+    assert len(list(tmp_path.glob("*.*"))) == 6 + 2
 
 
 def test_a_report_of_no_runs_is_refused(tmp_path, message):

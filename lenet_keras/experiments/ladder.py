@@ -221,7 +221,9 @@ def summary(runs):
         held-out training images, and the minutes that a run took.
     """
     rows = []
-    for _, own in runs.groupby(CONFIGURATION, sort=False):
+    order = runs["dataset"].map(list(DATASET_TITLES).index)
+    in_order = runs.iloc[order.argsort(kind="stable")]
+    for _, own in in_order.groupby(CONFIGURATION, sort=False):
         first, done = own.iloc[0], own[own["status"] == "done"]
         row = {
             "data set": DATASET_TITLES[first["dataset"]],
