@@ -83,10 +83,12 @@ def images(images, titles=None, columns=10):
     figure, axes = plt.subplots(
         rows, columns, figsize=(columns * 1.05, rows * height), squeeze=False
     )
-    for ax in axes.flat:
+    for ax in axes.flat[len(images) :]:
         ax.axis("off")
     for index, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
         ax.imshow(image)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set(visible=True, color="0.85", linewidth=0.5)
         if titles is not None:
             ax.set_title(titles[index], fontsize=8, fontweight="normal")
     return figure
@@ -717,13 +719,10 @@ def perturbed(table):
             `amount` and `accuracy`; a line is the mean over the seeds.
     """
     kinds = list(dict.fromkeys(table["perturbation"]))
-    figure, axes = plt.subplots(
-        math.ceil(len(kinds) / 3),
-        3,
-        figsize=(11, 3 * math.ceil(len(kinds) / 3)),
-        sharey=True,
-        squeeze=False,
-    )
+    columns = min(3, len(kinds))
+    rows = math.ceil(len(kinds) / columns)
+    size = (max(5, 3.7 * columns), 3 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, sharey=True, squeeze=False)
     for ax in axes.flat[len(kinds) :]:
         ax.axis("off")
     for ax, kind in zip(axes.flat, kinds, strict=False):
@@ -757,8 +756,8 @@ def growth(tables):
     """
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharex=True)
     for ax, column in zip(axes, ("trainable", "connections"), strict=True):
-        for title, table in tables.items():
-            ax.plot(table.index, table[column], marker="o", markersize=4, label=title)
+        for (title, table), color in zip(tables.items(), SERIES_COLORS, strict=False):
+            ax.plot(table.index, table[column], "o-", ms=4, color=color, label=title)
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
         ax.set_xticks(table.index, table.index)

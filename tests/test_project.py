@@ -140,7 +140,7 @@ class TestNotebook:
 
 
 def test_the_notebooks_are_there_in_reading_order():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"0{n}" for n in range(1, 9)]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"0{n}" for n in range(1, 10)]
 
 
 def test_readmes_table_is_that_of_the_stored_results():

@@ -46,7 +46,7 @@ def run_candidate(unit):
     return run_unit(unit)
 
 
-def choices(output, passes=15, held_out=10_000, **where):
+def choices(output, passes=10, held_out=10_000, **where):
     """Tries the recommended recipes, and the candidates, on held-out training images.
 
     Args:
