@@ -369,7 +369,7 @@ def report(folder):
     default="results/perturbed",
     show_default=True,
     type=click.Path(file_okay=False, writable=True, path_type=Path),
-    help="Folder for the runs, perturbed.csv and perturbed.png.",
+    help="Folder for the runs, perturbed.csv, .md and .png.",
 )
 def perturb(output, **where):
     """Measure how far trained networks read shifted, scaled, turned, spoilt digits.
@@ -381,7 +381,7 @@ def perturb(output, **where):
       lenet-keras perturb --seeds 0-2
     """
     table = perturbed(output, **where)
-    click.echo(f"{len(table)} figures. Written to {output}: perturbed.csv, .png")
+    click.echo(f"{len(table)} figures. Written to {output}: perturbed.csv, .md, .png")
 
 
 @cli.command()

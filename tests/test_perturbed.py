@@ -42,6 +42,10 @@ def fake_sweep(units, output, do, **where):
             {"perturbation": "shift right", "amount": a, "accuracy": 1 - abs(a) / 10}
             for a in (-1.0, 0.0, 2.0)
         ]
+        measured += [
+            {"perturbation": kind, "amount": amount, "accuracy": 0.5 + unit.seed / 100}
+            for kind, amount in list(module.SHOWN.values())[1:]
+        ]
         result = {"name": unit.name, "status": "done", "perturbed": measured}
         (output / f"{unit.name}.json").write_text(json.dumps(result))
 
@@ -51,11 +55,18 @@ def test_the_table_has_a_row_a_run_and_amount(monkeypatch, tmp_path):
     output.mkdir()
     monkeypatch.setattr(module, "sweep", fake_sweep)
     table = module.perturbed(output, seeds=range(2))
-    assert len(table) == 7 * 2 * 3
+    assert len(table) == 7 * 2 * (3 + 6)
     assert set(table["seed"]) == {0, 1}
     stored = pd.read_csv(output / "perturbed.csv")
     pd.testing.assert_frame_equal(stored, table)
     assert (output / "perturbed.png").stat().st_size > 10_000
+    text = (output / "perturbed.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split("|") for line in text.splitlines()]
+    assert len(rows) == 2 + 7
+    assert [cell.strip() for cell in rows[0]] == ["digits right, %", *module.SHOWN]
+    # The mean of the seeds' 0.50 and 0.51.
+    assert [cell.strip() for cell in rows[3][1:]] == ["100.0", *["50.5"] * 6]
+    assert rows[3][0].strip() == "modern variant"
 
 
 def test_a_run_that_is_missing_is_an_error(monkeypatch, tmp_path):

@@ -10,9 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lenet_keras import models
+from lenet_keras.counts import growth
+from lenet_keras.experiments import perturbed
 from lenet_keras.experiments.compare import markdown, table
 from lenet_keras.experiments.ladder import overview, rates_at_edge, rungs
 from lenet_keras.experiments.reproduce import Protocol, load_runs
+from lenet_keras.recipes import BASELINES
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -183,6 +187,82 @@ class TestLadderOfReadme:
         usual = pd.read_csv(ROOT / "data/results/usual-rates/runs.csv")
         usual = 100 * (1 - usual.groupby("recipe")["test_accuracy"].mean()).round(4)
         assert f"it has {usual['max']:.2f} %, and swish {usual['swish']:.2f} %" in text
+
+
+class TestClaimsOfReadme:
+    FOLDER = ROOT / "data/results"
+    TEXT = (ROOT / "README.md").read_text()
+    PROSE = " ".join(TEXT.split())
+    TRIED = pd.read_csv(FOLDER / "perturbed/perturbed.csv")
+
+    def test_its_table_is_that_of_the_measurements(self):
+        assert perturbed.overview(self.TRIED) in self.TEXT
+
+    def test_what_a_shift_costs(self):
+        of_shift = self.TRIED[self.TRIED["perturbation"] == "shift right"]
+        right = of_shift.groupby(["amount", "recipe"])["accuracy"].mean().unstack()
+        lost = (100 * (right.loc[0] - right)).round(1)
+        connected = lost.loc[1, list(BASELINES)]
+        assert (
+            f"it loses {connected.min()} to {connected.max()} points, "
+            f"LeNet-5 {lost.loc[1, 'loss-9']}." in self.PROSE
+        )
+        assert f"LeNet-5 loses {lost.loc[3, 'loss-9']}." in self.PROSE
+
+    def test_what_another_order_of_the_pixels_costs(self):
+        folders = [self.FOLDER / name for name in ("perturbed", "permuted")]
+        runs = pd.concat(pd.read_csv(folder / "runs.csv") for folder in folders)
+        assert (runs.groupby("recipe")["seed"].nunique() == 3).all()
+        right = runs.groupby("recipe")["test_accuracy"].mean()
+        error = (100 * (1 - right)).round(2)
+        connected = [f"{error[name]:.2f}" for name in BASELINES]
+        permuted = [f"{error[f'{name}-permuted']:.2f}" for name in BASELINES]
+        assert f"err on {permuted[0]}, {permuted[1]} and {permuted[2]} %" in self.PROSE
+        assert f"({connected[0]}, {connected[1]} and {connected[2]})" in self.PROSE
+        for name, title in {
+            "loss-9": "LeNet-5 on",
+            "lenet5_modern-adam": "the modern variant on",
+        }.items():
+            permuted = error[f"{name}-permuted"]
+            stated = f"{title} {permuted:.2f} in place of {error[name]:.2f}"
+            assert stated in self.PROSE
+
+    def test_how_far_it_reads_beside_the_paper(self):
+        def between(level, kind, digits=0):
+            table = perturbed.reach(self.TRIED, level)
+            own = table[table["recipe"] == "loss-9-noise"].set_index("perturbation")
+            low, high = own.loc[kind, "low"], own.loc[kind, "high"]
+            return f"{low:.{digits}f}".strip("-"), f"{high:.{digits}f}"
+
+        nine, five = (
+            {
+                "scale": between(level, "scale", 2),
+                "shift": between(level, "shift down"),
+                "rotation": between(level, "rotation"),
+            }
+            for level in (0.9, 0.5)
+        )
+        assert len(set(nine["shift"])) == len(set(five["shift"])) == 1
+        assert (
+            f"ours bears {' to '.join(nine['scale'])}, {nine['shift'][0]} pixels up or "
+            f"down, and {nine['rotation'][0]} degrees to the one side and "
+            f"{nine['rotation'][1]} to the other" in self.PROSE
+        )
+        assert (
+            f"enough, {' to '.join(five['scale'])}, {five['shift'][0]} pixels, and "
+            f"{' and '.join(five['rotation'])} degrees" in self.PROSE
+        )
+
+    def test_how_parameters_and_connections_grow(self):
+        sides = [32, 64]
+        connected = growth(models.fully_connected, sides)["trainable"]
+        assert f"from {connected[32]:,} to {connected[64]:,}" in self.PROSE
+        lenet5 = growth(models.lenet5, sides)["connections"]
+        assert f"from {lenet5[32]:,} to {lenet5[64]:,}, five times" in self.PROSE
+        assert (
+            round(lenet5[64] / growth(models.fully_connected, [64]).connections[64])
+            == 5
+        )
 
 
 @pytest.mark.parametrize(

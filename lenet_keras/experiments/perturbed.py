@@ -59,8 +59,8 @@ def perturbed(output, seeds=range(3), **where):
     """Trains the networks that the notes speak of, and measures what they bear.
 
     In the folder it writes what `lenet_keras.experiments.sweep.sweep` does, and
-    `perturbed.csv`, one row a run, perturbation and amount, and `perturbed.png`, the
-    picture of it.
+    `perturbed.csv`, one row a run, perturbation and amount; `perturbed.md`, its
+    `overview`; and `perturbed.png`, the picture of it.
 
     Args:
         output: Folder; it is made if it is not there.
@@ -91,9 +91,43 @@ def perturbed(output, seeds=range(3), **where):
     table = pd.DataFrame(rows)
     with replacing(output / "perturbed.csv") as file:
         table.to_csv(file, index=False)
+    with replacing(output / "perturbed.md") as file:
+        file.write_text(overview(table), encoding="utf-8")
     with replacing(output / "perturbed.png") as file:
         plotting.perturbed(table).savefig(file, format="png")
     return table
+
+
+# Of all amounts, those that a table has room for.
+SHOWN = {
+    "as it is": ("shift right", 0.0),
+    "1 pixel right": ("shift right", 1.0),
+    "3 pixels right": ("shift right", 3.0),
+    "scaled by 0.7": ("scale", 0.7),
+    "by 1.4": ("scale", 1.4),
+    "turned by 30°": ("rotation", 30.0),
+    "10 % noise": ("noise", 0.1),
+}
+
+
+def overview(table):
+    """Returns a few of the accuracies, in percent, as a table in Markdown.
+
+    Args:
+        table: What `perturbed` returns; a figure is the mean over the seeds.
+    """
+    means = table.groupby(["recipe", "perturbation", "amount"])["accuracy"].mean()
+    rows = []
+    for recipe in dict.fromkeys(table["recipe"]):
+        title, _, _ = plotting.TRIED_STYLES[recipe]
+        cells = {
+            name: f"{100 * means[recipe, *key]:.1f}" for name, key in SHOWN.items()
+        }
+        rows.append({"digits right, %": title} | cells)
+    alignment = ("left", *["right"] * len(SHOWN))
+    frame = pd.DataFrame(rows)
+    text = frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)
+    return text + "\n"
 
 
 def reach(table, level=0.9):
