@@ -1,8 +1,12 @@
 """How the recommended recipes were chosen: what was tried beside them."""
 
 import dataclasses
+from pathlib import Path
+
+import pandas as pd
 
 from lenet_keras.experiments.sweep import grid, run_unit, sweep
+from lenet_keras.files import replacing
 from lenet_keras.losses import MaximumAPosteriori
 from lenet_keras.recipes import RECIPES
 
@@ -49,6 +53,9 @@ def run_candidate(unit):
 def choices(output, passes=10, held_out=10_000, **where):
     """Tries the recommended recipes, and the candidates, on held-out training images.
 
+    In the folder it writes what `lenet_keras.experiments.sweep.sweep` does, and
+    `choices.md`, the `table` of it.
+
     Args:
         output: Folder, as for `lenet_keras.experiments.sweep.sweep`.
         passes: Positive integer: fewer than the recipes have, the same for all.
@@ -63,4 +70,32 @@ def choices(output, passes=10, held_out=10_000, **where):
         recipes = [name, *(f"{name}, {title}" for title in changes)]
         dataset = name.split("-")[1]
         units += grid(recipes, [dataset], [0], passes=passes, held_out=held_out)
-    return sweep(units, output, do=run_candidate, **where)
+    runs = sweep(units, output, do=run_candidate, **where)
+    with replacing(Path(output) / "choices.md") as file:
+        file.write_text(table(runs), encoding="utf-8")
+    return runs
+
+
+def table(runs):
+    """Returns the held-out errors, in percent, of what was tried, in Markdown.
+
+    Args:
+        runs: What `choices` returns, all runs of it done.
+
+    Returns:
+        A table with a column a recommended recipe, and a row each thing that was
+        tried in its place.
+    """
+    errors = 100 * (1 - runs.set_index("recipe")["held_out_accuracy"])
+    tried = dict.fromkeys(title for changes in TRIED.values() for title in changes)
+    rows = {"as recommended": {name: f"{errors[name]:.2f}" for name in TRIED}}
+    for title in tried:
+        rows[title] = {
+            name: f"{errors[f'{name}, {title}']:.2f}" if title in changes else ""
+            for name, changes in TRIED.items()
+        }
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame = frame.rename_axis("held-out error, %").reset_index()
+    alignment = ("left", *["right"] * len(TRIED))
+    text = frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)
+    return text + "\n"
