@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lenet_keras.experiments.ladder import overview, rates_at_edge, report, rungs, table
+from lenet_keras.experiments.ladder import (
+    overview,
+    rates_at_edge,
+    report,
+    rungs,
+    summary,
+    table,
+)
 from lenet_keras.recipes import (
     BASELINES,
     LADDER,
@@ -294,6 +301,7 @@ def test_a_report_of_relatives_is_called_so(tmp_path):
 def test_a_report_of_other_recipes_is_their_summary(tmp_path):
     usual = {"name": "", "status": "done", "dataset": "mnist", "recipe": "note-002"}
     usual |= {"passes": 10, "learning_rate": 0.001, "held_out": 0, "trainable": 61_706}
+    usual |= {"train_images": 60_000}
     rows = [
         usual | {"seed": 0, "test_accuracy": 0.98, "seconds": 60.0},
         usual | {"seed": 1, "test_accuracy": 0.99, "seconds": 120.0},
@@ -324,6 +332,32 @@ def test_a_report_of_other_recipes_is_their_summary(tmp_path):
     ]
     assert len(pd.read_csv(tmp_path / "runs.csv")) == 6
     assert len(list(tmp_path.glob("*.*"))) == 6 + 2
+
+
+def test_a_summary_averages_nothing_that_differs():
+    runs = made_up().query("recipe == 'max'").assign(passes=10)
+    with pytest.raises(ValueError, match=r"Expected one run a seed.*of max"):
+        summary(pd.concat([runs, runs]))
+    runs["train_images"] = 60_000
+    runs.loc[runs["seed"] == 1, "train_images"] = 600
+    with pytest.raises(ValueError, match=r"train_images=\[60000, 600\]"):
+        summary(runs)
+
+
+def test_a_report_that_fails_writes_nothing(tmp_path):
+    some = pd.concat([made_up().query("recipe == 'max'"), made_up()[:1]])
+    write_units(some.assign(recipe=["note-002", *some["recipe"][1:]]), tmp_path)
+    with pytest.raises(ValueError, match="Expected"):
+        report(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json"}
+
+
+def test_a_report_of_runs_that_diverged_says_so(tmp_path):
+    run = {"name": "a", "status": "diverged", "dataset": "mnist", "recipe": "note-002"}
+    run |= {"seed": 0, "passes": 10, "learning_rate": 1.0, "held_out": 0}
+    write_units(pd.DataFrame([run]), tmp_path)
+    report(tmp_path)
+    assert "1 of 1 diverged" in (tmp_path / "runs.md").read_text(encoding="utf-8")
 
 
 def test_a_report_of_no_runs_is_refused(tmp_path, message):

@@ -12,27 +12,49 @@ from lenet_keras.datasets.perturb import perturb
 from lenet_keras.experiments import perturbed as module
 from lenet_keras.experiments.sweep import Unit, sweep
 from lenet_keras.models import fully_connected
+from lenet_keras.recipes import NOISY, TRIED
 
 AMOUNTS = {"shift right": [0, 3], "noise": [0.2]}
 
 
 @pytest.mark.parametrize(
-    ("pixels", "background", "ink"), [("raw", 0, 255), ("paper-unpadded", -0.1, 1.175)]
+    ("pixels", "background", "ink"),
+    [
+        ("raw", 0, 255),
+        ("paper-unpadded", -0.1, 1.175),
+        ("paper", -0.1, 1.175),
+        ("paper-permuted", -0.1, 1.175),
+    ],
 )
-def test_accuracies_are_those_on_the_perturbed_digits(pixels, background, ink):
+def test_accuracies_are_those_on_the_perturbed_digits(
+    pixels, background, ink, monkeypatch
+):
     _, (images, labels) = load_mnist()
     images, labels = images[:200], labels[:200]
-    model = fully_connected(hidden=(4,))
+    side = 28 if pixels in ("raw", "paper-unpadded") else 32
+    model = fully_connected((side, side, 1), hidden=(4,))
     metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
     model.compile(loss="sparse_categorical_crossentropy", metrics=[metric])
+    seen, evaluate = [], model.evaluate
+    monkeypatch.setattr(
+        model, "evaluate", lambda x, *a, **kw: seen.append(x) or evaluate(x, *a, **kw)
+    )
     table = module.accuracies(model, pixels, images, labels, AMOUNTS)
     assert table["perturbation"].tolist() == ["shift right"] * 2 + ["noise"]
     assert table["amount"].tolist() == [0, 3, 0.2]
     prepared = prepare(images, pixels)
-    for row in table.itertuples():
-        changed = perturb(prepared, row.perturbation, row.amount, background, ink)
-        answers = model.predict(changed, verbose=0).argmax(axis=1)
+    assert len(seen) == len(table)
+    for row, changed in zip(table.itertuples(), seen, strict=True):
+        expected = perturb(prepared, row.perturbation, row.amount, background, ink)
+        np.testing.assert_allclose(changed, expected, atol=1e-5)
+        answers = model.predict(expected, verbose=0).argmax(axis=1)
         assert row.accuracy == pytest.approx(np.mean(answers == labels), abs=1e-5)
+
+
+def accuracy(unit, place):
+    """Made up: another one for each network, seed and column of the table."""
+    network = [*TRIED, *NOISY].index(unit.recipe)
+    return 0.1 * network + 0.01 * place + 0.002 * unit.seed
 
 
 def fake_sweep(units, output, do, **where):
@@ -43,8 +65,9 @@ def fake_sweep(units, output, do, **where):
             for a in (-1.0, 0.0, 2.0)
         ]
         measured += [
-            {"perturbation": kind, "amount": amount, "accuracy": 0.5 + unit.seed / 100}
-            for kind, amount in list(module.SHOWN.values())[1:]
+            {"perturbation": kind, "amount": amount, "accuracy": accuracy(unit, place)}
+            for place, (kind, amount) in enumerate(module.SHOWN.values())
+            if place > 0
         ]
         result = {"name": unit.name, "status": "done", "perturbed": measured}
         (output / f"{unit.name}.json").write_text(json.dumps(result))
@@ -64,9 +87,13 @@ def test_the_table_has_a_row_a_run_and_amount(monkeypatch, tmp_path):
     rows = [line.strip("| ").split("|") for line in text.splitlines()]
     assert len(rows) == 2 + 7
     assert [cell.strip() for cell in rows[0]] == ["digits right, %", *module.SHOWN]
-    # The mean of the seeds' 0.50 and 0.51.
-    assert [cell.strip() for cell in rows[3][1:]] == ["100.0", *["50.5"] * 6]
-    assert rows[3][0].strip() == "modern variant"
+    # The mean of the two seeds is 0.1 above the first one's percentage.
+    titles = ["LeNet-5 (1998)", "modern variant", "28x28-300-10", "28x28-300-100-10"]
+    titles += ["28x28-75-10", "LeNet-5, noise in training", "modern, noise in training"]
+    for network, title in enumerate(titles):
+        expected = [f"{10 * network + place + 0.1:.1f}" for place in range(1, 7)]
+        cells = [cell.strip() for cell in rows[2 + network]]
+        assert cells == [title, "100.0", *expected]
 
 
 def test_a_run_that_is_missing_is_an_error(monkeypatch, tmp_path):
@@ -76,6 +103,16 @@ def test_a_run_that_is_missing_is_an_error(monkeypatch, tmp_path):
     ):
         module.perturbed(tmp_path / "perturbed", seeds=[0])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_was_not_measured_is_an_error(monkeypatch, tmp_path):
+    def plain_sweep(units, output, do, **where):
+        result = {"name": units[0].name, "status": "done"}
+        (output / f"{units[0].name}.json").write_text(json.dumps(result))
+
+    monkeypatch.setattr(module, "sweep", plain_sweep)
+    with pytest.raises(RuntimeError, match=r"remove what is none.*'done'"):
+        module.perturbed(tmp_path, seeds=[0])
 
 
 class Here(ThreadPoolExecutor):

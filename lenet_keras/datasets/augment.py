@@ -52,8 +52,9 @@ def spoil(images, rng):
         Array of the images' shape.
 
     Reference:
-        LeCun et al. (1998), section III-E: a network trained with 10 % of salt and
-        pepper, which is read so here.
+        LeCun et al. (1998), section III-E, trained a network with "salt and pepper"
+        of its own kind: a tenth of the pixels were inverted. Here half of the tenth
+        stay what they were.
     """
     return perturb(images, "noise", 0.1, BACKGROUND, INK, seed=rng)
 

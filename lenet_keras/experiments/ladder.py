@@ -219,12 +219,23 @@ def summary(runs):
         A table with a row a configuration, over its seeds: the error after the final
         pass, mean ± standard deviation in percent, on the test images or on the
         held-out training images, and the minutes that a run took.
+
+    Raises:
+        ValueError: If a configuration has two runs of a seed, or runs on different
+            numbers of images.
     """
     rows = []
     order = runs["dataset"].map(list(DATASET_TITLES).index)
     in_order = runs.iloc[order.argsort(kind="stable")]
     for _, own in in_order.groupby(CONFIGURATION, sort=False):
         first, done = own.iloc[0], own[own["status"] == "done"]
+        sizes = own.get("train_images", pd.Series()).dropna().unique().tolist()
+        if own["seed"].duplicated().any() or len(sizes) > 1:
+            raise ValueError(
+                f"Expected one run a seed, on as many images each. Received: "
+                f"seeds {own['seed'].tolist()} of {first['recipe']}, with "
+                f"train_images={sizes}"
+            )
         row = {
             "data set": DATASET_TITLES[first["dataset"]],
             "recipe": first["recipe"],
@@ -280,17 +291,15 @@ def report(folder):
     compared = {name: set(recipes) for name, (_, recipes) in COMPARISONS.items()}
     found = [name for name in compared if compared[name] & set(runs["recipe"])]
     others = runs[~runs["recipe"].isin(set().union(*compared.values()))]
-    hours = runs["seconds"].sum() / 3600
+    hours = runs.get("seconds", pd.Series(dtype=float)).sum() / 3600
     note = (
         f"Five in a hundred changes that change nothing would pass for a difference. "
         f"The {runs['status'].eq('done').sum()} runs together, those that chose the "
         f"rates among them, took {hours:.1f} hours of one thread.\n"
     )
-    with replacing(folder / "runs.csv") as file:
-        runs.to_csv(file, index=False)
+    texts, pictures = {}, {}
     if len(others):
-        with replacing(folder / "runs.md") as file:
-            file.write_text(summary(others), encoding="utf-8")
+        texts["runs.md"] = summary(others)
     for comparison in found:
         compared_with, recipes = COMPARISONS[comparison]
         own = runs[runs["recipe"].isin(recipes)]
@@ -298,11 +307,17 @@ def report(folder):
             f"## {DATASET_TITLES[name]}\n\n{table(own, name, comparison)}"
             for name in _datasets(own)
         ]
-        text = "\n".join([overview(own, comparison), *tables, note])
+        texts[f"{comparison}.md"] = "\n".join(
+            [overview(own, comparison), *tables, note]
+        )
         by_dataset = {name: rungs(own, name, comparison) for name in _datasets(own)}
-        picture = plotting.ladder(by_dataset, compared_with)
-        with replacing(folder / f"{comparison}.md") as file:
+        pictures[f"{comparison}.png"] = plotting.ladder(by_dataset, compared_with)
+    with replacing(folder / "runs.csv") as file:
+        runs.to_csv(file, index=False)
+    for name, text in texts.items():
+        with replacing(folder / name) as file:
             file.write_text(text, encoding="utf-8")
-        with replacing(folder / f"{comparison}.png") as file:
+    for name, picture in pictures.items():
+        with replacing(folder / name) as file:
             picture.savefig(file, format="png")
     return runs

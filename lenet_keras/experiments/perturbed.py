@@ -28,9 +28,10 @@ def accuracies(model, pixels, images, labels, amounts=AMOUNTS):
     Returns:
         `pandas.DataFrame` with the columns `perturbation`, `amount`, `accuracy`.
     """
-    empty_and_full = np.array([0, 255], "uint8")[:, None, None]
-    empty_and_full = prepare(np.tile(empty_and_full, (1, 28, 28)), pixels)
-    background, ink = (float(image[14, 14, 0]) for image in empty_and_full)
+    # Of an image full of ink the padding is background.
+    full = prepare(np.full((1, 28, 28), 255, "uint8"), pixels)
+    background = float(prepare(np.zeros((1, 28, 28), "uint8"), pixels).max())
+    ink = float(full.max())
     prepared = prepare(images, pixels)
     rows = []
     for kind, tried in amounts.items():
@@ -71,7 +72,8 @@ def perturbed(output, seeds=range(3), **where):
         `pandas.DataFrame` of what `perturbed.csv` has.
 
     Raises:
-        RuntimeError: If a run has no result.
+        RuntimeError: If a run has no result, or is one that `sweep` itself has made
+            in the folder and nobody has measured.
         OSError: If the folder cannot be written to.
     """
     output = Path(output)
@@ -83,7 +85,7 @@ def perturbed(output, seeds=range(3), **where):
         result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         if "perturbed" not in result:
             raise RuntimeError(
-                "Expected a measured network of each run. "
+                "Expected a measured network of each run; remove what is none. "
                 f"Received: {path} with status={result.get('status', 'missing')!r}"
             )
         known = {"recipe": unit.recipe, "seed": unit.seed}
@@ -141,7 +143,8 @@ def reach(table, level=0.9):
         `pandas.DataFrame` with one row a recipe and perturbation, `low` and `high`: the
         amounts, around the one that changes nothing, between which the mean accuracy
         over the seeds is at least the level, by straight lines between those that were
-        tried. NaN where it is below it from the start.
+        tried; the last one tried where it never falls below. NaN where it is below it
+        from the start.
     """
     rows = []
     for (recipe, kind), own in table.groupby(["recipe", "perturbation"], sort=False):
