@@ -71,6 +71,12 @@ workers_option = click.option(
     type=click.IntRange(min=1),
     help="Runs at once on this machine, one thread each.",
 )
+held_out_option = click.option(
+    "--held-out",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Measure on the last so many training images, not on the test images.",
+)
 scheduler_option = click.option(
     "--scheduler", help="Address of a Dask scheduler, to run on its workers."
 )
@@ -133,12 +139,7 @@ def compare(full, seeds, output, resume):
 @click.option(
     "--train-images", type=click.IntRange(min=1), help="Use only the first so many."
 )
-@click.option(
-    "--held-out",
-    default=0,
-    type=click.IntRange(min=0),
-    help="Measure on the last so many training images, not on the test images.",
-)
+@held_out_option
 @click.option(
     "--save",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
@@ -291,6 +292,7 @@ def pretrain(name, results):
 @click.option(
     "--train-images", type=click.IntRange(min=1), help="Use only the first so many."
 )
+@held_out_option
 @click.option(
     "--tune",
     is_flag=True,

@@ -191,12 +191,13 @@ def test_sweep_runs_the_grid(monkeypatch, capsys, tmp_path):
         capsys,
         *("adam", "softmax", "--dataset", "mnist", "--seeds", "1-2", "--passes", "3"),
         *("--workers", "4", "--scheduler", "tcp://a:1", "--output", str(tmp_path)),
+        *("--held-out", "100"),
     )
     assert code == 0
     assert f"4 of 4 runs are in {tmp_path}, 0 diverged" in out
     units = {(unit.recipe, unit.seed) for unit in asked["units"]}
     assert units == {("adam", 1), ("adam", 2), ("softmax", 1), ("softmax", 2)}
-    assert {unit.passes for unit in asked["units"]} == {3}
+    assert {(unit.passes, unit.held_out) for unit in asked["units"]} == {(3, 100)}
     assert {unit.learning_rate for unit in asked["units"]} == {None}
     assert (asked["workers"], asked["scheduler"]) == (4, "tcp://a:1")
     assert asked["output"] == tmp_path
