@@ -12,11 +12,11 @@ import pytest
 
 from lenet_keras import models
 from lenet_keras.counts import growth
-from lenet_keras.experiments import perturbed
+from lenet_keras.experiments import choices, perturbed
 from lenet_keras.experiments.compare import markdown, table
-from lenet_keras.experiments.ladder import overview, rates_at_edge, rungs
+from lenet_keras.experiments.ladder import overview, rates_at_edge, rungs, summary
 from lenet_keras.experiments.reproduce import Protocol, load_runs
-from lenet_keras.recipes import BASELINES, TRIED
+from lenet_keras.recipes import BASELINES, RECIPES, TRIED
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -187,6 +187,35 @@ class TestLadderOfReadme:
         usual = pd.read_csv(ROOT / "data/results/usual-rates/runs.csv")
         usual = 100 * (1 - usual.groupby("recipe")["test_accuracy"].mean()).round(4)
         assert f"it has {usual['max']:.2f} %, and swish {usual['swish']:.2f} %" in text
+
+
+class TestRecommendedOfReadme:
+    TEXT = (ROOT / "README.md").read_text()
+    RUNS = pd.read_csv(ROOT / "data/results/recommended/runs.csv")
+
+    def test_each_recipe_has_its_own_passes_and_three_seeds(self):
+        assert set(self.RUNS["recipe"]) == set(choices.TRIED)
+        for name, own in self.RUNS.groupby("recipe"):
+            assert sorted(own["seed"]) == [0, 1, 2]
+            assert set(own["passes"]) == {RECIPES[name].passes}
+            assert set(own["learning_rate"]) == {RECIPES[name].learning_rate}
+        assert (self.RUNS["held_out"] == 0).all()
+
+    def test_its_tables_are_those_of_the_runs(self):
+        assert summary(self.RUNS) in self.TEXT
+        tried = pd.read_csv(ROOT / "data/results/choices/runs.csv")
+        assert choices.table(tried) in self.TEXT
+
+    def test_its_figures_are_those_of_the_runs(self):
+        right = 100 * self.RUNS.groupby("recipe")["test_accuracy"].mean()
+        prose = " ".join(self.TEXT.split())
+        assert (
+            f"variant has {right['lenet5_modern-cifar10']:.1f} % right, "
+            f"the faithful one {right['lenet5-cifar10']:.1f}." in prose
+        )
+        distorted = load_runs(ROOT / "data/results/reproduce", "loss9_distorted")
+        error = distorted[distorted["pass"] == 20]["test_error"].median()
+        assert f"measured above: {error:.2f} %" in prose
 
 
 class TestClaimsOfReadme:

@@ -20,9 +20,11 @@ PROTOCOLS = {
     "lenet5-mnist": Protocol(),
     "lenet5-mnist-distorted": Protocol(distortions=True),
 }
-# By the recommended recipe of that name. (That of the faithful network on MNIST is the
-# protocol with distortions.)
-TRAINED = ["lenet5_modern-mnist", "lenet5-cifar10", "lenet5_modern-cifar10"]
+TRAINED = {
+    "lenet5_modern-mnist": ("lenet5_modern", "mnist", "lenet5_modern-adam"),
+    "lenet5-cifar10": ("lenet5", "cifar10", "lenet5-adam"),
+    "lenet5_modern-cifar10": ("lenet5_modern", "cifar10", "lenet5_modern-adam"),
+}
 
 
 def pretrain(name, results, folder=pretrained.FOLDER):
@@ -44,9 +46,9 @@ def pretrain(name, results, folder=pretrained.FOLDER):
         model = models.lenet5()
         model.load_weights(Path(results) / f"{protocol.name}_seed-0.weights.h5")
     else:
-        model_name, dataset = name.split("-")
-        pixels = RECIPES[name].pixels
-        run = train(model_name, dataset, name)
+        model_name, dataset, recipe = TRAINED[name]
+        pixels = RECIPES[recipe].pixels
+        run = train(model_name, dataset, recipe)
         row = run.row
         # Without the optimizer, whose state would be saved too.
         model = keras.models.clone_model(run.model)
