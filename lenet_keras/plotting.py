@@ -157,7 +157,9 @@ def connection_table(table, input_name="S2", output_name="C3"):
     for output_map, entry in enumerate(table):
         links[list(entry), output_map] = len(entry)
     figure, ax = plt.subplots(figsize=(0.42 * len(table) + 0.6, 0.42 * len(links) + 1))
-    ax.imshow(np.where(links, links, np.nan), cmap="Blues", vmin=1, vmax=8)
+    most = links.max()
+    shades = {"cmap": "Blues", "vmin": most / 6, "vmax": most * 4 / 3}
+    ax.imshow(np.where(links, links, np.nan), **shades)
     ax.set(
         xticks=range(links.shape[1]),
         yticks=range(links.shape[0]),

@@ -283,7 +283,7 @@ _LENET1 = Recipe(
     pixels="paper-reduced",
     loss=SparseMeanSquaredError(),
     optimizer="SDLM",
-    learning_rate=1.0,
+    learning_rate=3.0,
     batch_size=1,
     passes=20,
     order="once",
@@ -292,7 +292,7 @@ _LENET1 = Recipe(
 _LENET1_ADAM = dataclasses.replace(
     _LENET1,
     optimizer="Adam",
-    learning_rate=0.003,
+    learning_rate=0.009,
     batch_size=64,
     order="every_pass",
     schedule="cosine",

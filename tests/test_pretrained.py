@@ -7,9 +7,10 @@ import pytest
 
 from lenet_keras import load_pretrained, pretrained
 from lenet_keras.datasets import prepare, sources
-from lenet_keras.experiments import pretrain
+from lenet_keras.experiments import pretrain, run
 from lenet_keras.experiments.reproduce import Protocol, load_runs
-from lenet_keras.experiments.run import DATASETS
+from lenet_keras.experiments.run import DATASETS, TRAIN_IMAGES
+from lenet_keras.recipes import RECIPES, default_recipe
 
 RECORDS = pretrained.records()
 
@@ -56,6 +57,15 @@ class TestNetwork:
             load_pretrained(name)
 
 
+@pytest.mark.parametrize("name", pretrain.TRAINED)
+def test_its_run_is_by_the_recommended_recipe(name):
+    row = RECORDS[name]["run"]
+    assert row["recipe"] == name == default_recipe(row["model"], row["dataset"])
+    assert row["passes"] == RECIPES[name].passes
+    assert row["train_images"] == TRAIN_IMAGES[row["dataset"]]
+    assert row["held_out"] == 0
+
+
 @pytest.mark.parametrize("name", pretrain.PROTOCOLS)
 def test_its_run_is_that_of_the_stored_results(name):
     folder = Path(__file__).parents[1] / "data/results/reproduce"
@@ -93,6 +103,27 @@ class TestPretrain:
         assert record["test_errors"] == pytest.approx(stated * 300 / 100, abs=0.01)
         distances = load_pretrained("small").predict(few_digits, verbose=0)
         assert distances.shape == (300, 10)
+
+    def test_it_trains_by_the_recommended_recipe(
+        self, tmp_path, monkeypatch, few_digits
+    ):
+        runs = []
+
+        def train(model, dataset, recipe):
+            runs.append(run.train(model, dataset, recipe, passes=1, train_images=200))
+            return runs[-1]
+
+        monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+        monkeypatch.setattr(pretrain, "train", train)
+        name = "lenet5_modern-mnist"
+        record = pretrain.pretrain(name, tmp_path / "runs", tmp_path)
+        assert record["run"]["recipe"] == name
+        assert record["pixels"] == RECIPES[name].pixels
+        stored = load_pretrained(name).get_weights()
+        trained = runs[0].model.get_weights()
+        assert all(map(np.array_equal, stored, trained))
+        # The state of the optimizer would be twice as much again.
+        assert (tmp_path / f"{name}.weights.h5").stat().st_size < 400_000
 
     @pytest.fixture
     def few_digits(self, monkeypatch):

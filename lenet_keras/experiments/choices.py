@@ -27,6 +27,8 @@ TRIED = {
         "a third of the rate": {"learning_rate": 0.001},
         "three times the rate": {"learning_rate": 0.01},
         "a constant rate": {"schedule": "constant"},
+        "32 images an update": {"batch_size": 32},
+        "128 images an update": {"batch_size": 128},
     },
     "lenet5_modern-cifar10": {
         "not augmented": {"augmentation": None},
@@ -64,6 +66,9 @@ def choices(output, passes=10, held_out=10_000, **where):
 
     Returns:
         `pandas.DataFrame` with one row a run, as `sweep` returns it.
+
+    Raises:
+        RuntimeError: If one of the runs failed or diverged; the others are kept.
     """
     units = []
     for name, changes in TRIED.items():
@@ -71,6 +76,11 @@ def choices(output, passes=10, held_out=10_000, **where):
         dataset = name.split("-")[1]
         units += grid(recipes, [dataset], [0], passes=passes, held_out=held_out)
     runs = sweep(units, output, do=run_candidate, **where)
+    done = (runs["status"] == "done").sum()
+    if done < len(units):
+        raise RuntimeError(
+            f"Expected all {len(units)} runs to be done. Received: {done} in {output}"
+        )
     with replacing(Path(output) / "choices.md") as file:
         file.write_text(table(runs), encoding="utf-8")
     return runs

@@ -31,9 +31,11 @@ def load_pretrained(name):
 
             - `"lenet5-mnist"`: the faithful network, trained the paper's way, one
               pattern at a time with loss (9);
-            - `"lenet5-mnist-distorted"`: the same on distorted digits too;
-            - `"lenet5_modern-mnist"`: the modern variant;
-            - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both on CIFAR-10.
+            - `"lenet5-mnist-distorted"`: the same on distorted digits too, which is
+              the recommended way;
+            - `"lenet5_modern-mnist"`: the modern variant, by its recommended recipe;
+            - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both on CIFAR-10, by
+              theirs.
 
     Returns:
         `keras.Model`, not compiled. The faithful ones answer with distances, so the
