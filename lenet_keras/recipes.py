@@ -33,11 +33,12 @@ class Recipe:
         why: What the recipe is for.
         passes: Times through the training set.
         order: `"every_pass"` for a new random order in each pass; with `"SDLM"` also
-            `"once"`, for one constant random order.
+            `"once"`, for one constant random order, or `False` for the order that they
+            stand in.
         network: Arguments of the network's function beside the shape of the images.
         schedule: `"constant"`, or `"cosine"` for a rate that falls to 0 along half a
             cosine.
-        augmentation: What is done to the images of each pass, a key of
+        augmentation: What is done to the images, a key of
             `lenet_keras.datasets.augment.AUGMENTATIONS`; by default nothing.
     """
 
@@ -58,7 +59,7 @@ class Recipe:
         sdlm_alone = self.optimizer == "SDLM" or self.order == "every_pass"
         for name, fits in {
             "schedule": self.schedule in ("constant", "cosine"),
-            "order": self.order in ("every_pass", "once") and sdlm_alone,
+            "order": self.order in ("every_pass", "once", False) and sdlm_alone,
             "batch_size": self.batch_size > 0
             and (self.optimizer != "SDLM" or self.batch_size == 1),
             "augmentation": self.augmentation in (None, *AUGMENTATIONS),
@@ -107,9 +108,9 @@ RECIPES = {
         learning_rate=0.25,
         batch_size=1,
         passes=20,
-        order="once",
+        order=False,  # that of the distorted set is random
         network={"kernel_initializer": "lecun_uniform"},
-        augmentation="distortions",
+        augmentation="distorted-set",
         why="the method of 1998, with distorted digits",
     ),
     "lenet5-cifar10": Recipe(

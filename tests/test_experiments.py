@@ -8,9 +8,11 @@ import pytest
 
 from lenet_keras.datasets import load_mnist, prepare
 from lenet_keras.datasets.augment import augmented_passes
+from lenet_keras.experiments import reproduce
 from lenet_keras.experiments import run as run_module
 from lenet_keras.experiments.compare import compare, markdown, replacing, table
 from lenet_keras.experiments.run import train
+from lenet_keras.models import lenet5
 from lenet_keras.recipes import RECIPES
 
 
@@ -117,6 +119,28 @@ def test_augmented_recipes_get_other_images_each_pass(monkeypatch):
     for epoch in range(2):
         for ours, theirs in zip(asked["x"](epoch), expected(epoch), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_recommended_recipe_of_lenet5_is_the_papers_with_distortions(
+    monkeypatch, tmp_path
+):
+    train_digits, (x, y) = load_mnist()
+
+    def few():
+        return train_digits, (x[:50], y[:50])
+
+    monkeypatch.setitem(run_module.DATASETS, "mnist", few)
+    monkeypatch.setattr(reproduce, "load_mnist", few)
+    ours = train("lenet5", "mnist", seed=1, train_images=60, verbose=0)
+    protocol = reproduce.Protocol(distortions=True, train_size=60)
+    theirs = reproduce.reproduce(tmp_path, protocol, seed=1)
+    stored = lenet5()
+    stored.load_weights(tmp_path / f"{protocol.name}_seed-1.weights.h5")
+    for own, wanted in zip(ours.model.weights, stored.weights, strict=True):
+        np.testing.assert_allclose(own, wanted, atol=1e-6)
+    assert len(ours.history) == len(theirs) == 20
+    losses = theirs["test_loss"].to_numpy()
+    np.testing.assert_allclose(ours.history["test_loss"], losses, atol=1e-4)
 
 
 @pytest.mark.parametrize(

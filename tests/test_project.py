@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lenet_keras import models
+from lenet_keras import models, pretrained
 from lenet_keras.counts import growth
 from lenet_keras.experiments import choices, perturbed
 from lenet_keras.experiments.compare import markdown, table
@@ -152,6 +152,14 @@ def test_readmes_table_is_that_of_the_stored_results():
     assert markdown(table(stored)) in (ROOT / "README.md").read_text()
 
 
+def test_readmes_table_of_the_trained_networks_is_that_of_their_records():
+    records = pretrained.records()
+    text = re.sub(" *[|] *", "|", (ROOT / "README.md").read_text())
+    for name, record in records.items():
+        assert f'|{name}|"{record["pixels"]}"|{record["test_errors"]:,}|' in text
+        assert record["test_images"] == 10_000
+
+
 class TestLadderOfReadme:
     FOLDER = ROOT / "data/results/ladder"
     TEXT = (ROOT / "README.md").read_text()
@@ -194,7 +202,7 @@ class TestRecommendedOfReadme:
     RUNS = pd.read_csv(ROOT / "data/results/recommended/runs.csv")
 
     def test_each_recipe_has_its_own_passes_and_three_seeds(self):
-        assert set(self.RUNS["recipe"]) == set(choices.TRIED)
+        assert set(self.RUNS["recipe"]) == {"lenet5-mnist", *choices.TRIED}
         for name, own in self.RUNS.groupby("recipe"):
             assert sorted(own["seed"]) == [0, 1, 2]
             assert set(own["passes"]) == {RECIPES[name].passes}

@@ -1,8 +1,10 @@
-"""What is done to the training images anew in each pass: no two passes are alike."""
+"""What is done to the training images, so that no two passes are alike."""
+
+from functools import partial
 
 import numpy as np
 
-from lenet_keras.datasets.distort import Ranges, distort
+from lenet_keras.datasets.distort import Ranges, distort, distorted_passes
 from lenet_keras.datasets.perturb import perturb
 from lenet_keras.datasets.prepare import BACKGROUND, INK
 
@@ -28,6 +30,9 @@ def flip_and_shift(images, rng, reach=2):
     return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None]]
 
 
+RANGES = Ranges().times(1.5)  # weighed with held-out digits
+
+
 def distort_at_random(images, rng):
     """Bends each image as far as the distorted digits of `reproduce` at most.
 
@@ -38,7 +43,7 @@ def distort_at_random(images, rng):
     Returns:
         Array of the images' shape.
     """
-    return distort(images, rng.uniform(-1, 1, (len(images), 5)), Ranges().times(1.5))
+    return distort(images, rng.uniform(-1, 1, (len(images), 5)), RANGES)
 
 
 def spoil(images, rng):
@@ -59,10 +64,25 @@ def spoil(images, rng):
     return perturb(images, "noise", 0.1, BACKGROUND, INK, seed=rng)
 
 
+def anew(change):
+    """Returns what makes passes from what changes images: `augmented_passes` of it."""
+
+    def passes(images, labels, seed):
+        def patterns_of(epoch):
+            # A stream beside the one of the order, which follows from them too.
+            rng = np.random.default_rng([seed, epoch, 1])
+            return change(images, rng), labels
+
+        return patterns_of
+
+    return passes
+
+
 AUGMENTATIONS = {
-    "flips-and-shifts": flip_and_shift,
-    "distortions": distort_at_random,
-    "noise": spoil,
+    "flips-and-shifts": anew(flip_and_shift),
+    "distortions": anew(distort_at_random),
+    "distorted-set": partial(distorted_passes, ranges=RANGES),
+    "noise": anew(spoil),
 }
 
 
@@ -72,7 +92,9 @@ def augmented_passes(images, labels, name, seed=0):
     Args:
         images: Prepared images of shape `(n, height, width, channels)`.
         labels: Their labels.
-        name: Key of `AUGMENTATIONS`.
+        name: Key of `AUGMENTATIONS`. `"distorted-set"` is the paper's set of ten times
+            as many patterns, in which each image is once as it is; the others change
+            all images anew in each pass.
         seed: Integer from which all that is drawn follows, with the pass.
 
     Returns:
@@ -85,10 +107,4 @@ def augmented_passes(images, labels, name, seed=0):
         raise ValueError(
             f"Expected an augmentation among {list(AUGMENTATIONS)}. Received: {name=}"
         )
-
-    def patterns_of(epoch):
-        # A stream beside the one of the order, which follows from seed and pass too.
-        rng = np.random.default_rng([seed, epoch, 1])
-        return AUGMENTATIONS[name](images, rng), labels
-
-    return patterns_of
+    return AUGMENTATIONS[name](images, labels, seed)
