@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import keras
+import numpy as np
 from keras import ops
 
 from lenet_keras.layers import arguments
@@ -73,21 +74,21 @@ class LocalResponseNormalization(keras.layers.Layer):
         self.data_format = arguments.image_data_format(data_format)
 
     def build(self, input_shape):
-        arguments.split_image_shape(input_shape, self.data_format)
+        _, maps = arguments.split_image_shape(input_shape, self.data_format)
+        distance = np.abs(np.subtract.outer(np.arange(maps), np.arange(maps)))
+        self.neighbours = distance <= self.depth_radius
+        if self.data_format == "channels_first":
+            self.sum_over_neighbours = "bihw,ij->bjhw"
+        else:
+            self.sum_over_neighbours = "bhwi,ij->bhwj"
 
     def call(self, inputs):
-        axis = 1 if self.data_format == "channels_first" else 3
-        maps, radius = inputs.shape[axis], self.depth_radius
-        margins = [(0, 0)] * 4
-        margins[axis] = (radius, radius)
         # The factor first: in half precision the squares alone would be infinite.
-        squares = ops.pad(ops.square(inputs * self.alpha**0.5), margins)
-        neighbours = [slice(None)] * 4
-        activity = ops.zeros_like(inputs)
-        for first in range(2 * radius + 1):
-            neighbours[axis] = slice(first, first + maps)
-            activity = activity + squares[tuple(neighbours)]
-        return inputs / ops.power(self.bias + activity, self.beta)
+        squares = ops.square(inputs * self.alpha**0.5)
+        neighbours = ops.cast(self.neighbours, squares.dtype)
+        activity = ops.einsum(self.sum_over_neighbours, squares, neighbours)
+        # The power by its logarithm, which is several times as fast.
+        return inputs * ops.exp(-self.beta * ops.log(self.bias + activity))
 
     def compute_output_shape(self, input_shape):
         return input_shape
