@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from lenet_keras.datasets.sources import DataError
+from lenet_keras.experiments import choices
 from lenet_keras.experiments import sweep as sweep_module
 from lenet_keras.experiments.run import Run, train
 from lenet_keras.experiments.sweep import (
@@ -32,6 +33,7 @@ from lenet_keras.recipes import LADDER, RECIPES
 from lenet_keras.sdlm import DivergenceError
 
 TINY = Unit("fc-60000", "mnist", passes=1, train_images=64)
+RESULTS = Path(__file__).parents[1] / "data/results"
 LONG = dataclasses.replace(TINY, train_images=10_000, passes=12)
 
 
@@ -498,9 +500,12 @@ def test_a_scheduler_that_is_not_there_is_an_error(tmp_path):
             sweep([TINY], tmp_path, scheduler=address)
 
 
-def test_stored_results_have_the_names_of_todays_recipes():
-    stored = Path(__file__).parents[1] / "data/results/ladder"
-    for path in stored.glob("*.json"):
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in RESULTS.glob("*/*.json")}), ids=str
+)
+def test_stored_results_have_the_names_of_todays_recipes(folder):
+    assert set(choices.CANDIDATES) <= set(RECIPES)
+    for path in folder.glob("*.json"):
         result = json.loads(path.read_text(encoding="utf-8"))
         configuration = result["configuration"]
         fields = {field.name for field in dataclasses.fields(Unit)}

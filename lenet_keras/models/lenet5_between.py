@@ -29,7 +29,8 @@ def lenet5_between(
 
     With the default parts it is `lenet5`, for ten classes; with the others,
     `lenet5_modern`, whose `C5` is a convolution over the whole map here: the same
-    weights, in another shape.
+    weights, in another shape. (Drawn by Glorot's rule, which counts the outputs too,
+    they start in a range two and a half times narrower than its dense ones.)
 
     Args:
         input_shape: `(32, 32, channels)`, or `(28, 28, channels)`, which C1 pads with
