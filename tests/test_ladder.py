@@ -344,10 +344,29 @@ def test_a_summary_averages_nothing_that_differs():
         summary(runs)
 
 
+def test_a_report_of_some_of_the_ladder_is_their_summary(tmp_path):
+    runs = made_up().query("recipe in ['max', 'fc-300']")
+    write_units(runs.assign(passes=10), tmp_path)
+    report(tmp_path)
+    text = (tmp_path / "runs.md").read_text(encoding="utf-8")
+    assert "| max " in text
+    assert "| fc-300 " in text
+    assert not list(tmp_path.glob("ladder.*"))
+
+
+@pytest.mark.parametrize("left_out", ["max", "28x28"])
+def test_a_ladder_that_one_data_set_has_a_part_of_is_refused(tmp_path, left_out):
+    write_units(made_up().query("recipe != @left_out"), tmp_path)
+    write_units(made_up("cifar10"), tmp_path)
+    with pytest.raises(ValueError, match=f"Expected runs of {left_out} on mnist"):
+        report(tmp_path)
+
+
 def test_a_report_that_fails_writes_nothing(tmp_path):
-    some = pd.concat([made_up().query("recipe == 'max'"), made_up()[:1]])
-    write_units(some.assign(recipe=["note-002", *some["recipe"][1:]]), tmp_path)
-    with pytest.raises(ValueError, match="Expected"):
+    another = made_up()[:1].assign(name="another", seed=7, recipe="note-002", passes=10)
+    twice = made_up()[:1].assign(name="twice", learning_rate=0.1)
+    write_units(pd.concat([made_up(), another, twice]), tmp_path)
+    with pytest.raises(ValueError, match="Expected one run a seed"):
         report(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".json"}
 

@@ -269,9 +269,9 @@ def report(folder):
     """Makes the tables, and the pictures, of a sweep.
 
     In the folder it writes `runs.csv`, one row a run with all that repeats it; of a
-    sweep of the ladder or of the relatives `ladder.md` or `relatives.md`, an overview
-    and a table a data set, and its picture, `.png`; of other recipes `runs.md`, their
-    `summary`.
+    sweep of the whole ladder or of all relatives `ladder.md` or `relatives.md`, an
+    overview and a table a data set, and its picture, `.png`; of other recipes, or only
+    some of those, `runs.md`, their `summary`.
 
     Args:
         folder: Folder of `sweep`.
@@ -280,16 +280,21 @@ def report(folder):
         `pandas.DataFrame` with one row a run.
 
     Raises:
-        ValueError: If the folder has no runs; or if it has some of the ladder or of the
-            relatives, a recipe has none, or there are runs of several configurations.
+        ValueError: If the folder has no runs; or if it has all of the ladder or of the
+            relatives, but not on each data set, or runs of several configurations.
         OSError: If the files cannot be written.
     """
     folder = Path(folder)
     runs = load(folder)
     if runs.empty:
         raise ValueError(f"Expected a folder of a sweep. Received: {folder=}")
-    compared = {name: set(recipes) for name, (_, recipes) in COMPARISONS.items()}
-    found = [name for name in compared if compared[name] & set(runs["recipe"])]
+    final = set(runs[runs["held_out"] == 0]["recipe"])
+    optional = set(BASELINES) | {recipe for recipe, _ in WITHOUT_MEANING}
+    compared = {
+        name: set(recipes)
+        for name, (_, recipes) in COMPARISONS.items()
+        if set(recipes) - optional <= final
+    }
     others = runs[~runs["recipe"].isin(set().union(*compared.values()))]
     hours = runs.get("seconds", pd.Series(dtype=float)).sum() / 3600
     note = (
@@ -300,7 +305,7 @@ def report(folder):
     texts, pictures = {}, {}
     if len(others):
         texts["runs.md"] = summary(others)
-    for comparison in found:
+    for comparison in compared:
         compared_with, recipes = COMPARISONS[comparison]
         own = runs[runs["recipe"].isin(recipes)]
         tables = [
