@@ -16,6 +16,7 @@ from lenet_keras.experiments import choices, perturbed
 from lenet_keras.experiments.compare import markdown, table
 from lenet_keras.experiments.ladder import overview, rates_at_edge, rungs, summary
 from lenet_keras.experiments.reproduce import Protocol, load_runs
+from lenet_keras.experiments.statistics import mean_interval, paired_difference
 from lenet_keras.recipes import BASELINES, RECIPES, TRIED
 
 ROOT = Path(__file__).parents[1]
@@ -207,6 +208,44 @@ class TestLadderOfReadme:
         highest = cifar10.loc["adam":"glorot"]
         assert highest.eq(0.003).all()
         assert len(highest) == 7
+
+    def test_the_notes_own_network_beside_the_first_and_the_last_rung(self, runs):
+        text = " ".join(self.TEXT.split())
+        own = pd.read_csv(ROOT / "data/results/note-002/runs.csv")
+        rates = own[own["held_out"] > 0].set_index("learning_rate")
+        best = rates.groupby("dataset")["held_out_accuracy"].idxmax()
+        final = own[own["held_out"] == 0]
+        assert set(best) == set(final["learning_rate"]) == {0.001}
+
+        def errors(runs, recipe, dataset):
+            of = (runs["recipe"] == recipe) & (runs["dataset"] == dataset)
+            chosen = runs[of & (runs["held_out"] == 0)].set_index("seed").sort_index()
+            assert chosen.index.tolist() == list(range(5))
+            return 100 * (1 - chosen["test_accuracy"])
+
+        def plus_minus(interval):
+            return f"{interval.mean:.2f} ± {(interval.high - interval.low) / 2:.2f}"
+
+        mnist, cifar10 = (
+            errors(own, "note-002", name) for name in ("mnist", "cifar10")
+        )
+        to_last = [
+            (of_note - errors(runs, "batch-32", name)).mean()
+            for name, of_note in (("mnist", mnist), ("cifar10", cifar10))
+        ]
+        assert (
+            f"It has {plus_minus(mean_interval(mnist))} % on MNIST and "
+            f"{plus_minus(mean_interval(cifar10))} % on CIFAR-10, more than the last "
+            f"rung by {to_last[0]:.2f} and {to_last[1]:.2f} points." in text
+        )
+        on_mnist = paired_difference(errors(runs, "1998", "mnist"), mnist)
+        on_cifar10 = paired_difference(errors(runs, "1998", "cifar10"), cifar10)
+        assert on_mnist.is_difference
+        assert not on_cifar10.is_difference
+        assert (
+            f"that is {on_mnist.mean:.2f} points more on MNIST, and on photographs no "
+            f"difference, +{plus_minus(on_cifar10)} (`" in text
+        )
 
 
 class TestRecommendedOfReadme:
