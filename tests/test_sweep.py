@@ -501,7 +501,9 @@ def test_a_scheduler_that_is_not_there_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "folder", sorted({path.parent for path in RESULTS.glob("*/*.json")}), ids=str
+    "folder",
+    sorted({path.parent for path in RESULTS.glob("*/*.json")}),
+    ids=lambda folder: folder.name,
 )
 def test_stored_results_have_the_names_of_todays_recipes(folder):
     assert set(choices.CANDIDATES) <= set(RECIPES)
