@@ -225,8 +225,9 @@ def summary(runs):
             numbers of images.
     """
     rows = []
-    order = runs["dataset"].map(list(DATASET_TITLES).index)
-    in_order = runs.iloc[order.argsort(kind="stable")]
+    place = runs["dataset"].map(list(DATASET_TITLES).index)
+    order = ["place", "recipe", "held_out", "passes", "learning_rate"]
+    in_order = runs.assign(place=place).sort_values(order, kind="stable")
     for _, own in in_order.groupby(CONFIGURATION, sort=False):
         first, done = own.iloc[0], own[own["status"] == "done"]
         sizes = own.get("train_images", pd.Series()).dropna().unique().tolist()
