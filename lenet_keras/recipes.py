@@ -328,6 +328,10 @@ RELATIVES = {
         "local response normalisation",
         {"network": {"normalization": "local response"}},
     ),
+    "modern-lrn-scaled": (
+        "the same, for standardised pixels",
+        {"network": {"normalization": "scaled local response"}},
+    ),
     "modern-dropout": ("dropout of half of C5 and F6", {"network": {"dropout": 0.5}}),
     "modern-augmented": (
         "mirrored and shifted images",

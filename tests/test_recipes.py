@@ -170,6 +170,7 @@ def test_each_relative_has_one_idea():
         "modern-tanh": {"activation"},
         "modern-overlapping": {"overlapping"},
         "modern-lrn": {"normalization"},
+        "modern-lrn-scaled": {"normalization"},
         "modern-dropout": {"dropout"},
         "modern-augmented": {"augmentation"},
         "modern-plain": {"block"},

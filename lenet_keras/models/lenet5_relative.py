@@ -7,8 +7,11 @@ from lenet_keras.layers import LocalResponseNormalization
 from lenet_keras.models.inception import inception_block
 from lenet_keras.models.residual import residual_block
 
+# AlexNet's constant is for pixels from -128 to 128. Photographs' have a deviation of
+# about 64; where that has been made 1, the same formula has a larger one.
+ALPHAS = {"local response": 1e-4, "scaled local response": 1e-4 * 64**2}
 PARTS = {
-    "normalization": (None, "local response"),
+    "normalization": (None, *ALPHAS),
     "block": (None, "plain", "residual", "inception"),
 }
 
@@ -33,7 +36,11 @@ def lenet5_relative(
         activation: Name of a Keras activation.
         overlapping: Whether the maxima are of 3x3 pixels, every two, and not of 2x2
             side by side; the maps keep their size.
-        normalization: `None`, or `"local response"` between C1 and S2, C3 and S4.
+        normalization: `None`, or local response normalisation between C1 and S2, C3
+            and S4: `"local response"` by AlexNet's constants, with which it does
+            little but divide by 1.68 where pixels are standardised;
+            `"scaled local response"` with `alpha` times `64 ** 2`, so that it does to
+            them what it did to AlexNet's.
         dropout: Share of the units of C5 and F6, from 0 to below 1, that are left out
             in an update.
         block: What stands between C3 and S4: `None` for nothing, `"plain"` for two
@@ -81,7 +88,9 @@ def lenet5_relative(
 
     def pooled(x, name):
         if normalization is not None:
-            x = LocalResponseNormalization(name=f"{name}_normalization", **last)(x)
+            x = LocalResponseNormalization(
+                alpha=ALPHAS[normalization], name=f"{name}_normalization", **last
+            )(x)
         size, padding = (3, "same") if overlapping else (2, "valid")
         return layers.MaxPooling2D(size, strides=2, padding=padding, name=name, **last)(
             x

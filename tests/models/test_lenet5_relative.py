@@ -1,5 +1,6 @@
 import itertools
 
+import keras
 import numpy as np
 import pytest
 
@@ -27,6 +28,12 @@ def test_without_ideas_it_is_the_modern_variant(input_shape, rng):
             {"normalization": "local response"},
             0,
             "S4_normalization",
+            "LocalResponseNormalization",
+        ),
+        (
+            {"normalization": "scaled local response"},
+            0,
+            "S2_normalization",
             "LocalResponseNormalization",
         ),
         ({"dropout": 0.5}, 0, "F6_dropout", "Dropout"),
@@ -85,6 +92,30 @@ def test_each_idea_stands_in_its_place(idea, expected):
         assert after.input is layer.output
     rates = {layer.rate for layer in layers if hasattr(layer, "rate")}
     assert rates == ({0.5} if "dropout" in idea else set())
+
+
+# The same pixels, once with a deviation of 1 and once of 64, as AlexNet's have: without
+# biases, and with units in proportion to what they see, both constants do the same.
+def test_scaled_normalisation_does_to_standardised_pixels_what_alexnets_does(rng):
+    alexnets, scaled = (
+        lenet5_relative(normalization=kind, activation="relu")
+        for kind in ("local response", "scaled local response")
+    )
+    scaled.set_weights(alexnets.get_weights())
+    x = rng.normal(size=(1, 32, 32, 3))
+    large, standard = (
+        keras.Model(model.input, model.get_layer("S2_normalization").output)
+        for model in (alexnets, scaled)
+    )
+    np.testing.assert_allclose(large(64 * x), 64 * standard(x), rtol=1e-4)
+    constant = keras.Model(alexnets.input, alexnets.get_layer("C1").output)(x) / 2**0.75
+    np.testing.assert_allclose(large(x), constant, rtol=1e-2)
+    assert (
+        np.abs(standard(x) / np.maximum(constant, 1e-9)).min(
+            initial=1, where=constant > 0.1
+        )
+        < 0.7
+    )
 
 
 def test_overlapping_windows_see_three_pixels():
