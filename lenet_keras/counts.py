@@ -51,7 +51,7 @@ def _subsampling(layer, units):
 
 
 def _batch_normalization(layer, units):
-    return units * (1 + layer.center), units * layer.scale
+    return 2 * units, units
 
 
 def _rbf(layer, units):
@@ -98,8 +98,8 @@ def layer_table(model):
     image after training: batch normalisation is one coefficient and one bias a unit.
 
     Args:
-        model: A built functional or sequential `keras.Model`, each of whose layers is
-            called once and has its type's rule in `lenet_keras.counts.RULES`.
+        model: A built functional or sequential `keras.Model`, of layers alone, each
+            called once and with its type's rule in `lenet_keras.counts.RULES`.
 
     Returns:
         `pandas.DataFrame` indexed by the layers' names, with the columns
@@ -117,15 +117,26 @@ def layer_table(model):
     total                     60000    840       340908         328096
 
     Raises:
-        TypeError: If a layer's type has no rule; the message names the layer.
-        ValueError: If the model is not built, or a layer's output has an unknown size.
+        TypeError: If a layer's type has no rule, or the model computes with something
+            that is no layer, such as `x + y`; the message names it.
+        ValueError: If the model is not built, a layer is called more than once, or
+            its output has an unknown size.
 
     Reference:
         LeCun et al. (1998), section II-B, which counts parameters and connections so.
     """
     if not model.built:
         raise ValueError(f"Expected a built model. Received: model={model.name}")
-    rows = {layer.name: _count(layer) for layer in model.layers}
+    # What a functional model computes with beside its layers is no layer of it.
+    operations = getattr(model, "operations", model.layers)
+    rows = {operation.name: _count(operation) for operation in operations}
+    for layer in model.get_config()["layers"]:
+        calls = len(layer.get("inbound_nodes", []))
+        if calls > 1:
+            raise ValueError(
+                "Expected layers that are called once. "
+                f"Received: layer={layer['name']}, called {calls} times"
+            )
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer")
     numbers = table.drop(columns="output_shape").sum()
     table.loc["total"] = {"output_shape": "", **numbers}
@@ -150,8 +161,7 @@ def symbolic_layer_table(build):
     '138,357,544'
 
     Raises:
-        TypeError: If a layer's type has no rule; the message names the layer.
-        ValueError: If a layer's output has an unknown size.
+        TypeError, ValueError: As `layer_table`.
     """
 
     def count():

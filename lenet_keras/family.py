@@ -7,7 +7,9 @@ import keras
 import pandas as pd
 
 from lenet_keras import models
-from lenet_keras.counts import symbolic_layer_table
+from lenet_keras.counts import layer_table, symbolic_layer_table
+
+COUNTS = ("parameters", "connections", "multiply_adds")
 
 
 class Published(NamedTuple):
@@ -34,10 +36,10 @@ class Member(NamedTuple):
     """A network of the family.
 
     Attributes:
-        year: Year of the paper that its figures are from, or in which it won.
+        year: Year of the paper that its figures are from, or of the competition that
+            it was in.
         build: Function without arguments that returns it.
-        published: Dictionary from `"parameters"`, `"connections"` or
-            `"multiply_adds"` to what was published of it.
+        published: Dictionary from one of `COUNTS` to what was published of it.
     """
 
     year: int
@@ -55,7 +57,7 @@ FAMILY = {
             "parameters": Published(2_578, 1, "Le Cun et al. (1990)"),
             "connections": Published(98_442, 1, "Le Cun et al. (1990)"),
             "multiply_adds": Published(
-                100e3, 1e3, FIGURE_11, "probably the connections, rounded"
+                100e3, 1e3, FIGURE_11, "unknown; 98 thousand are its connections"
             ),
         },
     ),
@@ -71,7 +73,7 @@ FAMILY = {
             ),
             "connections": Published(260e3, 1e4, "LeCun et al. (1998), section III-C"),
             "multiply_adds": Published(
-                260e3, 1e3, FIGURE_11, "probably the connections, rounded"
+                260e3, 1e3, FIGURE_11, "unknown; 262 thousand are its connections"
             ),
         },
     ),
@@ -93,20 +95,20 @@ FAMILY = {
         2012,
         models.alexnet,
         {
-            "parameters": Published(60_965_224, 1, "Caffe's reference model"),
+            "parameters": Published(60_965_224, 1, "Caffe's bvlc_alexnet"),
         },
     ),
     "GoogLeNet": Member(
         2014,
         models.googlenet,
         {
-            "parameters": Published(6_998_552, 1, "Caffe's reference model"),
+            "parameters": Published(6_998_552, 1, "Caffe's bvlc_googlenet"),
             "multiply_adds": Published(
                 1.5e9,
                 1e8,
                 "Szegedy et al. (2015), section 1",
-                "its Table 1 gives the first convolution 2.7 thousand weights and 34 "
-                "million, as 7 + 7 in place of 7 x 7 would have; it is 9.4 and 118",
+                "its Table 1 gives the first convolution 34 million, where 7x7 weights "
+                "for each of 3 x 64 maps are 118; 34 is what 7 + 7 weights would be",
             ),
         },
     ),
@@ -119,7 +121,8 @@ FAMILY = {
                 15.3e9,
                 1e8,
                 "He et al. (2016), section 4.1",
-                "it leaves out the dense layers, 0.12 billion",
+                "15.3 leaves out the dense layers, 0.12 billion; the 19.6 that stand "
+                "beside it, of VGG-19, have them in",
             ),
         },
     ),
@@ -132,7 +135,8 @@ FAMILY = {
                 3.8e9,
                 1e8,
                 "He et al. (2016), Table 1",
-                "3.86 without batch normalisation, so probably cut, not rounded",
+                "unknown; without batch normalisation ours is 3.86, and the table's "
+                "7.6 and 11.3 of 101 and 152 layers are what we count so",
             ),
         },
     ),
@@ -145,11 +149,10 @@ def timeline():
     The networks are counted from symbolic shapes: nothing of their size is made.
 
     Returns:
-        `pandas.DataFrame` indexed by name, with the columns `year`, `parameters`
-        (trained and fixed ones, but for LeNet-5's codes, which the paper does not
-        count), `connections`, `multiply_adds`; for each of the three `published_...`,
-        NaN where there is no figure; `remark`, why a published one is another; and
-        `sources`, where they stand.
+        `pandas.DataFrame` indexed by `network`, with the columns `year`, `parameters`
+        (trained and fixed ones, but for LeNet-5's codes, which its paper does not
+        count), `connections`, `multiply_adds`, and for each of the three
+        `published_...`, NaN where there is no figure.
 
     Example:
 
@@ -166,16 +169,38 @@ def timeline():
             "connections": total["connections"],
             "multiply_adds": total["multiply_adds"],
         }
-        for count, figure in published.items():
-            row[f"published_{count}"] = figure.value
-        row["remark"] = "; ".join(
-            f"{count.replace('_', '-')}: {figure.why}"
-            for count, figure in published.items()
-            if figure.why
-        )
-        sources = dict.fromkeys(figure.source for figure in published.values())
-        rows[name] = row | {"sources": "; ".join(sources)}
+        for count in COUNTS:
+            if count in published:
+                row[f"published_{count}"] = published[count].value
+        rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
+
+
+def published(counted):
+    """Returns each published figure beside our count.
+
+    Args:
+        counted: What `timeline` returns.
+
+    Returns:
+        `pandas.DataFrame` indexed by `network` and `figure`, with the columns
+        `published`, `counted`, `ratio` of the count to the figure, `reason` that they
+        differ, empty where they do not, and `source`.
+    """
+    rows = [
+        {
+            "network": name,
+            "figure": count.replace("_", "-"),
+            "published": int(figure.value),
+            "counted": counted.loc[name, count],
+            "ratio": counted.loc[name, count] / figure.value,
+            "reason": figure.why,
+            "source": figure.source,
+        }
+        for name, member in FAMILY.items()
+        for count, figure in member.published.items()
+    ]
+    return pd.DataFrame(rows).set_index(["network", "figure"])
 
 
 def stacked_threes(maps, filters):
@@ -208,3 +233,24 @@ def stacked_threes(maps, filters):
         return int(symbolic_layer_table(build).loc["total", "trainable"])
 
     return weights(3, 5), weights(11, 1)
+
+
+def block_counts(block, input_shape):
+    """Counts a block of a network by itself.
+
+    Args:
+        block: Function from a symbolic tensor to another.
+        input_shape: Shape of what it sees, without the batch.
+
+    Returns:
+        `pandas.Series` of `trainable`, `connections` and `multiply_adds`.
+
+    Example:
+
+    >>> from lenet_keras.models import residual_block
+    >>> block_counts(residual_block, (10, 10, 16)).tolist()
+    [4640, 467200, 460800]
+    """
+    inputs = keras.Input(input_shape)
+    total = layer_table(keras.Model(inputs, block(inputs))).loc["total"]
+    return total[["trainable", "connections", "multiply_adds"]].astype(int)

@@ -240,16 +240,14 @@ def test_local_response_normalization_sees_its_neighbours(radius):
 
 
 @pytest.mark.parametrize(
-    ("center", "scale", "connections", "multiply_adds"),
-    [(True, True, 2, 1), (False, True, 1, 1), (True, False, 2, 0)],
+    ("center", "scale"), [(True, True), (False, True), (True, False)]
 )
-def test_batch_normalization_is_a_coefficient_and_a_bias_a_unit(
-    center, scale, connections, multiply_adds
-):
+def test_batch_normalization_is_a_coefficient_and_a_bias_a_unit(center, scale):
     row = of(layers.BatchNormalization(center=center, scale=scale), (4, 3, 7))
     units = 4 * 3 * 7
-    assert row["connections"] == connections * units
-    assert row["multiply_adds"] == multiply_adds * units
+    # (x - mean) / deviation is that even where neither is trained.
+    assert row["connections"] == 2 * units
+    assert row["multiply_adds"] == units
     assert row["trainable"] == 7 * (center + scale)
     assert row["fixed"] == 14  # the moving mean and variance
 
@@ -361,6 +359,28 @@ def test_layer_without_a_rule_is_named(layer, input_shape):
         of(layer, input_shape)
     text = f"layer={layer.name} of type {type(layer).__name__}"
     assert text in str(error.value)
+
+
+def test_what_is_no_layer_is_named():
+    x = keras.Input((5,))
+    model = keras.Model(x, keras.ops.tanh(layers.Dense(5)(x)) + x)
+    with pytest.raises(TypeError, match=r"layer=tanh.* of type Tanh"):
+        layer_table(model)
+
+
+def test_layer_called_twice_is_refused(message):
+    x, shared = keras.Input((5,)), layers.Dense(5, name="shared")
+    model = keras.Model(x, shared(shared(x)))
+    assert "layer=shared, called 2 times" in message(layer_table, model)
+
+
+def test_layers_that_another_model_has_too_are_counted():
+    x, shared = keras.Input((5,)), layers.Dense(5)
+    between = shared(x)
+    both = keras.Model(x, shared(between))
+    one = keras.Model(x, between)
+    assert layer_table(one).loc["total", "trainable"] == 30
+    assert both.count_params() == 30
 
 
 def test_model_that_is_not_built_is_refused(message):

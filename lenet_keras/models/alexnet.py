@@ -15,8 +15,8 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
     and where they border, in N1 and N2: the paper's formula runs over all maps there.
 
     Normalisation comes before pooling, as in the paper; study note 004 has it the other
-    way round. The paper says 224x224 pixels, with which C1 does not come out at 55x55
-    units; 227x227 does.
+    way round, and so has CaffeNet, Caffe's reference model. The paper says 224x224
+    pixels, with which C1 does not come out at 55x55 units; 227x227 does.
 
     Weights start as in the paper: normally distributed with a deviation of 0.01, biases
     at 1 in C2, C4, C5, F6 and F7, at 0 elsewhere.

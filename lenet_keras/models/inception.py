@@ -34,12 +34,15 @@ def inception_block(
         reduce_fives: Positive integer: maps of the bottleneck before the 5x5
             convolution; `None` for no bottleneck.
         fives: Positive integer: maps of the 5x5 convolution.
-        pool: Positive integer: maps of the 1x1 convolution behind the 3x3 max pooling.
+        pool: Positive integer: maps of the 1x1 convolution behind the 3x3 max pooling;
+            `None` for none, so that all pooled maps go on. With three times `None` it
+            is the paper's naive version.
         activation: Activation function of all convolutions.
         name: What the names of its layers begin with.
 
     Returns:
-        Symbolic tensor of shape `(batch, height, width, ones + threes + fives + pool)`.
+        Symbolic tensor of shape `(batch, height, width, ones + threes + fives + pool)`,
+        or of `+ maps` with `pool=None`.
 
     Example:
 
@@ -48,7 +51,7 @@ def inception_block(
     (None, 28, 28, 256)
 
     Reference:
-        Szegedy et al. (2015), "Going deeper with convolutions", section 4, Figure 2(b)
+        Szegedy et al. (2015), "Going deeper with convolutions", section 4, Figure 2
         and the columns of Table 1.
     """
 
@@ -65,7 +68,7 @@ def inception_block(
         convolution(ones, 1, "1x1")(inputs),
         convolution(threes, 3, "3x3")(reduced(reduce_threes, "3x3_reduce")),
         convolution(fives, 5, "5x5")(reduced(reduce_fives, "5x5_reduce")),
-        convolution(pool, 1, "pool_proj")(pooled),
+        pooled if pool is None else convolution(pool, 1, "pool_proj")(pooled),
     ]
     return layers.Concatenate(name=f"{name}_output")(branches)
 

@@ -52,18 +52,21 @@ def test_gradients(rng, check_gradients):
     check_gradients(lambda: keras.ops.sum(weights * layer(x.value)), [x])
 
 
-def test_shapes_config_and_mixed_precision(rng):
-    layer = LocalResponseNormalization(**OTHERS, dtype="mixed_float16")
-    outputs = layer(keras.Input((None, None, 5)))
-    assert outputs.shape == (None, None, None, 5)
-    assert outputs.dtype == "float16"
-    assert layer.compute_output_shape((None, 3, 4, 5)) == (None, 3, 4, 5)
-    assert layer.weights == []
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_layer_checks(check_layer, data_format):
+    def make_layer(**kwargs):
+        return LocalResponseNormalization(**OTHERS, data_format=data_format, **kwargs)
+
+    check_layer(make_layer, (3, 4, 5))
+
+
+def test_config_and_unknown_sizes():
+    layer = LocalResponseNormalization(**OTHERS, data_format="channels_first")
     config = layer.get_config()
     assert {name: config[name] for name in OTHERS} == OTHERS
-    copy = LocalResponseNormalization.from_config(config)
-    x = rng.normal(size=(2, 3, 4, 5)).astype("float16")
-    np.testing.assert_array_equal(copy(x), layer(x))
+    assert config["data_format"] == "channels_first"
+    assert layer(keras.Input((5, None, None))).shape == (None, 5, None, None)
+    assert layer.weights == []
 
 
 def test_large_activations_do_not_overflow_in_half_precision():

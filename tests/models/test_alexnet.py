@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -24,6 +26,26 @@ def test_output_shapes_are_those_of_study_note_004(counted):
     assert shapes["P5"] == (6, 6, 256)
     assert shapes["flatten"] == (9_216,)
     assert shapes["output"] == (1_000,)
+
+
+# Section 3.5. Its first number, 253,440, is 55 * 48 * 96: one 55 came out as a 48. And
+# neither sum is the "650,000 neurons" of its abstract.
+def test_units_are_those_of_the_paper_but_for_its_slip(counted):
+    published = {
+        "C1": 253_440,
+        "C2": 186_624,
+        "C3": 64_896,
+        "C4": 64_896,
+        "C5": 43_264,
+        "F6": 4_096,
+        "F7": 4_096,
+        "output": 1_000,
+    }
+    units = {name: math.prod(counted.loc[name, "output_shape"]) for name in published}
+    assert units == published | {"C1": 55 * 55 * 96}
+    assert published["C1"] == 55 * 48 * 96
+    assert (sum(units.values()), sum(published.values())) == (659_272, 622_312)
+    assert round(counted.loc["total", "trainable"], -7) == 60e6  # the abstract
 
 
 def test_parameters(counted):
@@ -75,11 +97,13 @@ def test_one_forward_pass_and_one_training_step_at_full_size(rng):
     assert probabilities.shape == (2, 1_000)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
-    before = model.get_layer("output").bias.numpy()
+    before = {weight.path: weight.numpy() for weight in model.weights}
     loss = model.train_on_batch(x, np.array([3, 7]))
     assert loss == pytest.approx(np.log(1_000), rel=0.2)
-    moved = np.flatnonzero(model.get_layer("output").bias.numpy() > before)
-    assert moved.tolist() == [3, 7]
+    for weight in model.weights:
+        assert (weight.numpy() != before[weight.path]).any(), weight.path
+    bias = model.get_layer("output").bias
+    assert np.flatnonzero(bias.numpy() > before[bias.path]).tolist() == [3, 7]
 
 
 def test_the_two_groups_do_not_see_each_other_in_c2_c4_and_c5(rng):
