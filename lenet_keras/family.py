@@ -69,7 +69,7 @@ FAMILY = {
                 17e3,
                 1e3,
                 "LeCun et al. (1998), section III-C",
-                "its own description gives the 120 units alone 48,120",
+                "by its own description the 120 units alone have 48,120",
             ),
             "connections": Published(260e3, 1e4, "LeCun et al. (1998), section III-C"),
             "multiply_adds": Published(
@@ -107,8 +107,8 @@ FAMILY = {
                 1.5e9,
                 1e8,
                 "Szegedy et al. (2015), section 1",
-                "its Table 1 gives the first convolution 34 million, where 7x7 weights "
-                "for each of 3 x 64 maps are 118; 34 is what 7 + 7 weights would be",
+                "its Table 1 gives the first convolution 34 million, which 7 + 7 "
+                "weights would make; its 7x7 make 118",
             ),
         },
     ),
@@ -121,8 +121,8 @@ FAMILY = {
                 15.3e9,
                 1e8,
                 "He et al. (2016), section 4.1",
-                "15.3 leaves out the dense layers, 0.12 billion; the 19.6 that stand "
-                "beside it, of VGG-19, have them in",
+                "it leaves out the dense layers, 0.12 billion; the 19.6 billion beside "
+                "it, VGG-19's, do not",
             ),
         },
     ),
@@ -135,8 +135,8 @@ FAMILY = {
                 3.8e9,
                 1e8,
                 "He et al. (2016), Table 1",
-                "unknown; without batch normalisation ours is 3.86, and the table's "
-                "7.6 and 11.3 of 101 and 152 layers are what we count so",
+                "unknown; we count 3.86 without batch normalisation, and so counted "
+                "101 and 152 layers have the 7.6 and 11.3 of the same table",
             ),
         },
     ),

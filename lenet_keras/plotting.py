@@ -869,11 +869,19 @@ def stacks(counted, claimed):
         counted: Dictionary from the filters, as a multiple of the maps before them, to
             the weights of the five and of the one.
         claimed: Multiple at which a text says that they are as many.
+
+    Raises:
+        ValueError: If the lines do not cross between the multiples.
     """
-    figure, ax = plt.subplots(figsize=(6, 3.2))
     multiples = list(counted)
     five, one = (np.array(weights) for weights in zip(*counted.values(), strict=True))
+    if not (five / one).min() <= 1 <= (five / one).max():
+        raise ValueError(
+            "Expected multiples on both sides of the crossing. "
+            f"Received: {multiples[0]} to {multiples[-1]}"
+        )
     crossing = np.interp(0, five / one - 1, multiples)
+    figure, ax = plt.subplots(figsize=(6, 3.2))
     ax.plot(multiples, five, "o-", markersize=3, color="#1f5a8a", label="five 3x3")
     ax.plot(multiples, one, "o-", markersize=3, color="#d9722e", label="one 11x11")
     ax.axvline(crossing, color="0.3", linewidth=0.8)
@@ -889,7 +897,7 @@ def stacks(counted, claimed):
 
 @_figure
 def training_errors(passes, titles, level):
-    """Draws the training error against the pass, and where it reaches a level.
+    """Draws the training error against the pass, and a level that it falls below.
 
     Args:
         passes: `pandas.DataFrame` with the columns `recipe`, `seed`, `pass` and
