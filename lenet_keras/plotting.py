@@ -916,5 +916,6 @@ def training_errors(passes, titles, level):
         ax.plot(by_seed.mean(axis=1), color=color, label=title)
     ax.axhline(level, color="0.4", linewidth=0.8, linestyle="--")
     ax.set(xlabel="pass", ylabel="training error on the fly, %", ylim=(0, None))
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(fontsize=8)
     return figure

@@ -16,8 +16,14 @@ from lenet_keras.experiments import choices, perturbed
 from lenet_keras.experiments.compare import markdown, table
 from lenet_keras.experiments.ladder import overview, rates_at_edge, rungs, summary
 from lenet_keras.experiments.reproduce import Protocol, load_runs
-from lenet_keras.experiments.statistics import mean_interval, paired_difference
-from lenet_keras.recipes import BASELINES, RECIPES, TRIED
+from lenet_keras.experiments.statistics import (
+    mean_interval,
+    paired_difference,
+    passes_to_reach,
+)
+from lenet_keras.experiments.sweep import load_passes
+from lenet_keras.family import timeline
+from lenet_keras.recipes import BASELINES, LENET1, RECIPES, RELATIVES, TRIED
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -145,7 +151,7 @@ class TestNotebook:
 
 
 def test_the_notebooks_are_there_in_reading_order():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"0{n}" for n in range(1, 10)]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{n:02}" for n in range(1, 11)]
 
 
 def test_readmes_table_is_that_of_the_stored_results():
@@ -397,6 +403,104 @@ class TestClaimsOfReadme:
             round(lenet5[64] / growth(models.fully_connected, [64]).connections[64])
             == 5
         )
+
+
+class TestFamilyOfReadme:
+    FOLDER = ROOT / "data/results"
+    TEXT = (ROOT / "README.md").read_text()
+    PROSE = " ".join(TEXT.split())
+
+    @pytest.fixture
+    def lenet1(self):
+        return pd.read_csv(self.FOLDER / "lenet1/runs.csv")
+
+    @pytest.fixture
+    def relatives(self):
+        return pd.read_csv(self.FOLDER / "relatives/runs.csv")
+
+    def test_its_table_is_that_of_the_counts(self):
+        text = re.sub(" *[|] *", "|", self.TEXT)
+        for name, row in timeline().iterrows():
+            counts = row[["parameters", "connections", "multiply_adds"]].astype(int)
+            numbers = "|".join(f"{count:,}" for count in counts)
+            assert f"|{name}|{row['year']}|{numbers}|" in text
+
+    @pytest.mark.parametrize(
+        ("folder", "recipes"), [("lenet1", LENET1), ("relatives", RELATIVES)]
+    )
+    def test_its_runs_are_all_that_were_made(self, folder, recipes):
+        runs = pd.read_csv(self.FOLDER / folder / "runs.csv")
+        files = {path.stem for path in (self.FOLDER / folder).glob("*.json")}
+        assert set(runs["name"]) == files
+        final = runs[runs["held_out"] == 0]
+        assert set(final["recipe"]) == set(recipes)
+        assert set(final["passes"]) == {20}
+        seeds = final.groupby(["recipe", "learning_rate"])["seed"].apply(sorted)
+        assert all(own == [0, 1, 2] for own in seeds)
+
+    def test_its_tables_are_those_of_the_runs(self, lenet1, relatives):
+        assert summary(lenet1[lenet1["held_out"] == 0]) in self.TEXT
+        assert overview(relatives, "relatives") in self.TEXT
+        stored = (self.FOLDER / "relatives/relatives.md").read_text()
+        assert stored.startswith(overview(relatives, "relatives"))
+        assert summary(lenet1) == (self.FOLDER / "lenet1/runs.md").read_text()
+
+    def test_its_figures_of_lenet1_are_those_of_the_runs(self, lenet1):
+        final = lenet1[lenet1["held_out"] == 0]
+        tried = lenet1[lenet1["held_out"] > 0]
+        of_1998 = final[final["learning_rate"] == 9].groupby("recipe")
+        errors = 100 * (1 - of_1998["test_accuracy"].mean()) - 1.7
+        assert (
+            f"it errs by {errors['lenet1-mnist']:.2f} points more than the paper's, on "
+            f"larger digits by {errors['lenet1-mnist-unreduced']:.2f}." in self.PROSE
+        )
+        assert tried["learning_rate"].max() == 9
+        collapsed = final[final["test_accuracy"] < 0.2]
+        assert collapsed["recipe"].tolist() == ["lenet1-note-003-unreduced"]
+        assert collapsed["learning_rate"].tolist() == [0.027]
+        weights = final.groupby("recipe")["trainable"].first()
+        assert weights["lenet1-note-003"] - weights["lenet1-adam"] == 642
+
+    def test_its_figures_of_the_relatives_are_those_of_the_runs(self, relatives):
+        found = rungs(relatives, "cifar10", "relatives")
+        gains = (-found["difference"]).map("{:.1f}".format)
+        final = relatives[relatives["held_out"] == 0]
+        learnt = 100 * (1 - final.groupby("recipe")["train_accuracy"].mean())
+        assert (
+            f"it errs on {learnt['modern']:.1f} % of those that it was trained on, and "
+            f"on {found.loc['modern', 'error']:.1f} % of the others." in self.PROSE
+        )
+        assert (
+            f"shifted images take {gains['modern-augmented']} points off, dropout of "
+            f"half of C5 and F6 {gains['modern-dropout']}, overlapping maxima "
+            f"{gains['modern-overlapping']}. An inception block takes off "
+            f"{gains['modern-inception']}." in self.PROSE
+        )
+        worse = float(gains["modern-tanh"])
+        assert f"tanh is {-worse} points worse than swish, ReLU no worse." in self.PROSE
+        different = found["is_difference"].eq(True)
+        assert different[different].index.tolist() == [
+            "modern-tanh",
+            "modern-overlapping",
+            "modern-dropout",
+            "modern-augmented",
+            "modern-inception",
+        ]
+
+    def test_relu_and_tanh_need_as_many_passes(self, relatives):
+        passes = load_passes(self.FOLDER / "relatives").query("held_out == 0")
+        passes["error"] = 100 * (1 - passes["train_accuracy"])
+        curves = passes.set_index(["recipe", "pass", "seed"])["error"].unstack("seed")
+        relu, tanh, swish = (
+            curves.loc[name].apply(passes_to_reach, level=25).mean()
+            for name in ("modern-relu", "modern-tanh", "modern")
+        )
+        assert (
+            f"after {relu:.1f} passes with ReLU, {tanh:.1f} with tanh and {swish:.1f} "
+            "with swish, all at a rate of 0.003" in self.PROSE
+        )
+        rates = rungs(relatives, "cifar10", "relatives")["rate"]
+        assert set(rates[["modern", "modern-relu", "modern-tanh"]]) == {0.003}
 
 
 @pytest.mark.parametrize(
