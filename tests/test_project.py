@@ -14,7 +14,13 @@ from lenet_keras import models, pretrained
 from lenet_keras.counts import growth
 from lenet_keras.experiments import choices, perturbed
 from lenet_keras.experiments.compare import markdown, table
-from lenet_keras.experiments.ladder import overview, rates_at_edge, rungs, summary
+from lenet_keras.experiments.ladder import (
+    overview,
+    plus_minus,
+    rates_at_edge,
+    rungs,
+    summary,
+)
 from lenet_keras.experiments.reproduce import Protocol, load_runs
 from lenet_keras.experiments.statistics import (
     mean_interval,
@@ -478,6 +484,8 @@ class TestFamilyOfReadme:
         )
         worse = float(gains["modern-tanh"])
         assert f"tanh is {-worse} points worse than swish, ReLU no worse." in self.PROSE
+        scaled = plus_minus(found.loc["modern-lrn-scaled"], "difference", sign="+")
+        assert f"for standardised pixels, it does {scaled} points: no" in self.PROSE
         different = found["is_difference"].eq(True)
         assert different[different].index.tolist() == [
             "modern-tanh",
@@ -486,6 +494,30 @@ class TestFamilyOfReadme:
             "modern-augmented",
             "modern-inception",
         ]
+
+    def test_the_shortcut_beside_its_two_convolutions(self, relatives):
+        usual = pd.read_csv(self.FOLDER / "relatives-usual-rate/runs.csv")
+        final = relatives[relatives["held_out"] == 0].set_index(["recipe", "seed"])
+        plain = final.loc["modern-plain"].sort_index()
+        assert set(usual["recipe"]) == {"modern-residual"}
+        assert set(usual["learning_rate"]) == set(plain["learning_rate"]) == {0.003}
+        usual = usual.set_index("seed").sort_index()
+        chosen = rungs(relatives, "cifar10", "relatives").loc["modern-residual"]
+        at_one_rate = paired_difference(
+            -100 * plain["test_accuracy"], -100 * usual["test_accuracy"]
+        )
+        assert not at_one_rate.is_difference
+        chosen = plus_minus(chosen, "difference", sign="+")
+        assert (
+            f"{chosen} at the rate that was chosen for it, {at_one_rate.mean:+.2f} ± "
+            f"{at_one_rate.half_width:.2f} at that of the two convolutions"
+            in self.PROSE
+        )
+        wrong = [100 * (1 - own["train_accuracy"].mean()) for own in (usual, plain)]
+        assert (
+            f"{wrong[0]:.1f} % of the training images are wrong, not {wrong[1]:.1f}."
+            in self.PROSE
+        )
 
     def test_relu_and_tanh_need_as_many_passes(self, relatives):
         passes = load_passes(self.FOLDER / "relatives").query("held_out == 0")
