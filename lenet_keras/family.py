@@ -9,8 +9,6 @@ import pandas as pd
 from lenet_keras import models
 from lenet_keras.counts import layer_table, symbolic_layer_table
 
-COUNTS = ("parameters", "connections", "multiply_adds")
-
 
 class Published(NamedTuple):
     """A figure as it was printed.
@@ -39,7 +37,8 @@ class Member(NamedTuple):
         year: Year of the paper that its figures are from, or of the competition that
             it was in.
         build: Function without arguments that returns it.
-        published: Dictionary from one of `COUNTS` to what was published of it.
+        published: Dictionary from `"parameters"`, `"connections"` or
+            `"multiply_adds"` to what was published of it.
     """
 
     year: int
@@ -160,7 +159,7 @@ def timeline():
     [2578, 98442]
     """
     rows = {}
-    for name, (year, build, published) in FAMILY.items():
+    for name, (year, build, figures) in FAMILY.items():
         total = symbolic_layer_table(build).loc["total"]
         fixed = 0 if name == "LeNet-5" else total["fixed"]
         row = {
@@ -169,9 +168,8 @@ def timeline():
             "connections": total["connections"],
             "multiply_adds": total["multiply_adds"],
         }
-        for count in COUNTS:
-            if count in published:
-                row[f"published_{count}"] = published[count].value
+        for count, figure in figures.items():
+            row[f"published_{count}"] = figure.value
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
 

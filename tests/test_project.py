@@ -486,6 +486,14 @@ class TestFamilyOfReadme:
         assert f"tanh is {-worse} points worse than swish, ReLU no worse." in self.PROSE
         scaled = plus_minus(found.loc["modern-lrn-scaled"], "difference", sign="+")
         assert f"for standardised pixels, it does {scaled} points: no" in self.PROSE
+        highest = found.index[found["rate"] == 0.009].tolist()
+        assert highest == [
+            "modern-lrn",
+            "modern-lrn-scaled",
+            "modern-residual",
+            "modern-inception",
+        ]
+        assert found["rate"].drop(highest).eq(0.003).all()
         different = found["is_difference"].eq(True)
         assert different[different].index.tolist() == [
             "modern-tanh",

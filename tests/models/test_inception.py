@@ -110,7 +110,7 @@ def test_the_naive_block_hands_all_pooled_maps_on(rng):
 
 
 # Table 1's last column, in millions. The table is wrong of the first convolution (see
-# lenet_keras.family), and nobody knows what it counts in 5a.
+# lenet_keras.family), and we do not know what it counts in 5a.
 PUBLISHED_MILLIONS = {
     "conv1": (34, 118),
     "conv2": (360, 360),
