@@ -4,8 +4,8 @@
 
 Each way trains the same network, with the same optimizer, in turn, round by round, each
 time in a process of its own: Keras's `fit` with TensorFlow's threads as they come, ours
-on one, as `lenet-keras reproduce` has it. Ours makes a whole pass of 60,000 digits;
-`fit`, whose pass takes minutes, a tenth of one.
+on one, as `lenet-keras reproduce` has it. Ours makes a whole epoch of 60,000 digits;
+`fit`, whose epoch takes minutes, a tenth of one.
 """
 
 import functools
@@ -26,7 +26,7 @@ PATTERNS_OF_FIT = PATTERNS // 10
 
 
 class PassTimer(keras.callbacks.Callback):
-    """Keeps the seconds of the last pass."""
+    """Keeps the seconds of the last epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
@@ -59,7 +59,7 @@ def network(steps_per_execution=1):
 
 
 def ours():
-    """Seconds a pattern in the second of two passes; the first one compiles."""
+    """Seconds a pattern in the second of two epochs; the first one compiles."""
     (x, y), timer = digits(), PassTimer()
     sdlm.fit(network(), x, y, epochs=2, shuffle=False, callbacks=[timer], verbose=0)
     return timer.seconds / PATTERNS

@@ -7,6 +7,7 @@ ratio is the median of the rounds' own ratios, so that a machine whose speed dri
 does not decide it.
 """
 
+import importlib.util
 import time
 
 import keras
@@ -15,9 +16,13 @@ from keras import layers, ops
 
 from lenet_keras import models, rbf_codes
 from lenet_keras.activations import scaled_tanh
-from lenet_keras.experiments import minibatches
 from lenet_keras.layers import C3_CONNECTIONS, RBF, ConnectionTableConv2D
-from lenet_keras.recipes import RECIPES
+from lenet_keras.study.recipes import RECIPES
+from lenet_keras.study.training import (
+    RefuseDivergence,
+    fit_minibatches,
+    steps_per_execution,
+)
 
 ROUNDS = 15
 RNG = np.random.default_rng(0)
@@ -98,18 +103,96 @@ def layer_step(layer):
 
 
 def fit(model, x, y, batch_size):
-    """A function that trains a model for a pass, as Keras does."""
+    """A function that trains a model for an epoch, as Keras does."""
     return lambda: model.fit(x, y, batch_size=batch_size, verbose=0)
 
 
-def pass_of(model, x, y):
-    """A function that trains a model for a pass, as the recipes do."""
-    return lambda: minibatches.fit(model, x, y, batch_size=32)
+def epoch_of(model, x, y, batch_size=32):
+    """A function that trains a model for an epoch, as the recipes do."""
+    callbacks = [RefuseDivergence()]
+    return lambda: fit_minibatches(
+        model, lambda epoch: (x, y), 1, batch_size=batch_size, callbacks=callbacks
+    )
+
+
+def epoch_of_pytorch(faithful, x, y, batch_size):
+    """A function that trains a network for an epoch by a plain PyTorch loop."""
+    import torch
+    from torch import nn
+
+    class ScaledTanh(nn.Module):
+        def forward(self, x):
+            return 1.7159 * torch.tanh(2 / 3 * x)
+
+    class Subsampling(nn.Module):
+        def __init__(self, maps):
+            super().__init__()
+            self.coefficient = nn.Parameter(torch.full((maps, 1, 1), 0.25))
+            self.bias = nn.Parameter(torch.zeros(maps, 1, 1))
+
+        def forward(self, x):
+            total = 4 * nn.functional.avg_pool2d(x, 2)
+            return 1.7159 * torch.tanh(2 / 3 * (self.coefficient * total + self.bias))
+
+    class Table(nn.Conv2d):
+        def __init__(self):
+            super().__init__(6, 16, 5)
+            mask = np.zeros((16, 6, 1, 1), "float32")
+            for output_map, entry in enumerate(C3_CONNECTIONS):
+                mask[output_map, list(entry)] = 1
+            self.register_buffer("mask", torch.from_numpy(mask))
+
+        def forward(self, x):
+            return nn.functional.conv2d(x, self.weight * self.mask, self.bias)
+
+    class Distances(nn.Module):
+        def __init__(self):
+            super().__init__()
+            codes = torch.from_numpy(np.array(rbf_codes("0123456789"), "float32"))
+            self.register_buffer("codes", codes)
+
+        def forward(self, x):
+            return ((x[:, None] - self.codes) ** 2).sum(-1)
+
+    def map_loss(distances, labels):
+        right = distances.gather(1, labels[:, None])[:, 0]
+        rubbish = torch.full((len(distances), 1), -10.0)
+        all_classes = torch.cat([-distances, rubbish], 1)
+        return (right + torch.logsumexp(all_classes, 1)).mean()
+
+    if faithful:
+        f = ScaledTanh
+        network = nn.Sequential(
+            *(nn.Conv2d(1, 6, 5), f(), Subsampling(6), Table(), f(), Subsampling(16)),
+            *(nn.Conv2d(16, 120, 5), f(), nn.Flatten(), nn.Linear(120, 84), f()),
+            Distances(),
+        )
+    else:
+        f = nn.SiLU
+        network = nn.Sequential(
+            *(nn.Conv2d(1, 6, 5, padding=2), f(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(6, 16, 5), f(), nn.MaxPool2d(2), nn.Flatten()),
+            *(nn.Linear(400, 120), f(), nn.Linear(120, 84), f(), nn.Linear(84, 10)),
+        )
+    loss = map_loss if faithful else nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(network.parameters())
+    x = torch.from_numpy(np.moveaxis(x, -1, 1).copy())
+    y = torch.from_numpy(y)
+
+    def epoch():
+        order = torch.randperm(len(x))
+        for start in range(0, len(x), batch_size):
+            taken = order[start : start + batch_size]
+            optimizer.zero_grad()
+            loss(network(x[taken]), y[taken]).backward()
+            optimizer.step()
+
+    return epoch
 
 
 def compiled(model, recipe="lenet5-adam"):
     """The model, compiled with a recipe."""
-    RECIPES[recipe].compile(model, 60_000)
+    RECIPES[recipe].compile(model, 60_000, steps_per_execution=steps_per_execution())
     return model
 
 
@@ -156,16 +239,31 @@ if __name__ == "__main__":
     one_hot = keras.utils.to_categorical(labels, 10)
     plain = fit(plain_code_of_note_002(), digits, one_hot, 32)
     compare(
-        "a pass of the faithful network, batch 32",
-        pass_of(compiled(models.lenet5()), paper, labels),
+        "an epoch of the faithful network, batch 32",
+        epoch_of(compiled(models.lenet5()), paper, labels),
         {"study note 002's plain code": plain},
     )
     compare(
-        "a pass of the modern network, batch 32",
-        pass_of(
+        "an epoch of the modern network, batch 32",
+        epoch_of(
             compiled(models.lenet5_modern(), "note-002"),
             digits.astype("float32"),
             labels,
         ),
         {"study note 002's plain code": plain},
     )
+    if importlib.util.find_spec("torch") is None:
+        print("PyTorch is not installed: its rows are left out")
+    else:
+        modern = models.lenet5_modern()
+        small = digits.astype("float32") / 255
+        compare(
+            "an epoch of the faithful network, batch 64",
+            epoch_of(compiled(models.lenet5()), paper, labels, 64),
+            {"a plain PyTorch loop": epoch_of_pytorch(True, paper, labels, 64)},
+        )
+        compare(
+            "an epoch of the modern network, batch 64",
+            epoch_of(compiled(modern, "lenet5_modern-adam"), small, labels, 64),
+            {"a plain PyTorch loop": epoch_of_pytorch(False, small, labels, 64)},
+        )

@@ -65,7 +65,7 @@ def _nothing(layer, units):
 
 # What a layer type costs: a function of the layer and the number of its output units
 # that returns connections and multiply-adds. Add your own type's here.
-RULES = {
+COUNTING_RULES = {
     layers.Conv2D: _kernel(lambda layer: layer.filters),
     layers.Dense: _kernel(lambda layer: layer.units),
     ConnectionTableConv2D: _kernel(lambda layer: len(layer.connection_table)),
@@ -99,7 +99,7 @@ def layer_table(model):
 
     Args:
         model: A built functional or sequential `keras.Model`, of layers alone, each
-            called once and with its type's rule in `lenet_keras.counts.RULES`.
+            called once and with its type's rule in `lenet_keras.counts.COUNTING_RULES`.
 
     Returns:
         `pandas.DataFrame` indexed by the layers' names, with the columns
@@ -229,9 +229,9 @@ def receptive_fields(model):
 
 
 def _count(layer):
-    if type(layer) not in RULES:
+    if type(layer) not in COUNTING_RULES:
         raise TypeError(
-            "Expected layers whose type has a rule in lenet_keras.counts.RULES. "
+            "Expected layers with a rule in lenet_keras.counts.COUNTING_RULES. "
             f"Received: layer={layer.name} of type {type(layer).__name__}"
         )
     output_shape = tuple(layer.output.shape[1:])
@@ -240,7 +240,9 @@ def _count(layer):
             "Expected outputs of a known size. "
             f"Received: layer={layer.name} with output_shape={output_shape}"
         )
-    connections, multiply_adds = RULES[type(layer)](layer, math.prod(output_shape))
+    connections, multiply_adds = COUNTING_RULES[type(layer)](
+        layer, math.prod(output_shape)
+    )
     return {
         "output_shape": output_shape,
         "trainable": _size(layer.trainable_weights),

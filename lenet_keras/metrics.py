@@ -10,6 +10,8 @@ from lenet_keras.losses import checked_labels
 def rbf_accuracy(y_true, y_pred):
     """Returns 1 for each pattern whose smallest distance is the right class's, else 0.
 
+    A pattern with a NaN among its distances has no smallest one and counts as wrong.
+
     Args:
         y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
         y_pred: Distances of shape `(batch, classes)`.
@@ -17,12 +19,21 @@ def rbf_accuracy(y_true, y_pred):
     Returns:
         Tensor of shape `(batch,)`; NaN where a label is none of the classes.
 
+    Example:
+
+    >>> distances = keras.ops.array([[9.0, 2.0], [float("nan"), 7.0]])
+    >>> [float(hit) for hit in rbf_accuracy([1, 0], distances)]
+    [1.0, 0.0]
+
     Raises:
         ValueError: As `lenet_keras.losses.checked_labels`.
     """
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     labels, is_class = checked_labels(y_true, y_pred)
-    is_right = ops.equal(ops.cast(ops.argmin(y_pred, axis=-1), "int32"), labels)
+    # The backends' argmin disagree on NaN: some pass over it, others answer it.
+    is_known = ops.logical_not(ops.any(ops.isnan(y_pred), axis=-1))
+    is_smallest = ops.equal(ops.cast(ops.argmin(y_pred, axis=-1), "int32"), labels)
+    is_right = ops.logical_and(is_known, is_smallest)
     return ops.where(is_class, ops.cast(is_right, "float32"), float("nan"))
 
 
@@ -31,7 +42,8 @@ class RBFAccuracy(keras.metrics.MeanMetricWrapper):
     """The fraction of patterns whose smallest distance is the right class's.
 
     Use it where a model ends in `RBF`: Keras's `metrics=["accuracy"]` takes the
-    largest output for the answer, which is the class that fits worst.
+    largest output for the answer, which is the class that fits worst. A pattern with a
+    NaN among its distances counts as wrong, so a network that diverged scores 0.
 
     Args:
         name: Name of the metric.

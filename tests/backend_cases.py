@@ -17,7 +17,7 @@ from lenet_keras.losses import (
     RBFMeanSquaredError,
     SparseMeanSquaredError,
 )
-from lenet_keras.metrics import RBFAccuracy
+from lenet_keras.metrics import RBFAccuracy, rbf_accuracy
 from lenet_keras.models import lenet5
 
 TABLE = ((2, 0), (1,), (0, 1, 2), (2,))
@@ -51,6 +51,13 @@ def accuracy(rng):
     distances = rng.uniform(0, 12, (40, 3)).astype("float32")
     metric.update_state(rng.integers(0, 3, 40), distances)
     return metric.result()
+
+
+def accuracy_of_nan(rng):
+    # Each distance is NaN once for each label.
+    distances = rng.uniform(0, 12, (3, 3, 3)).astype("float32")
+    distances[np.arange(3), :, np.arange(3)] = np.nan
+    return rbf_accuracy(np.tile(np.arange(3), 3), distances.reshape(9, 3))
 
 
 def one_fit_step(rng):
@@ -115,6 +122,7 @@ CASES = {
     "equation 9": lambda rng: loss(MaximumAPosteriori(2.0, reduction=None), rng),
     "mean squared error": lambda rng: loss(SparseMeanSquaredError(reduction=None), rng),
     "accuracy": accuracy,
+    "accuracy of NaN": accuracy_of_nan,
     "lenet5": lambda rng: answer(lenet5_from_zero(), (2, 32, 32, 1), rng),
     "one fit step": one_fit_step,
     "one pattern at a time": one_pattern_at_a_time,

@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -32,6 +33,11 @@ def message():
         return str(error.value)
 
     return get
+
+
+def takes_ctrl_c():
+    """Lets a process that is started take SIGINT, even where the tests ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

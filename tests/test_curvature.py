@@ -535,7 +535,7 @@ def estimates(monkeypatch):
 
         monkeypatch.setattr(curvature, "curvature_of", lambda model, loss: estimate)
         callback = CurvatureEstimation(
-            PATTERNS, -PATTERNS, 5, estimates_in_first_pass=first, **arguments
+            PATTERNS, -PATTERNS, 5, estimates_in_first_epoch=first, **arguments
         )
         callback.set_model(model)
         callback.set_params({"steps": 10})
@@ -598,10 +598,10 @@ def test_estimation_from_no_or_too_many_patterns_is_refused(number, message):
 @pytest.mark.parametrize("number", [0, -1])
 def test_first_pass_without_estimate_is_refused(number, message):
     text = message(
-        CurvatureEstimation, PATTERNS, PATTERNS, 5, estimates_in_first_pass=number
+        CurvatureEstimation, PATTERNS, PATTERNS, 5, estimates_in_first_epoch=number
     )
     assert "at least one estimate" in text
-    assert f"estimates_in_first_pass={number}" in text
+    assert f"estimates_in_first_epoch={number}" in text
 
 
 def ends_in(*ends):

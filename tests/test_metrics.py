@@ -56,6 +56,25 @@ def test_smallest_distance_wins():
     assert result(stock, labels, distances) == 0
 
 
+# The argmin of such a row may be any class: TensorFlow, XLA and JAX differ.
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+@pytest.mark.parametrize("position", [0, 1, 2, slice(None)])
+def test_a_row_with_nan_is_wrong_whatever_the_label(position, jit_compile):
+    distances = np.tile(np.float32([2, 1, 3]), (4, 1))
+    distances[:3, position] = np.nan
+    function = rbf_accuracy
+    if jit_compile is not None:
+        function = tf.function(function, autograph=False, jit_compile=jit_compile)
+    hits = function(tf.constant([0, 1, 2, 1]), tf.constant(distances))
+    np.testing.assert_array_equal(hits, [0, 0, 0, 1])
+
+
+def test_a_network_that_diverged_scores_zero(model):
+    x, y = np.full((4, 84), np.nan), np.zeros(4)
+    scores = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert scores["rbf_accuracy"] == 0
+
+
 def test_averages_over_batches(labels, distances):
     metric = RBFAccuracy()
     metric.update_state(labels[:30], distances[:30])

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -7,16 +8,17 @@ import pytest
 
 from lenet_keras import load_pretrained, pretrained
 from lenet_keras.datasets import prepare, sources
-from lenet_keras.experiments import pretrain, run
-from lenet_keras.experiments.reproduce import Protocol, load_runs
-from lenet_keras.experiments.run import DATASETS, TRAIN_IMAGES
-from lenet_keras.recipes import RECIPES, default_recipe
+from lenet_keras.study import pretrain
+from lenet_keras.study.recipes import RECIPES
+from lenet_keras.study.results import load
+from lenet_keras.study.training import DATASETS, TRAIN_IMAGES, train
 
 RECORDS = pretrained.records()
+RESULTS = Path(__file__).parents[1] / "data/results"
 
 
 def test_the_five_networks_are_there():
-    assert set(RECORDS) == {*pretrain.PROTOCOLS, *pretrain.TRAINED}
+    assert set(RECORDS) == set(pretrain.NAMES)
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -38,13 +40,23 @@ class TestNetwork:
 
     def test_its_record_is_that_of_its_run(self, name):
         record = RECORDS[name]
-        run = record["run"]
-        assert (run["model"], run["dataset"]) == (record["model"], record["dataset"])
-        assert run["seed"] == 0
+        row = record["run"]
+        assert (row["network"], row["dataset"]) == (record["model"], record["dataset"])
+        assert (row["recipe"], row["seed"], row["held_out"]) == (name, 0, 0)
+        assert row["epochs"] == RECIPES[name].epochs
+        assert row["train_images"] == TRAIN_IMAGES[row["dataset"]]
         share = record["test_errors"] / record["test_images"]
-        stated = run.get("test_error", 100 * (1 - run.get("test_accuracy", 0)))
-        assert stated == pytest.approx(100 * share, abs=0.011)
+        assert 1 - row["test_accuracy"] == pytest.approx(share, abs=1.1e-4)
+        assert record["pixels"] == RECIPES[name].pixels
         assert name in record["command"]
+
+    def test_its_results_are_those_of_the_stored_run(self, name):
+        stored = load(RESULTS / "protocol.jsonl", RESULTS / "recommended.jsonl")
+        whole = stored["train_images"] == stored["dataset"].map(TRAIN_IMAGES)
+        own = stored[(stored["recipe"] == name) & (stored["seed"] == 0) & whole]
+        row = RECORDS[name]["run"]
+        for column in ("train_accuracy", "test_accuracy", "trainable", "backend"):
+            assert set(own[column]) == {row[column]}
 
     def test_a_damaged_file_is_refused(self, name, tmp_path, monkeypatch):
         file = f"{name}.weights.h5"
@@ -55,25 +67,6 @@ class TestNetwork:
         monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
         with pytest.raises(OSError, match=r"Expected .* Received: .* is damaged"):
             load_pretrained(name)
-
-
-@pytest.mark.parametrize("name", pretrain.TRAINED)
-def test_its_run_is_by_the_recommended_recipe(name):
-    row = RECORDS[name]["run"]
-    assert row["recipe"] == name == default_recipe(row["model"], row["dataset"])
-    assert row["passes"] == RECIPES[name].passes
-    assert row["train_images"] == TRAIN_IMAGES[row["dataset"]]
-    assert row["held_out"] == 0
-
-
-@pytest.mark.parametrize("name", pretrain.PROTOCOLS)
-def test_its_run_is_that_of_the_stored_results(name):
-    folder = Path(__file__).parents[1] / "data/results/reproduce"
-    rows = load_runs(folder, pretrain.PROTOCOLS[name].name)
-    row = rows[(rows["seed"] == 0) & (rows["pass"] == 20)].iloc[0]
-    run = RECORDS[name]["run"]
-    for column in ("pass", "test_error", "train_error", "test_loss", "backend"):
-        assert run[column] == row[column]
 
 
 def test_an_unknown_name_lists_the_known_ones(message):
@@ -87,53 +80,51 @@ def test_what_is_stored_is_small():
 
 
 class TestPretrain:
+    @pytest.fixture(params=["lenet5-mnist", "lenet5_modern-mnist"])
+    def small(self, request, monkeypatch, tmp_path):
+        """A recipe of one epoch, of each method; 200 training and 300 test digits."""
+        name = request.param
+        recipe = dataclasses.replace(RECIPES[name], epochs=1)
+        monkeypatch.setitem(RECIPES, name, recipe)
+        train_digits, (x, y) = DATASETS["mnist"]()
+        monkeypatch.setitem(
+            DATASETS, "mnist", lambda: (train_digits, (x[:300], y[:300]))
+        )
+        monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+        return name
+
     def test_it_writes_weights_and_a_record_that_loads(
-        self, tmp_path, monkeypatch, few_digits
+        self, small, tmp_path, monkeypatch
     ):
-        monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
-        monkeypatch.setattr(
-            pretrain, "PROTOCOLS", {"small": Protocol(passes=1, train_size=200)}
-        )
-        record = pretrain.pretrain("small", tmp_path / "runs", tmp_path)
-        file = (tmp_path / "small.weights.h5").read_bytes()
+        models = []
+
+        def keep(*arguments):
+            result = train(*arguments)
+            models.append(result.model)
+            return result
+
+        monkeypatch.setattr(pretrain, "train", keep)
+        record = pretrain.pretrain(small, tmp_path, train_images=200)
+        file = (tmp_path / f"{small}.weights.h5").read_bytes()
         assert record["sha256"] == hashlib.sha256(file).hexdigest()
-        assert pretrained.records() == {"small": record}
-        assert record["run"]["train_size"] == 200
-        stated = record["run"]["test_error"]
-        assert record["test_errors"] == pytest.approx(stated * 300 / 100, abs=0.01)
-        distances = load_pretrained("small").predict(few_digits, verbose=0)
-        assert distances.shape == (300, 10)
-
-    def test_it_trains_by_the_recommended_recipe(
-        self, tmp_path, monkeypatch, few_digits
-    ):
-        runs = []
-
-        def train(model, dataset, recipe):
-            runs.append(run.train(model, dataset, recipe, passes=1, train_images=200))
-            return runs[-1]
-
-        monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
-        monkeypatch.setattr(pretrain, "train", train)
-        name = "lenet5_modern-mnist"
-        record = pretrain.pretrain(name, tmp_path / "runs", tmp_path)
-        assert record["run"]["recipe"] == name
-        assert record["pixels"] == RECIPES[name].pixels
-        stored = load_pretrained(name).get_weights()
-        trained = runs[0].model.get_weights()
-        assert all(map(np.array_equal, stored, trained))
+        assert pretrained.records() == {small: record}
+        assert record["run"]["recipe"] == small
+        assert record["pixels"] == RECIPES[small].pixels
+        wrong = 1 - record["run"]["test_accuracy"]
+        assert record["test_errors"] == pytest.approx(300 * wrong, abs=0.01)
+        stored = load_pretrained(small).get_weights()
+        assert all(map(np.array_equal, stored, models[0].get_weights()))
         # The state of the optimizer would be twice as much again.
-        assert (tmp_path / f"{name}.weights.h5").stat().st_size < 400_000
+        assert len(file) < 400_000
+        assert {path.name for path in tmp_path.iterdir()} == {
+            f"{small}.weights.h5",
+            "records.json",
+        }
 
-    @pytest.fixture
-    def few_digits(self, monkeypatch):
-        train, (x, y) = DATASETS["mnist"]()
-
-        def load():
-            return train, (x[:300], y[:300])
-
-        monkeypatch.setitem(DATASETS, "mnist", load)
-        monkeypatch.setattr(
-            "lenet_keras.experiments.reproduce.load_mnist", DATASETS["mnist"]
-        )
-        return prepare(x[:300], "paper")
+    def test_a_folder_that_cannot_be_written_is_found_before_the_training(
+        self, tmp_path, monkeypatch
+    ):
+        (tmp_path / "file").touch()
+        monkeypatch.setattr(pretrain, "train", lambda *arguments: 1 / 0)
+        with pytest.raises(OSError, match="file"):
+            pretrain.pretrain("lenet5-mnist", tmp_path / "file")

@@ -1,7 +1,6 @@
 """What the files of the project owe to each other."""
 
 import ast
-import dataclasses
 import json
 import re
 import tomllib
@@ -12,26 +11,31 @@ import pytest
 
 from lenet_keras import models, pretrained
 from lenet_keras.counts import growth
-from lenet_keras.experiments import choices, perturbed
-from lenet_keras.experiments.compare import markdown, table
-from lenet_keras.experiments.ladder import (
+from lenet_keras.study.family import timeline
+from lenet_keras.study.perturbations import load_perturbed, reach
+from lenet_keras.study.recipes import (
+    BASELINES,
+    CLAIMED,
+    LENET1,
+    RECIPES,
+    RECOMMENDED,
+    RELATIVES,
+)
+from lenet_keras.study.report import choices_table, perturbed_table
+from lenet_keras.study.results import (
+    load,
+    load_history,
     overview,
     plus_minus,
     rates_at_edge,
     rungs,
     summary,
 )
-from lenet_keras.experiments.reproduce import Protocol, load_runs
-from lenet_keras.experiments.statistics import (
-    mean_interval,
-    paired_difference,
-    passes_to_reach,
-)
-from lenet_keras.experiments.sweep import load_passes
-from lenet_keras.family import timeline
-from lenet_keras.recipes import BASELINES, LENET1, RECIPES, RELATIVES, TRIED
+from lenet_keras.study.statistics import crossing, mean_interval, paired_difference
+from lenet_keras.study.training import Run
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "data/results"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -43,18 +47,30 @@ LAYERS_OF_THE_HOUSE = [
     ["metrics"],
     ["models"],
     ["counts"],
-    ["family"],
-    ["files"],
     ["sdlm"],
     ["pretrained"],
-    # ---- above this line nothing knows of data sets, results or plots ----
+    # ---- above this line nothing knows of data sets, results or figures ----
     ["datasets"],
-    ["recipes"],
-    ["plotting"],
-    ["experiments"],
-    ["cli"],
+    ["study"],
 ]
-FLOOR = {name: row for row, names in enumerate(LAYERS_OF_THE_HOUSE) for name in names}
+# And within the study, from what is trained to what is shown.
+FLOORS_OF_THE_STUDY = [
+    ["files", "statistics", "distortions", "family"],
+    ["perturbations"],
+    ["augmentation"],
+    ["recipes"],
+    ["training"],
+    ["interpretations", "pretrain"],
+    ["results"],
+    ["mistakes", "figures", "sweep"],
+    ["studies"],
+    ["report"],
+    ["commands"],
+]
+
+
+def floors(rows):
+    return {name: row for row, names in enumerate(rows) for name in names}
 
 
 def requirements(group):
@@ -84,8 +100,8 @@ def test_pins_are_in_one_place():
         assert not re.search(r"==\s*\d", (ROOT / name).read_text())
 
 
-def imported(file):
-    """The parts of the package that a file imports, at its top or within."""
+def imported(file, package):
+    """The parts of a package that a file imports, at its top or within."""
     for node in ast.walk(ast.parse(file.read_text())):
         names = []
         if isinstance(node, ast.ImportFrom):
@@ -93,18 +109,28 @@ def imported(file):
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         for name in names:
-            parts = (name or "").split(".")
-            if parts[0] == "lenet_keras" and len(parts) > 1 and parts[1] in FLOOR:
-                yield parts[1]
+            if name and name.startswith(f"{package}."):
+                yield name.removeprefix(f"{package}.").split(".")[0]
 
 
-def test_imports_run_one_way():
-    package = ROOT / "lenet_keras"
-    for file in package.rglob("*.py"):
-        part = file.relative_to(package).with_suffix("").parts[0]
+@pytest.mark.parametrize(
+    ("package", "rows"),
+    [
+        ("lenet_keras", LAYERS_OF_THE_HOUSE),
+        ("lenet_keras.study", FLOORS_OF_THE_STUDY),
+    ],
+)
+def test_imports_run_one_way(package, rows):
+    folder, floor = ROOT / package.replace(".", "/"), floors(rows)
+    parts = {path.stem for path in folder.iterdir() if path.stem[0] not in "_r"}
+    assert parts - set(floor) <= {"recipes", "rbf_codes"}
+    for file in folder.rglob("*.py"):
+        part = file.relative_to(folder).with_suffix("").parts[0]
         if part != "__init__":
-            for other in imported(file):
-                assert other == part or FLOOR[other] < FLOOR[part], (file, other)
+            for other in imported(file, package):
+                if other in floor:
+                    below = other == part or floor[other] < floor[part]
+                    assert below, (file, other)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "lenet_keras").rglob("*.py")), ids=str)
@@ -161,8 +187,8 @@ def test_the_notebooks_are_there_in_reading_order():
 
 
 def test_readmes_table_is_that_of_the_stored_results():
-    stored = pd.read_csv(ROOT / "data/results/compare.csv")
-    assert markdown(table(stored)) in (ROOT / "README.md").read_text()
+    table = (RESULTS / "compare.md").read_text(encoding="utf-8")
+    assert table in (ROOT / "README.md").read_text()
 
 
 def test_readmes_table_of_the_trained_networks_is_that_of_their_records():
@@ -174,22 +200,18 @@ def test_readmes_table_of_the_trained_networks_is_that_of_their_records():
 
 
 class TestLadderOfReadme:
-    FOLDER = ROOT / "data/results/ladder"
     TEXT = (ROOT / "README.md").read_text()
 
     @pytest.fixture
     def runs(self):
-        return pd.read_csv(self.FOLDER / "runs.csv")
+        return load(RESULTS / "ladder.jsonl")
 
-    def test_its_runs_are_all_that_were_made(self, runs):
-        files = {path.stem for path in self.FOLDER.glob("*.json")}
-        assert set(runs["name"]) == files
+    def test_each_rung_has_five_seeds(self, runs):
         final = runs[runs["held_out"] == 0]
         assert (final.groupby(["dataset", "recipe"])["seed"].nunique() == 5).all()
 
     def test_its_table_is_that_of_the_runs(self, runs):
         assert overview(runs) in self.TEXT
-        assert (self.FOLDER / "ladder.md").read_text().startswith(overview(runs))
 
     def test_its_figures_are_those_of_the_runs(self, runs):
         text = " ".join(self.TEXT.split())
@@ -205,10 +227,10 @@ class TestLadderOfReadme:
         assert f"Of {compared} differences that are none" in text
         at_edge, cases = rates_at_edge(runs)
         assert f"its three in {at_edge} of {cases} cases" in text
-        usual = pd.read_csv(ROOT / "data/results/usual-rates/runs.csv")
+        usual = load(RESULTS / "usual-rates.jsonl")
         usual = 100 * (1 - usual.groupby("recipe")["test_accuracy"].mean()).round(4)
         assert f"it has {usual['max']:.2f} %, and swish {usual['swish']:.2f} %" in text
-        same_rate = pd.read_csv(ROOT / "data/results/perturbed/runs.csv")
+        same_rate = load(RESULTS / "perturbed.jsonl")
         same_rate = 100 * (1 - same_rate.groupby("recipe")["test_accuracy"].mean())
         deep, small = same_rate["fc-300-100"], same_rate["fc-60000"]
         assert f"the latter has {deep:.2f} %, see below" in text
@@ -216,14 +238,14 @@ class TestLadderOfReadme:
             f"at 0.001 they have {deep:.2f} and {small:.2f} % with the three seeds of "
             f"the claims below, not {error['fc-300-100']} and {error['fc-60000']}."
         ) in text
-        cifar10 = rungs(runs, "cifar10")["rate"].dropna()
+        cifar10 = rungs(runs, "cifar10")["learning_rate"].dropna()
         highest = cifar10.loc["adam":"glorot"]
         assert highest.eq(0.003).all()
         assert len(highest) == 7
 
     def test_the_notes_own_network_beside_the_first_and_the_last_rung(self, runs):
         text = " ".join(self.TEXT.split())
-        own = pd.read_csv(ROOT / "data/results/note-002/runs.csv")
+        own = load(RESULTS / "note-002.jsonl")
         rates = own[own["held_out"] > 0].set_index("learning_rate")
         best = rates.groupby("dataset")["held_out_accuracy"].idxmax()
         final = own[own["held_out"] == 0]
@@ -263,20 +285,20 @@ class TestLadderOfReadme:
 class TestRecommendedOfReadme:
     TEXT = (ROOT / "README.md").read_text()
     PROSE = " ".join(TEXT.split())
-    RUNS = pd.read_csv(ROOT / "data/results/recommended/runs.csv")
+    RUNS = load(RESULTS / "recommended.jsonl")
 
-    def test_each_recipe_has_its_own_passes_and_three_seeds(self):
-        assert set(self.RUNS["recipe"]) == {"lenet5-mnist", *choices.TRIED}
+    def test_each_recipe_has_its_own_epochs_and_three_seeds(self):
+        assert set(self.RUNS["recipe"]) == set(RECOMMENDED.values())
         for name, own in self.RUNS.groupby("recipe"):
             assert sorted(own["seed"]) == [0, 1, 2]
-            assert set(own["passes"]) == {RECIPES[name].passes}
+            assert set(own["epochs"]) == {RECIPES[name].epochs}
             assert set(own["learning_rate"]) == {RECIPES[name].learning_rate}
         assert (self.RUNS["held_out"] == 0).all()
 
     def test_its_tables_are_those_of_the_runs(self):
         assert summary(self.RUNS) in self.TEXT
-        tried = pd.read_csv(ROOT / "data/results/choices/runs.csv")
-        assert choices.table(tried) in self.TEXT
+        tried = load(RESULTS / "choices.jsonl")
+        assert choices_table(tried) in self.TEXT
 
     def test_its_figures_are_those_of_the_runs(self):
         right = 100 * self.RUNS.groupby("recipe")["test_accuracy"].mean()
@@ -286,17 +308,18 @@ class TestRecommendedOfReadme:
         )
 
     def test_lenet5_on_digits_is_the_papers_method_with_distortions(self):
-        ours = self.RUNS[self.RUNS["recipe"] == "lenet5-mnist"].set_index("seed")
-        stored = load_runs(ROOT / "data/results/reproduce", "loss9_distorted")
-        theirs = stored[stored["pass"] == 20].set_index("seed")["test_error"]
-        errors = 100 * (1 - ours["test_accuracy"])
-        assert errors.to_dict() == pytest.approx(theirs.to_dict(), abs=0.001)
+        name = "lenet5-mnist-distorted"
+        ours, theirs = (
+            runs[runs["recipe"] == name].set_index("seed")["test_accuracy"].to_dict()
+            for runs in (self.RUNS, load(RESULTS / "protocol.jsonl"))
+        )
+        assert ours == theirs
         assert "the errors are those of its three seeds there" in self.PROSE
 
-    def test_twice_as_many_passes_gain_nothing(self):
-        longer = pd.read_csv(ROOT / "data/results/longer/runs.csv")
+    def test_twice_as_many_epochs_gain_nothing(self):
+        longer = load(RESULTS / "longer.jsonl")
         errors = 100 * (1 - longer["held_out_accuracy"])
-        of = errors.groupby(longer["passes"]).agg(["mean", "std"])
+        of = errors.groupby(longer["epochs"]).agg(["mean", "std"])
         stated = [f"{mean:.2f} ± {std:.2f}" for mean, std in of.to_numpy()]
         assert (
             f"{stated[1]} % held out with sixty, three seeds, "
@@ -307,26 +330,12 @@ class TestRecommendedOfReadme:
 
 
 class TestClaimsOfReadme:
-    FOLDER = ROOT / "data/results"
     TEXT = (ROOT / "README.md").read_text()
     PROSE = " ".join(TEXT.split())
-    TRIED = pd.read_csv(FOLDER / "perturbed/perturbed.csv")
-
-    def test_the_measurements_are_those_of_the_runs(self):
-        rows = [
-            (unit["configuration"]["seed"], unit["row"]["recipe"], *measured.values())
-            for path in (self.FOLDER / "perturbed").glob("*.json")
-            for unit in [json.loads(path.read_text())]
-            for measured in unit["perturbed"]
-        ]
-        columns = ["seed", "recipe", "perturbation", "amount", "accuracy"]
-        keys = columns[:-1]
-        measured = pd.DataFrame(rows, columns=columns).set_index(keys).sort_index()
-        stored = self.TRIED.set_index(keys).sort_index()
-        pd.testing.assert_frame_equal(stored, measured)
+    MEASURED = load_perturbed(RESULTS / "perturbed.jsonl")
 
     def test_its_table_is_that_of_the_measurements(self):
-        assert perturbed.overview(self.TRIED) in self.TEXT
+        assert perturbed_table(self.MEASURED) in self.TEXT
 
     def test_what_a_shift_costs(self):
         right = self.lost("shift right")
@@ -356,12 +365,12 @@ class TestClaimsOfReadme:
         )
 
     def test_what_noise_costs(self):
-        worst = self.right("noise")[list(TRIED)].idxmin(axis=1)
+        worst = self.right("noise")[CLAIMED].idxmin(axis=1)
         assert (worst.loc[0.1:] == "loss-9").all()
         assert (worst.loc[:0.05] != "loss-9").all()
 
     def right(self, kind):
-        own = self.TRIED[self.TRIED["perturbation"] == kind]
+        own = self.MEASURED[self.MEASURED["perturbation"] == kind]
         return own.groupby(["amount", "recipe"])["accuracy"].mean().unstack()
 
     def lost(self, kind):
@@ -370,8 +379,7 @@ class TestClaimsOfReadme:
         return 100 * (right.loc[0] - right)
 
     def test_what_another_order_of_the_pixels_costs(self):
-        folders = [self.FOLDER / name for name in ("perturbed", "permuted")]
-        runs = pd.concat(pd.read_csv(folder / "runs.csv") for folder in folders)
+        runs = load(RESULTS / "perturbed.jsonl", RESULTS / "permuted.jsonl")
         assert (runs.groupby("recipe")["seed"].nunique() == 3).all()
         right = runs.groupby("recipe")["test_accuracy"].mean()
         error = (100 * (1 - right)).round(2)
@@ -388,7 +396,7 @@ class TestClaimsOfReadme:
             assert stated in self.PROSE
 
     def test_how_far_it_reads_beside_the_paper(self):
-        table = perturbed.reach(self.TRIED, level=0.9)
+        table = reach(self.MEASURED, level=0.9)
         own = table[table["recipe"] == "loss-9"].set_index("perturbation")
         scale, shift, turn = (own.loc[k] for k in ("scale", "shift down", "rotation"))
         assert round(-shift["low"]) == round(shift["high"])
@@ -412,17 +420,16 @@ class TestClaimsOfReadme:
 
 
 class TestFamilyOfReadme:
-    FOLDER = ROOT / "data/results"
     TEXT = (ROOT / "README.md").read_text()
     PROSE = " ".join(TEXT.split())
 
     @pytest.fixture
     def lenet1(self):
-        return pd.read_csv(self.FOLDER / "lenet1/runs.csv")
+        return load(RESULTS / "lenet1.jsonl")
 
     @pytest.fixture
     def relatives(self):
-        return pd.read_csv(self.FOLDER / "relatives/runs.csv")
+        return load(RESULTS / "relatives.jsonl")
 
     def test_its_table_is_that_of_the_counts(self):
         text = re.sub(" *[|] *", "|", self.TEXT)
@@ -432,24 +439,19 @@ class TestFamilyOfReadme:
             assert f"|{name}|{row['year']}|{numbers}|" in text
 
     @pytest.mark.parametrize(
-        ("folder", "recipes"), [("lenet1", LENET1), ("relatives", RELATIVES)]
+        ("study", "recipes"), [("lenet1", LENET1), ("relatives", RELATIVES)]
     )
-    def test_its_runs_are_all_that_were_made(self, folder, recipes):
-        runs = pd.read_csv(self.FOLDER / folder / "runs.csv")
-        files = {path.stem for path in (self.FOLDER / folder).glob("*.json")}
-        assert set(runs["name"]) == files
+    def test_each_recipe_has_three_seeds_of_twenty_epochs(self, study, recipes):
+        runs = load(RESULTS / f"{study}.jsonl")
         final = runs[runs["held_out"] == 0]
         assert set(final["recipe"]) == set(recipes)
-        assert set(final["passes"]) == {20}
+        assert set(final["epochs"]) == {20}
         seeds = final.groupby(["recipe", "learning_rate"])["seed"].apply(sorted)
         assert all(own == [0, 1, 2] for own in seeds)
 
     def test_its_tables_are_those_of_the_runs(self, lenet1, relatives):
         assert summary(lenet1[lenet1["held_out"] == 0]) in self.TEXT
         assert overview(relatives, "relatives") in self.TEXT
-        stored = (self.FOLDER / "relatives/relatives.md").read_text()
-        assert stored.startswith(overview(relatives, "relatives"))
-        assert summary(lenet1) == (self.FOLDER / "lenet1/runs.md").read_text()
 
     def test_its_figures_of_lenet1_are_those_of_the_runs(self, lenet1):
         final = lenet1[lenet1["held_out"] == 0]
@@ -486,14 +488,14 @@ class TestFamilyOfReadme:
         assert f"tanh is {-worse} points worse than swish, ReLU no worse." in self.PROSE
         scaled = plus_minus(found.loc["modern-lrn-scaled"], "difference", sign="+")
         assert f"for standardised pixels, it does {scaled} points: no" in self.PROSE
-        highest = found.index[found["rate"] == 0.009].tolist()
+        highest = found.index[found["learning_rate"] == 0.009].tolist()
         assert highest == [
             "modern-lrn",
             "modern-lrn-scaled",
             "modern-residual",
             "modern-inception",
         ]
-        assert found["rate"].drop(highest).eq(0.003).all()
+        assert found["learning_rate"].drop(highest).eq(0.003).all()
         different = found["is_difference"].eq(True)
         assert different[different].index.tolist() == [
             "modern-tanh",
@@ -504,7 +506,7 @@ class TestFamilyOfReadme:
         ]
 
     def test_the_shortcut_beside_its_two_convolutions(self, relatives):
-        usual = pd.read_csv(self.FOLDER / "relatives-usual-rate/runs.csv")
+        usual = load(RESULTS / "relatives-usual-rate.jsonl")
         final = relatives[relatives["held_out"] == 0].set_index(["recipe", "seed"])
         plain = final.loc["modern-plain"].sort_index()
         assert set(usual["recipe"]) == {"modern-residual"}
@@ -517,9 +519,9 @@ class TestFamilyOfReadme:
         assert not at_one_rate.is_difference
         chosen = plus_minus(chosen, "difference", sign="+")
         assert (
-            f"{chosen} at the rate that was chosen for it, {at_one_rate.mean:+.2f} ± "
-            f"{at_one_rate.half_width:.2f} at that of the two convolutions"
-            in self.PROSE
+            f"{chosen} at the learning rate that was chosen for it, "
+            f"{at_one_rate.mean:+.2f} ± {at_one_rate.half_width:.2f} at that of the "
+            "two convolutions" in self.PROSE
         )
         wrong = [100 * (1 - own["train_accuracy"].mean()) for own in (usual, plain)]
         assert (
@@ -527,40 +529,51 @@ class TestFamilyOfReadme:
             in self.PROSE
         )
 
-    def test_relu_and_tanh_need_as_many_passes(self, relatives):
-        passes = load_passes(self.FOLDER / "relatives").query("held_out == 0")
-        passes["error"] = 100 * (1 - passes["train_accuracy"])
-        curves = passes.set_index(["recipe", "pass", "seed"])["error"].unstack("seed")
+    def test_relu_and_tanh_need_as_many_epochs(self, relatives):
+        history = load_history(RESULTS / "relatives.jsonl").query("held_out == 0")
+        history["error"] = 100 * (1 - history["train_accuracy"])
+        curves = history.set_index(["recipe", "epoch", "seed"])["error"]
+        curves = curves.unstack("seed")
         relu, tanh, swish = (
-            curves.loc[name].apply(passes_to_reach, level=25).mean()
+            curves.loc[name].apply(crossing, level=25).mean()
             for name in ("modern-relu", "modern-tanh", "modern")
         )
         assert (
-            f"after {relu:.1f} passes with ReLU, {tanh:.1f} with tanh and {swish:.1f} "
-            "with swish, all at a rate of 0.003" in self.PROSE
+            f"after {relu:.1f} epochs with ReLU, {tanh:.1f} with tanh and {swish:.1f} "
+            "with swish, all at a learning rate of 0.003" in self.PROSE
         )
-        rates = rungs(relatives, "cifar10", "relatives")["rate"]
+        rates = rungs(relatives, "cifar10", "relatives")["learning_rate"]
         assert set(rates[["modern", "modern-relu", "modern-tanh"]]) == {0.003}
 
 
 @pytest.mark.parametrize(
-    ("runs", "row"),
+    ("recipe", "train_images", "row"),
     [
-        ("loss9", "60,000 digits, loss (9)"),
-        ("loss9_train_size-15000", "the first 15,000, loss (9)"),
-        ("loss8", "60,000 digits, loss (8)"),
-        ("loss9_train_size-30000", "the first 30,000, loss (9)"),
-        ("loss9_distorted", "60,000 of 600,000 with distortions, loss (9)"),
+        ("lenet5-mnist", 60_000, "60,000 digits, loss (9)"),
+        ("lenet5-mnist", 15_000, "the first 15,000, loss (9)"),
+        ("lenet5-mnist", 30_000, "the first 30,000, loss (9)"),
+        ("lenet5-mnist-loss-8", 60_000, "60,000 digits, loss (8)"),
+        (
+            "lenet5-mnist-distorted",
+            60_000,
+            "60,000 of 600,000 with distortions, loss (9)",
+        ),
     ],
 )
-def test_readmes_table_of_the_papers_method_is_that_of_the_final_passes(runs, row):
-    stored = load_runs(ROOT / "data/results/reproduce", runs)
-    final = stored[stored["pass"] == 20]
-    assert len(final) == stored["seed"].nunique()
+def test_readmes_table_of_the_papers_method_is_that_of_the_final_epochs(
+    recipe, train_images, row
+):
+    runs = load(RESULTS / "protocol.jsonl")
+    own = (runs["recipe"] == recipe) & (runs["train_images"] == train_images)
+    runs = runs[own].sort_values("seed")
+    history = load_history(RESULTS / "protocol.jsonl")
+    final = history[(history["epoch"] == 20) & history["setup"].isin(runs["setup"])]
+    assert len(final) == len(runs) >= 3
     cells = [f"| {row} "]
-    for column in ("test_error", "train_error"):
-        each = ", ".join(f"{error:.2f}" for error in final[column])
-        cells.append(f"| {final[column].median():.2f} ({each}) ")
+    for column in ("test_accuracy", "train_accuracy_after_epoch"):
+        errors = (100 * (1 - final.sort_values("seed")[column])).round(3)
+        each = ", ".join(f"{error:.2f}" for error in errors)
+        cells.append(f"| {errors.median():.2f} ({each}) ")
     line = next(
         line
         for line in (ROOT / "README.md").read_text().splitlines()
@@ -568,55 +581,69 @@ def test_readmes_table_of_the_papers_method_is_that_of_the_final_passes(runs, ro
     )
     assert cells[1] in line
     assert cells[2] in line
-    assert f"| {final['train_error_on_the_fly'].median():.2f} " in line
+    on_the_fly = (100 * (1 - final["train_accuracy"])).round(3).median()
+    assert f"| {on_the_fly:.2f} " in line
 
 
 def test_readmes_held_out_errors_are_those_of_the_choices():
-    choices = pd.read_csv(ROOT / "data/results/choices.csv")
-    default = dataclasses.asdict(Protocol())
+    stored = load(RESULTS / "protocol-choices.jsonl").set_index("id")
     text = " ".join((ROOT / "README.md").read_text().split())
 
-    def errors(**changes):
-        wanted = default | {"passes": 12, "held_out": 10_000} | changes
-        if not wanted["distortions"]:
-            del wanted["distortion_scale"]
-        rows = choices[(choices[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-        rows = rows.sort_values("seed")
-        assert rows["seed"].tolist() == list(range(len(rows)))
-        return ", ".join(f"{error:.2f}" for error in rows["held_out_error"])
+    def errors(recipe="lenet5-mnist", **overrides):
+        errors = []
+        for seed in (0, 1):
+            run = Run(
+                recipe,
+                "mnist",
+                seed,
+                held_out=10_000,
+                overrides={"epochs": 12} | overrides,
+            )
+            if run.id in stored.index:
+                errors.append(100 * (1 - stored["held_out_accuracy"][run.id]))
+        return ", ".join(f"{error:.2f}" for error in errors)
+
+    def mu(value):
+        return {"optimizer_arguments": {"mu": value}}
+
+    def distorted(scale):
+        scale = {"augmentation_arguments": {"scale": scale}} if scale else {}
+        return {"recipe": "lenet5-mnist-distorted"} | scale
 
     assert errors().replace(", ", " and ") in text
-    assert errors(distortions=True).replace(", ", " and ") in text
-    mean_error = {
-        "initializer": "fan_in_uniform",
-        "rate_scale": 1.0,
-        "mu": 1.68,
-        "estimates_in_first_pass": 1,
+    assert errors(**distorted(None)).replace(", ", " and ") in text
+    mean_error = mu(1.68) | {
+        "network_arguments": {},
+        "learning_rate": 1.0,
+        "curvature_estimates": 1,
     }
     assert f"{errors(**mean_error).replace(', ', ' and ')} % after twelve" in text
     for phrase, changes in {
-        "all of them: ": {"rate_scale": 1.0},
-        "a half: ": {"rate_scale": 0.5},
-        "an eighth: ": {"rate_scale": 0.125},
-        "(once: ": {"estimates_in_first_pass": 1},
-        "(5: ": {"j": 5.0},
-        "15: ": {"j": 15.0},
-        "0.1 with a half of the rates: ": {"mu": 0.1, "rate_scale": 0.5},
-        "0.5 with all of them: ": {"mu": 0.5, "rate_scale": 1.0},
-        "2 with twice as much: ": {"mu": 2.0, "rate_scale": 2.0},
-        "two thirds of that: ": {"distortions": True, "distortion_scale": 1.0},
-        "four thirds: ": {"distortions": True, "distortion_scale": 2.0},
+        "all of them: ": {"learning_rate": 1.0},
+        "a half: ": {"learning_rate": 0.5},
+        "an eighth: ": {"learning_rate": 0.125},
+        "(once: ": {"curvature_estimates": 1},
+        "(5: ": {"loss_arguments": {"j": 5.0}},
+        "15: ": {"loss_arguments": {"j": 15.0}},
+        "0.1 with a half of the rates: ": mu(0.1) | {"learning_rate": 0.5},
+        "0.5 with all of them: ": mu(0.5) | {"learning_rate": 1.0},
+        "2 with twice as much: ": mu(2.0) | {"learning_rate": 2.0},
+        "two thirds of that: ": distorted(1.0),
+        "four thirds: ": distorted(2.0),
     }.items():
+        assert errors(**changes)
         assert phrase + errors(**changes) in text
 
 
-def test_readmes_figures_of_the_readings_are_those_of_the_stored_ones():
+def test_readmes_figures_of_the_interpretations_are_those_of_the_stored_ones():
     text = " ".join((ROOT / "README.md").read_text().split())
-    tried = pd.read_csv(ROOT / "data/results/readings.csv").groupby("reading")
+    tried = load(RESULTS / "interpretations.jsonl")
+    tried = tried[tried["epochs"] == 2].groupby("interpretation")
     for name in ("mean-error", "ours"):
         assert f"{tried['error_2'].mean()[name]:.1f} %" == "2.6 %"
     assert "it has 2.6 % of the held-out digits wrong" in text
-    lowest, highest = tried["lowest_rate"].min(), tried["highest_rate"].max()
+    lowest = tried["lowest_learning_rate"].min()
+    highest = tried["highest_learning_rate"].max()
     assert (
         f"Its rates lie between {lowest['mean-error']:.4f} "
         f"and {highest['mean-error']:.3f}" in text

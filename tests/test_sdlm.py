@@ -321,7 +321,7 @@ PAPER_PASSES = [5e-4] * 2 + [2e-4] * 3 + [1e-4] * 3 + [5e-5] * 4 + [1e-5] * 13
 
 @pytest.mark.parametrize("updates", [1, 7, 60_000])
 @pytest.mark.parametrize("scale", [1, 0.25, 10])
-def test_the_papers_rate_in_every_pass(updates, scale):
+def test_the_papers_rate_in_every_epoch(updates, scale):
     schedule = paper_schedule(updates, scale)
     for number, rate in enumerate(PAPER_PASSES):
         for step in (number * updates, (number + 1) * updates - 1):
@@ -344,4 +344,4 @@ def test_the_papers_rates_ahead_are_those_of_the_schedule():
     "arguments", [(0,), (-1,), (10, 0), (10, -2), (10, float("nan"))]
 )
 def test_the_papers_schedule_needs_positive_arguments(message, arguments):
-    assert "updates_per_pass=" in message(paper_schedule, *arguments)
+    assert "updates_per_epoch=" in message(paper_schedule, *arguments)

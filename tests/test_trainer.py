@@ -1,15 +1,7 @@
-import os
-import pathlib
-import signal
-import subprocess
-import sys
-
 import keras
-import killed_training
 import numpy as np
 import pytest
 
-import lenet_keras
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.layers import RBF, Subsampling2D
 from lenet_keras.losses import (
@@ -238,7 +230,7 @@ def test_ten_estimates_or_one_a_stretch(rng, monkeypatch, patterns, distance):
     x, y = rng.normal(size=(patterns, 4)), rng.integers(0, 2, patterns)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     model.compile(SDLM(1e-3), keras.losses.SparseCategoricalCrossentropy(True))
-    estimation = CurvatureEstimation(x, y, 20, estimates_in_first_pass=10)
+    estimation = CurvatureEstimation(x, y, 20, estimates_in_first_epoch=10)
     made = []
     monkeypatch.setattr(
         SDLM, "set_curvature", lambda self, h: made.append(int(self.iterations))
@@ -320,13 +312,13 @@ def test_one_random_order_in_all_passes():
     assert (order_of(passes=1, seed=1) != once[0]).any()
 
 
-def test_another_order_in_every_pass():
-    every = order_of(shuffle="every_pass", seed=6)
+def test_another_order_in_every_epoch():
+    every = order_of(shuffle="every_epoch", seed=6)
     for order in every:
         assert sorted(order) == list(range(PATTERNS))
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert (every[one] != every[other]).any()
-    other_seed = order_of(passes=1, shuffle="every_pass", seed=7)
+    other_seed = order_of(passes=1, shuffle="every_epoch", seed=7)
     assert (other_seed[0] != every[0]).any()
 
 
@@ -480,7 +472,7 @@ def test_the_progress_bar_is_that_of_keras(data, capsys):
     assert "50/50" in out
 
 
-# Checkpoints.
+# Training that goes on.
 
 
 def state(model):
@@ -489,156 +481,26 @@ def state(model):
     return store
 
 
-def assert_same_training(one, other):
-    (model, history), (expected, expected_history) = one, other
-    assert_same_weights(model, expected)
-    assert_same_history(history, expected_history)
-    assert state(model).keys() == state(expected).keys()
-    for name, value in state(expected).items():
-        np.testing.assert_array_equal(state(model)[name], value)
-
-
-@pytest.fixture(scope="module")
-def unbroken():
-    before = trainer.STRETCH
-    yield killed_training.train()
-    trainer.STRETCH = before
-
-
-def test_a_training_that_was_broken_off_goes_on_to_the_very_same_end(
-    unbroken, tmp_path
-):
-    checkpoint = tmp_path / "checkpoint.npz"
-    with pytest.raises(InterruptedError):
-        killed_training.train(checkpoint, [Break(epoch=3, batch=16)])
-    assert list(tmp_path.iterdir()) == [checkpoint]
-    record = Record()
-    resumed = killed_training.train(checkpoint, [record])
-    assert {call[1] for call in record.calls} == {3}
-    assert_same_training(resumed, unbroken)
-    assert list(tmp_path.iterdir()) == [checkpoint]
-
-    # It has all its passes, so there is nothing left to be done.
-    record = Record()
-    again = killed_training.train(str(checkpoint), [record])
-    assert record.calls == []
-    assert_same_training(again, unbroken)
-
-
-def test_a_training_that_was_killed_goes_on_to_the_very_same_end(unbroken, tmp_path):
-    checkpoint = tmp_path / "checkpoint.npz"
-    process = subprocess.Popen(
-        [sys.executable, killed_training.__file__, str(checkpoint), "2"],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(pathlib.Path(lenet_keras.__file__).parents[1]),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with process:
-        assert process.stdout.readline() == "waiting\n"
-        os.kill(process.pid, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    assert list(tmp_path.iterdir()) == [checkpoint]
-    record = Record()
-    resumed = killed_training.train(checkpoint, [record])
-    assert {call[1] for call in record.calls} == {2, 3}
-    assert_same_training(resumed, unbroken)
-
-
-def test_more_passes_than_the_checkpoint_has_are_added(data, tmp_path):
-    rates = [0.05, 0.01, 0.002]
-
+@pytest.mark.parametrize("shuffle", ["once", "every_epoch"])
+def test_a_training_goes_on_at_the_epoch_that_is_given(data, stretch, shuffle):
     def train(model, epochs, **arguments):
-        scheduler = keras.callbacks.LearningRateScheduler(rates.__getitem__)
-        return fit(model, *data, epochs, callbacks=[scheduler], verbose=0, **arguments)
+        estimation = CurvatureEstimation(*data, 10, estimates_in_first_epoch=2, seed=7)
+        arguments |= {"shuffle": shuffle, "seed": 7, "verbose": 0}
+        return fit(model, *data, epochs, callbacks=[estimation], **arguments)
 
-    model, expected = small(), small()
-    expected_history = train(expected, 3)
-    checkpoint = tmp_path / "checkpoint.npz"
-    train(model, 2, checkpoint=checkpoint)
-    # On the same model, as in a notebook, wherever its weights and rate are by now.
-    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
-    history = train(model, 3, checkpoint=checkpoint)
-    assert_same_training((model, history), (expected, expected_history))
-
-
-def nameless():
-    keras.utils.set_random_seed(3)
-    model = keras.Sequential(
-        [keras.Input((6,)), keras.layers.Dense(3, activation="softmax")]
-    )
-    model.compile(SDLM(0.05), "sparse_categorical_crossentropy")
-    return with_curvature(model)
-
-
-def test_names_that_keras_counts_on_do_not_make_another_model(data, tmp_path):
-    checkpoint = tmp_path / "checkpoint.npz"
-    fit(nameless(), *data, epochs=1, checkpoint=checkpoint, verbose=0)
-    history = fit(nameless(), *data, epochs=2, checkpoint=checkpoint, verbose=0)
-    assert history.epoch == [0, 1]
-
-
-LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-def logits(loss=LOGITS, units=3):
-    keras.utils.set_random_seed(3)
-    layers = [keras.Input((6,), name="input"), keras.layers.Dense(units, name="answer")]
-    model = keras.Sequential(layers, name="logits")
-    model.compile(SDLM(0.05, mu=0.1), loss)
-    return with_curvature(model)
-
-
-def test_a_checkpoint_of_another_training_is_refused_and_left(data, tmp_path, message):
-    x, y = data
-    checkpoint = tmp_path / "checkpoint.npz"
-    settings = {"checkpoint": checkpoint, "verbose": 0}
-    fit(logits(), x, y, **settings)
-    content = checkpoint.read_bytes()
-    other_rate = logits()
-    other_rate.compile(SDLM(0.06, mu=0.1), LOGITS)
-    other_mu = logits()
-    other_mu.compile(SDLM(0.05, mu=0.2), LOGITS)
-    for others, model, *arguments in (
-        ("seed", logits(), x, y, {"seed": 1}),
-        ("shuffle", logits(), x, y, {"shuffle": "every_pass"}),
-        ("data", logits(), x + 1, y, {}),
-        ("data", logits(), x, (y + 1) % 3, {}),
-        ("data", logits(), lambda epoch: (x[:30], y[:30]), None, {}),
-        ("loss", logits("mse"), x, y, {}),
-        ("model", logits(units=4), x, y, {}),
-        ("optimizer", other_rate, x, y, {}),
-        ("optimizer", other_mu, x, y, {}),
-        ("data, seed", logits(), x[:9], y[:9], {"seed": 1}),
-    ):
-        *arguments, more = arguments
-        before = model.get_weights()
-        error = message(fit, model, *arguments, epochs=2, **settings, **more)
-        assert error.endswith(f"with another {others}")
-        assert str(checkpoint) in error
-        assert checkpoint.read_bytes() == content
-        for new, old in zip(model.get_weights(), before, strict=True):
-            np.testing.assert_array_equal(new, old)
-    assert list(tmp_path.iterdir()) == [checkpoint]
-
-
-def test_a_checkpoint_is_written_whole_or_not_at_all(data, tmp_path, monkeypatch):
-    checkpoint = tmp_path / "checkpoint.npz"
-    fit(small(), *data, checkpoint=checkpoint, verbose=0)
-    content = checkpoint.read_bytes()
-
-    def full_disk(file, **arrays):
-        file.write(b"half a file")
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(np, "savez", full_disk)
-    with pytest.raises(OSError, match="no space left"):
-        fit(small(), *data, epochs=2, checkpoint=checkpoint, verbose=0)
-    assert checkpoint.read_bytes() == content
-    assert list(tmp_path.iterdir()) == [checkpoint]
+    rate = keras.optimizers.schedules.InverseTimeDecay(0.02, 20, 0.5)
+    expected, first, second = (small(rate) for _ in range(3))
+    whole = train(expected, 4)
+    train(first, 2)
+    second.optimizer.build(second.trainable_variables)
+    second.set_weights(first.get_weights())
+    second.optimizer.load_own_variables(state(first))
+    history = train(second, 4, initial_epoch=2)
+    assert history.epoch == [2, 3]
+    assert history.history["loss"] == whole.history["loss"][2:]
+    assert_same_weights(second, expected)
+    for name, value in state(expected).items():
+        np.testing.assert_array_equal(state(second)[name], value)
 
 
 # What is refused, and what fails.
@@ -662,6 +524,7 @@ def test_a_model_that_is_not_compiled_is_refused(data, message):
         ({"shuffle": "always"}, "shuffle='always'"),
         ({"epochs": 0}, "epochs=0"),
         ({"epochs": -1}, "epochs=-1"),
+        ({"initial_epoch": -1}, "initial_epoch=-1"),
     ],
 )
 def test_bad_arguments_are_refused(data, message, arguments, received):
@@ -693,17 +556,10 @@ def regression(rate):
     return with_curvature(model)
 
 
-def test_divergence_is_an_error_that_says_so(rng, tmp_path, stretch):
+def test_divergence_is_an_error_that_says_so(rng, stretch):
     x = rng.normal(size=(20, 2)).astype("float32")
-    with pytest.raises(RuntimeError, match=r"diverged in pass 1, .*smaller learning"):
-        fit(
-            regression(1e30),
-            x,
-            x[:, :1],
-            checkpoint=tmp_path / "checkpoint.npz",
-            verbose=0,
-        )
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(RuntimeError, match=r"diverged in epoch 1, .*smaller learning"):
+        fit(regression(1e30), x, x[:, :1], verbose=0)
 
 
 def test_divergence_says_where(rng, stretch):
@@ -714,7 +570,7 @@ def test_divergence_says_where(rng, stretch):
     def patterns_of(epoch):
         return (x if epoch == 0 else spoilt), x[:, :1]
 
-    match = "in pass 2, within 6 patterns after the first 14"
+    match = "in epoch 2, within 6 patterns after the first 14"
     with pytest.raises(RuntimeError, match=match):
         fit(regression(0.01), patterns_of, epochs=2, shuffle=False, verbose=0)
 
@@ -722,16 +578,15 @@ def test_divergence_says_where(rng, stretch):
 def test_divergence_in_the_very_last_update_is_noticed(rng):
     x = rng.normal(size=(20, 2)).astype("float32")
     x[-1] = 1e25  # the gradient, about its square, is beyond float32
-    with pytest.raises(RuntimeError, match="diverged in pass 1"):
+    with pytest.raises(RuntimeError, match="diverged in epoch 1"):
         fit(regression(0.01), x, x[:, :1] * 0, shuffle=False, verbose=0)
 
 
-def test_saturation_is_an_error_that_says_so(data, tmp_path):
+def test_saturation_is_an_error_that_says_so(data):
     model = small(rate=1e-6)
     model.set_weights([0 * weight for weight in model.get_weights()])
-    with pytest.raises(RuntimeError, match=r"saturated in pass 1.*LecunUniform"):
-        fit(model, *data, checkpoint=tmp_path / "checkpoint.npz", verbose=0)
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(RuntimeError, match=r"saturated in epoch 1.*LecunUniform"):
+        fit(model, *data, verbose=0)
 
 
 def test_patterns_sorted_by_class_do_not_look_like_saturation(rng):

@@ -6,9 +6,8 @@ from lenet_keras.models.inception import googlenet, inception_block
 from lenet_keras.models.lenet1 import lenet1
 from lenet_keras.models.lenet4 import lenet4
 from lenet_keras.models.lenet5 import lenet5
-from lenet_keras.models.lenet5_between import lenet5_between
 from lenet_keras.models.lenet5_modern import lenet5_modern
-from lenet_keras.models.lenet5_relative import lenet5_relative
+from lenet_keras.models.lenet5_variant import lenet5_variant
 from lenet_keras.models.residual import residual_block
 
 __all__ = [
@@ -19,8 +18,7 @@ __all__ = [
     "lenet1",
     "lenet4",
     "lenet5",
-    "lenet5_between",
     "lenet5_modern",
-    "lenet5_relative",
+    "lenet5_variant",
     "residual_block",
 ]

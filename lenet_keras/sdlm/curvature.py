@@ -95,20 +95,20 @@ def curvature_of(model, loss):
 
 
 class CurvatureEstimation(keras.callbacks.Callback):
-    """Estimates the curvature anew before each pass, for a model with `SDLM`.
+    """Estimates the curvature anew before each epoch, for a model with `SDLM`.
 
     Args:
         x: Training patterns.
         y: Their labels.
         patterns: Positive integer: how many of them, drawn at random, an estimate is
             made from.
-        estimates_in_first_pass: Positive integer. In the first pass the weights, and
+        estimates_in_first_epoch: Positive integer. In the first epoch the weights, and
             with them the curvature, change so fast that one estimate can be too old
-            before the pass ends: so many are made, at equal distances, each at the
+            before the epoch ends: so many are made, at equal distances, each at the
             first call after it is due. `lenet_keras.sdlm.fit` calls once in 2,000
             patterns.
         seed: Integer from which the drawn patterns follow; they depend on it, the
-            pass and the update alone, so that a resumed run draws the same ones.
+            epoch and the update alone, so that a resumed run draws the same ones.
 
     Raises:
         ValueError: If the model's optimizer is not `SDLM`, or an argument is out of
@@ -121,23 +121,23 @@ class CurvatureEstimation(keras.callbacks.Callback):
     500
 
     Reference:
-        LeCun et al. (1998), section III-B: on 500 patterns before each pass.
+        LeCun et al. (1998), section III-B: 500 patterns before each pass, our epoch.
     """
 
-    def __init__(self, x, y, patterns=500, estimates_in_first_pass=1, seed=0):
+    def __init__(self, x, y, patterns=500, estimates_in_first_epoch=1, seed=0):
         super().__init__()
         if not 0 < patterns <= len(x):
             raise ValueError(
                 f"Expected from 1 to {len(x)} patterns. Received: patterns={patterns}"
             )
-        if not estimates_in_first_pass > 0:
+        if not estimates_in_first_epoch > 0:
             raise ValueError(
                 "Expected at least one estimate. "
-                f"Received: estimates_in_first_pass={estimates_in_first_pass}"
+                f"Received: estimates_in_first_epoch={estimates_in_first_epoch}"
             )
         self.x, self.y = x, y
         self.patterns = patterns
-        self.estimates_in_first_pass = estimates_in_first_pass
+        self.estimates_in_first_epoch = estimates_in_first_epoch
         self.seed = seed
 
     def on_train_begin(self, logs=None):
@@ -153,7 +153,7 @@ class CurvatureEstimation(keras.callbacks.Callback):
         self.epoch, self.estimates = epoch, 0
 
     def on_train_batch_begin(self, batch, logs=None):
-        wanted = self.estimates_in_first_pass if self.epoch == 0 else 1
+        wanted = self.estimates_in_first_epoch if self.epoch == 0 else 1
         due = min(self.estimates, wanted) * self.params["steps"] / wanted
         if self.estimates < wanted and batch >= due:
             rng = np.random.default_rng([self.seed, self.epoch, self.estimates])

@@ -5,7 +5,7 @@ from keras import ops
 
 from lenet_keras.sdlm.compiled import compiled
 
-# The global rate of the paper's 20 passes, and how long each holds.
+# The learning rates of the paper's 20 epochs, and for how many epochs each holds.
 PAPER_RATES = {5e-4: 2, 2e-4: 3, 1e-4: 3, 5e-5: 4, 1e-5: 8}
 PAPER_MU = 0.02
 
@@ -147,14 +147,14 @@ class SDLM(keras.optimizers.Optimizer):
         }
 
 
-def paper_schedule(updates_per_pass, scale=1.0):
+def paper_schedule(updates_per_epoch, scale=1.0):
     """Returns the paper's global rate as a Keras learning-rate schedule.
 
-    0.0005 for two passes, 0.0002 for three, 0.0001 for three, 0.00005 for four, and
+    0.0005 for two epochs, 0.0002 for three, 0.0001 for three, 0.00005 for four, and
     0.00001 from then on.
 
     Args:
-        updates_per_pass: Positive integer; one update a pattern in the paper.
+        updates_per_epoch: Positive integer; one update a pattern in the paper.
         scale: Positive number that multiplies all rates.
 
     Returns:
@@ -162,7 +162,7 @@ def paper_schedule(updates_per_pass, scale=1.0):
 
     Example:
 
-    >>> schedule = paper_schedule(updates_per_pass=60_000)
+    >>> schedule = paper_schedule(updates_per_epoch=60_000)
     >>> [f"{float(schedule(step)):.4f}" for step in (0, 119_999, 120_000)]
     ['0.0005', '0.0005', '0.0002']
 
@@ -172,15 +172,15 @@ def paper_schedule(updates_per_pass, scale=1.0):
     Reference:
         LeCun et al. (1998), section III-B.
     """
-    if not updates_per_pass > 0 or not scale > 0:
+    if not updates_per_epoch > 0 or not scale > 0:
         raise ValueError(
             "Expected positive arguments. "
-            f"Received: updates_per_pass={updates_per_pass}, scale={scale}"
+            f"Received: updates_per_epoch={updates_per_epoch}, scale={scale}"
         )
-    passes, boundaries = 0, []
+    epochs, boundaries = 0, []
     for length in PAPER_RATES.values():
-        passes += length
-        boundaries.append(passes * updates_per_pass - 1)  # the last update of a rate
+        epochs += length
+        boundaries.append(epochs * updates_per_epoch - 1)  # the last update of a rate
     return keras.optimizers.schedules.PiecewiseConstantDecay(
         boundaries[:-1], [rate * scale for rate in PAPER_RATES]
     )

@@ -1,14 +1,9 @@
 """Training one pattern at a time, compiled: `fit(batch_size=1)`, many times faster."""
 
-import hashlib
-import json
-from pathlib import Path
-
 import keras
 import numpy as np
 from keras import ops
 
-from lenet_keras.files import replacing
 from lenet_keras.sdlm.chain import Chain
 from lenet_keras.sdlm.compiled import compiled
 from lenet_keras.sdlm.optimizer import SDLM
@@ -17,10 +12,10 @@ from lenet_keras.sdlm.optimizer import SDLM
 # calls of the callbacks: as `steps_per_execution` in `keras.Model.compile`.
 STRETCH = 2000
 
-SHUFFLES = (False, "once", "every_pass")
+SHUFFLES = (False, "once", "every_epoch")
 
 ADVICE = (
-    "Try a smaller learning rate, more estimates of the curvature in the first pass, "
+    "Try a smaller learning rate, more estimates of the curvature in the first epoch, "
     "or initial weights of another range, such as keras.initializers.LecunUniform"
 )
 
@@ -38,39 +33,39 @@ def fit(
     seed=0,
     validation_data=None,
     callbacks=None,
-    checkpoint=None,
+    initial_epoch=0,
     verbose="auto",
 ):
     """Trains a model that is compiled with `SDLM`, one update a pattern.
 
     It makes the updates of `model.fit(x, y, batch_size=1)` in a fraction of the time:
-    whole stretches of a pass run in one XLA program, in which a layer's forward pass
+    whole stretches of an epoch run in one XLA program, in which a layer's forward pass
     and what comes back through it follow from its rule in `lenet_keras.sdlm.rules`.
 
     Args:
         model: `keras.Model`, a chain of layers that have a rule, compiled with `SDLM`
             and a loss as `lenet_keras.sdlm.diagonal_curvature` takes it.
         x: Patterns of shape `(patterns, *model.input_shape[1:])`; or a function that
-            is given the pass, from 0, and returns `x, y` of that pass, always of the
+            is given the epoch, from 0, and returns `x, y` of that epoch, always of the
             same number of patterns.
         y: Their labels, where `x` is no function.
-        epochs: Positive integer: passes to end with, those of a checkpoint included.
-        shuffle: `"once"` for one random order, the same in each pass, as the paper
-            has it; `"every_pass"` for another one each time; `False` for the order
+        epochs: Positive integer: the epoch, from 1, after which training ends.
+        shuffle: `"once"` for one random order, the same in each epoch, as the paper
+            has it; `"every_epoch"` for another one each time; `False` for the order
             that is given.
         seed: Integer from which the order follows.
-        validation_data: Optional pair `(x, y)` to evaluate after each pass.
+        validation_data: Optional pair `(x, y)` to evaluate after each epoch.
         callbacks: Keras callbacks, among them a `CurvatureEstimation` unless the
             optimizer has its curvature already. Those for batches are called once a
             stretch of 2,000 patterns.
-        checkpoint: Optional path of a file that is written after each pass. Where it
-            is there, training goes on from it, to the very weights that it would have
-            reached without a break.
+        initial_epoch: Epoch, from 0, at which training starts. A model whose weights
+            and optimizer are those after that many epochs ends with the same weights
+            as without a break.
         verbose: `"auto"` or 1 for Keras's progress bar, 0 for none.
 
     Returns:
         `keras.callbacks.History`, as from `fit`: loss and metrics on the fly, while
-        the weights move, and with `val_` those after each pass.
+        the weights move, and with `val_` those after each epoch.
 
     Raises:
         ValueError: If the model is not compiled with `SDLM`, or no such chain; an
@@ -103,8 +98,11 @@ def fit(
         )
     if shuffle not in SHUFFLES:
         raise ValueError(f"Expected shuffle among {SHUFFLES}. Received: {shuffle=}")
-    if not epochs > 0:
-        raise ValueError(f"Expected at least one pass. Received: epochs={epochs}")
+    if not epochs > 0 or not initial_epoch >= 0:
+        raise ValueError(
+            "Expected at least one epoch, and a start of 0 or more. "
+            f"Received: {epochs=}, {initial_epoch=}"
+        )
     if y is None and not callable(x):
         raise ValueError("Expected labels. Received: y=None")
     patterns_of = x if callable(x) else lambda epoch: (x, y)
@@ -129,26 +127,19 @@ def fit(
         epochs=epochs,
         steps=steps,
     )
-    history = model.history
     callbacks.on_train_begin()
-    start = 0
-    if checkpoint is not None:
-        checkpoint = Path(checkpoint)
-        settings = _fingerprint(model, first_x, first_y, shuffle, seed)
-        if checkpoint.exists():
-            start = _restore(checkpoint, settings, model, history)
     model.stop_training = False
     try:
-        for epoch in range(start, epochs):
+        for epoch in range(initial_epoch, epochs):
             order = np.arange(steps)
             if shuffle == "once":
                 order = constant
-            elif shuffle == "every_pass":
+            elif shuffle == "every_epoch":
                 order = np.random.default_rng([seed, epoch]).permutation(steps)
             callbacks.on_epoch_begin(epoch)
-            x_pass, y_pass = patterns_of(epoch)
-            logs = _one_pass(
-                model, chain, update, callbacks, epoch, x_pass, y_pass, order
+            x_epoch, y_epoch = patterns_of(epoch)
+            logs = _one_epoch(
+                model, chain, update, callbacks, epoch, x_epoch, y_epoch, order
             )
             if validation_data is not None:
                 measured = model.evaluate(
@@ -156,16 +147,14 @@ def fit(
                 )
                 logs |= {f"val_{name}": value for name, value in measured.items()}
             callbacks.on_epoch_end(epoch, logs)
-            if checkpoint is not None:
-                _save(checkpoint, settings, model, history)
             if model.stop_training:
                 break
     finally:
         callbacks.on_train_end()
-    return history
+    return model.history
 
 
-def _one_pass(model, chain, update, callbacks, epoch, x, y, order):
+def _one_epoch(model, chain, update, callbacks, epoch, x, y, order):
     """Updates the model by each pattern, in the order; returns what was measured."""
     model.reset_metrics()
     losses = keras.metrics.Mean()
@@ -261,7 +250,7 @@ def _filled(array):
 def _refuse_what_is_not_finite(outputs, epoch, where):
     if not np.isfinite(outputs).all():
         raise DivergenceError(
-            f"Training diverged in pass {epoch + 1}, {where}: the outputs are not "
+            f"Training diverged in epoch {epoch + 1}, {where}: the outputs are not "
             f"finite. {ADVICE}"
         )
 
@@ -271,68 +260,7 @@ def _refuse_saturation(outputs, epoch):
     spread, size = np.ptp(outputs, axis=0).max(), np.abs(outputs).max()
     if len(outputs) > 1 and spread <= 1e-3 * size:
         raise DivergenceError(
-            f"Training saturated in pass {epoch + 1}: the network answers all patterns "
-            f"alike, its outputs of up to {size:.3g} differ by {spread:.2g} at most. "
-            f"{ADVICE}"
+            f"Training saturated in epoch {epoch + 1}: the network answers all "
+            f"patterns alike, its outputs of up to {size:.3g} differ by {spread:.2g} "
+            f"at most. {ADVICE}"
         )
-
-
-def _fingerprint(model, x, y, shuffle, seed):
-    """Returns what has to be the same for a checkpoint to be of this training."""
-    data = hashlib.sha256()
-    for array in (x, y):
-        data.update(np.ascontiguousarray(array))
-    optimizer = model.optimizer.get_config()
-    if int(model.optimizer.iterations) > 0 and isinstance(
-        optimizer["learning_rate"], float
-    ):
-        del optimizer["learning_rate"]  # callbacks have changed it since
-    return {
-        # Keras numbers the names of layers that were given none.
-        "model": [
-            (type(layer).__name__, {**layer.get_config(), "name": None})
-            for layer in model.layers
-        ],
-        "loss": keras.saving.serialize_keras_object(keras.losses.get(model.loss)),
-        "optimizer": optimizer,
-        "data": data.hexdigest(),
-        "shuffle": shuffle,
-        "seed": seed,
-    }
-
-
-def _save(path, settings, model, history):
-    """Writes all that the next pass depends on."""
-    arrays = {f"model/{i}": w for i, w in enumerate(model.get_weights())}
-    state = {}
-    model.optimizer.save_own_variables(state)
-    arrays |= {f"optimizer/{name}": value for name, value in state.items()}
-    record = {"settings": settings, "epoch": history.epoch, "history": history.history}
-    with replacing(path) as beside, open(beside, "wb") as file:
-        np.savez(file, record=np.array(json.dumps(record)), **arrays)
-
-
-def _restore(path, settings, model, history):
-    """Brings a model back to where its checkpoint was written; returns the passes."""
-    with np.load(path) as file:
-        arrays = dict(file)
-    record = json.loads(str(arrays.pop("record")))
-    settings = json.loads(json.dumps(settings))
-    written = record["settings"]
-    if "learning_rate" not in settings["optimizer"]:
-        written["optimizer"].pop("learning_rate", None)
-    different = [name for name in settings if settings[name] != written[name]]
-    if different:
-        raise ValueError(
-            "Expected a checkpoint of the same training. "
-            f"Received: checkpoint={str(path)!r}, with another {', '.join(different)}"
-        )
-    state = {
-        name.removeprefix("optimizer/"): value
-        for name, value in arrays.items()
-        if name.startswith("optimizer/")
-    }
-    model.set_weights([arrays[f"model/{i}"] for i in range(len(model.weights))])
-    model.optimizer.load_own_variables(state)
-    history.epoch, history.history = record["epoch"], record["history"]
-    return len(history.epoch)

@@ -1,0 +1,117 @@
+"""Changes of the training images, so that no two epochs are alike."""
+
+import numpy as np
+
+from lenet_keras.datasets.prepare import BACKGROUND, INK
+from lenet_keras.study.distortions import Ranges, distort, distorted_set
+from lenet_keras.study.perturbations import perturb
+
+
+def flip_and_shift(images, rng, reach=2):
+    """Mirrors half of the images, and shifts each by some pixels in each direction.
+
+    Args:
+        images: Array of shape `(n, height, width, channels)`; 0 comes in from outside,
+            the mean where pixels are `"standard"`.
+        rng: `numpy.random.Generator`.
+        reach: Integer: the most pixels of a shift.
+
+    Returns:
+        Array of the images' shape.
+    """
+    count, height, width, _ = images.shape
+    mirrored = rng.random(count) < 0.5
+    images = np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
+    down, right = rng.integers(0, 2 * reach + 1, (2, count, 1))
+    rows, columns = down + np.arange(height), right + np.arange(width)
+    return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None]]
+
+
+# Multiplies the small ranges of distortions; chosen on held-out digits.
+SCALE = 1.5
+
+
+def distort_at_random(images, rng, scale=SCALE):
+    """Distorts each image by a random planar affine map.
+
+    Args:
+        images: Array as `lenet_keras.study.distortions.distort` takes it.
+        rng: `numpy.random.Generator`.
+        scale: Positive number that multiplies the small ranges.
+
+    Returns:
+        Array of the images' shape.
+    """
+    amounts = rng.uniform(-1, 1, (len(images), 5))
+    return distort(images, amounts, Ranges().times(scale))
+
+
+def spoil(images, rng):
+    """Makes a tenth of each image's pixels background or ink.
+
+    Args:
+        images: Array of shape `(n, height, width, channels)`, of the paper's values.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        Array of the images' shape.
+
+    Reference:
+        LeCun et al. (1998), section III-E, trained a network with "salt and pepper"
+        of its own kind: a tenth of the pixels were inverted. Here half of the tenth
+        keep their value.
+    """
+    return perturb(images, "noise", 0.1, BACKGROUND, INK, seed=rng)
+
+
+def anew(change):
+    """Returns a function that changes all images anew in each epoch."""
+
+    def epochs(images, labels, seed, **arguments):
+        def images_of(epoch):
+            # A stream beside that of the order, which has the same seed and epoch.
+            rng = np.random.default_rng([seed, epoch, 1])
+            return change(images, rng, **arguments), labels
+
+        return images_of
+
+    return epochs
+
+
+def distorted(images, labels, seed, scale=SCALE):
+    """Returns the epochs over the paper's set of distorted digits."""
+    return distorted_set(images, labels, seed, Ranges().times(scale))
+
+
+AUGMENTATIONS = {
+    "flips-and-shifts": anew(flip_and_shift),
+    "distortions": anew(distort_at_random),
+    "distorted-set": distorted,
+    "noise": anew(spoil),
+}
+
+
+def augmented(images, labels, name, seed=0, **arguments):
+    """Returns the images of each epoch, augmented.
+
+    Args:
+        images: Prepared images of shape `(n, height, width, channels)`.
+        labels: Their labels.
+        name: Key of `AUGMENTATIONS`. `"distorted-set"` is the paper's set of ten times
+            as many images, which holds each image once as it is. The others change all
+            images anew in each epoch.
+        seed: Integer. It and the epoch alone decide everything that is drawn.
+        **arguments: `reach` of flips and shifts; `scale` of distortions.
+
+    Returns:
+        Function of the epoch, from 0, that returns `x, y`.
+
+    Raises:
+        ValueError: If there is no such augmentation.
+    """
+    if name not in AUGMENTATIONS:
+        raise ValueError(
+            f"Expected an augmentation among {list(AUGMENTATIONS)}. Received: {name=}"
+        )
+    return AUGMENTATIONS[name](images, labels, seed, **arguments)

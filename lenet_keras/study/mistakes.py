@@ -1,0 +1,116 @@
+"""The digits that a network gets wrong, and its error if it may refuse to answer."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lenet_keras.datasets import prepare
+from lenet_keras.study.results import load
+from lenet_keras.study.training import load_images
+
+
+def measure(run, model):
+    """Returns the answers of a run's network to the images that it is measured on.
+
+    Args:
+        run: `lenet_keras.study.training.Run` of a network whose outputs are distances.
+        model: The trained network.
+
+    Returns:
+        More results for `lenet_keras.study.sweep.sweep`: a CSV file with a row a digit,
+        its `label`, the two nearest classes, `answer` and `second_answer`, and their
+        distances.
+    """
+    _, (x, labels) = load_images(run)
+    distances = model.predict(
+        prepare(x, run.settings.pixels), batch_size=1000, verbose=0
+    )
+    nearest = np.argsort(distances, axis=1)
+    best, second = (distances[np.arange(len(x)), nearest[:, k]] for k in (0, 1))
+    table = pd.DataFrame(
+        {
+            "label": labels,
+            "answer": nearest[:, 0],
+            "distance": best.round(3),
+            "second_answer": nearest[:, 1],
+            "second_distance": second.round(3),
+        }
+    )
+    return {"files": {_file(run.name): table.to_csv(index=False)}}
+
+
+def _file(name):
+    return f"answers/{name.replace(', ', '_').replace(' ', '-')}.csv"
+
+
+def load_answers(path, recipe):
+    """Returns the stored answers of the runs of a recipe, by seed.
+
+    Args:
+        path: Path of the results file.
+        recipe: Name of the recipe, whose runs took all training images.
+
+    Returns:
+        Dictionary from a seed to a `pandas.DataFrame`, indexed by test digit: `label`,
+        `answer`, `distance`, `second_answer` and `second_distance`.
+
+    Raises:
+        ValueError: If the file has no such run.
+    """
+    path, runs = Path(path), load(path)
+    chosen = (runs["recipe"] == recipe) & (runs["train_images"] == 60_000)
+    if not chosen.any():
+        raise ValueError(f"Expected runs of a recipe in {path}. Received: {recipe=}")
+    return {
+        seed: pd.read_csv(path.parent / f"{_file(f'{recipe}, mnist, seed {seed}')}.gz")
+        for seed in sorted(runs[chosen]["seed"])
+    }
+
+
+def mistakes(answers):
+    """Returns the indices of the wrongly answered digits, as a set."""
+    return set(answers.index[answers["answer"] != answers["label"]])
+
+
+def rejection_curve(answers):
+    """Returns the error on what is left when the least certain digits are rejected.
+
+    A digit is the less certain the nearer the two smallest distances are to each
+    other.
+
+    Args:
+        answers: `pandas.DataFrame` as `load_answers` returns it.
+
+    Returns:
+        `rejected, error`: arrays in percent, of all digits and of those that are left,
+        for none rejected, one rejected and so on, up to all but one.
+
+    Example:
+
+    >>> answers = pd.DataFrame(
+    ...     {"label": [1, 2], "answer": [1, 3], "distance": [4.0, 9.0],
+    ...      "second_distance": [50.0, 10.0]}
+    ... )
+    >>> [curve.tolist() for curve in rejection_curve(answers)]
+    [[0.0, 50.0], [50.0, 0.0]]
+
+    Reference:
+        LeCun et al. (1998), section III-C and Figure 10: "the difference between the
+        activation levels of the top two classes" decides.
+    """
+    margin = answers["second_distance"] - answers["distance"]
+    wrong = (answers["answer"] != answers["label"]).to_numpy()
+    wrong = wrong[np.argsort(margin.to_numpy(), kind="stable")]
+    left = np.arange(len(wrong), 0, -1)
+    errors = wrong[::-1].cumsum()[::-1]
+    return 100 * (1 - left / len(wrong)), 100 * errors / left
+
+
+def rejected_for(answers, error=0.5):
+    """Returns the least percentage to reject for at most so much error on the rest.
+
+    It is 100 if even the most certain answer is wrong.
+    """
+    rejected, errors = rejection_curve(answers)
+    return min(rejected[errors <= error], default=100.0)

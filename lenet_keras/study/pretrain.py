@@ -1,0 +1,73 @@
+"""Makes the trained networks that come with the package."""
+
+import hashlib
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+
+from lenet_keras import pretrained
+from lenet_keras.datasets import prepare
+from lenet_keras.study.files import check_writable, replacing
+from lenet_keras.study.training import Run, load_images, train
+
+# Each by the recipe of its name, which begins with network and data set.
+NAMES = [
+    "lenet5-mnist",
+    "lenet5-mnist-distorted",
+    "lenet5_modern-mnist",
+    "lenet5-cifar10",
+    "lenet5_modern-cifar10",
+]
+
+
+def pretrain(name, folder=pretrained.FOLDER, **arguments):
+    """Trains one of the networks, with seed 0, and writes its weights and its record.
+
+    Args:
+        name: One of `NAMES`.
+        folder: Folder to write to. While it trains, its checkpoint is there too.
+        **arguments: Further arguments of `Run`.
+
+    Returns:
+        The record, as `lenet_keras.pretrained.records` has it.
+    """
+    folder = Path(folder)
+    weights, records = folder / f"{name}.weights.h5", folder / "records.json"
+    checkpoint = folder / f".{name}.checkpoint.npz"
+    for path in (weights, records, checkpoint):
+        check_writable(path)
+    run = Run(name, name.split("-")[1], **arguments)
+    result = train(run, checkpoint)
+    _, (x, y) = load_images(run)
+    x = prepare(x, run.settings.pixels)
+    # A network that is not compiled: otherwise the optimizer's state is saved too.
+    model = run.settings.build(x.shape[1:])
+    model.set_weights(result.model.get_weights())
+    known = json.loads(records.read_text(encoding="utf-8")) if records.exists() else {}
+    record = {
+        "model": run.settings.network,
+        "dataset": run.dataset,
+        "input_shape": list(model.input_shape[1:]),
+        "pixels": run.settings.pixels,
+        "command": shlex.join(["lenet-keras", "pretrain", name]),
+        "test_errors": errors(model, run.settings.network, x, y),
+        "test_images": len(x),
+        "run": result.row,
+    }
+    with replacing(weights) as beside:
+        model.save_weights(beside)
+        record["sha256"] = hashlib.sha256(beside.read_bytes()).hexdigest()
+    with replacing(records) as beside:
+        text = json.dumps(known | {name: record}, indent=1)
+        beside.write_text(text + "\n", encoding="utf-8")
+    checkpoint.unlink()
+    return record
+
+
+def errors(model, network, x, labels):
+    """Returns how many images a network answers wrongly."""
+    outputs = model.predict(x, batch_size=1000, verbose=0)
+    answers = np.argmin if network == "lenet5" else np.argmax
+    return int((answers(outputs, axis=1) != labels).sum())

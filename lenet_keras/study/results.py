@@ -1,0 +1,420 @@
+"""Stored runs as tables: every run, its epochs, and what their seeds say together."""
+
+import json
+
+import pandas as pd
+
+from lenet_keras.study.files import read_results
+from lenet_keras.study.recipes import (
+    BASELINES,
+    LADDER,
+    RECIPES,
+    RELATIVES,
+    WITHOUT_MEANING,
+    Recipe,
+)
+from lenet_keras.study.statistics import mean_interval, paired_difference
+from lenet_keras.study.training import Run, identity
+
+DATASET_TITLES = {
+    "mnist": "MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar10-sample": "CIFAR-10 sample",
+}
+
+
+def load(*paths):
+    """Returns the runs of studies that are done or have diverged.
+
+    Args:
+        *paths: Paths of results files, as `lenet_keras.study.sweep.sweep` writes them.
+
+    Returns:
+        `pandas.DataFrame` with one row a run: its `id` and `status`; the `recipe`, the
+        `changes` to it beside epochs and learning rate, and `setup`, which runs of the
+        same configuration with other seeds share; and for a run that is done the `row`
+        of `lenet_keras.study.training.Result`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a file holds something else, or a run whose settings are not
+            those of its recipe.
+    """
+    rows = []
+    for result in _checked(paths):
+        known, row = _known(result), result.get("row", {})
+        rows.append({"id": result["id"], "status": result["status"]} | known | row)
+    return pd.DataFrame(rows)
+
+
+def load_history(*paths):
+    """Returns the epochs of studies' runs that are done.
+
+    Args:
+        *paths: Paths of results files, as `lenet_keras.study.sweep.sweep` writes them.
+
+    Returns:
+        `pandas.DataFrame` with one row an epoch of a run: what tells the runs apart, as
+        in `load`, and the columns of `lenet_keras.study.training.Result.history`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: As for `load`.
+    """
+    return pd.DataFrame(
+        _known(result) | epoch
+        for result in _checked(paths)
+        for epoch in result.get("history", [])
+    )
+
+
+def _checked(paths):
+    for path in paths:
+        for result in read_results(path):
+            asked, configuration = result["run"], result["configuration"]
+            if result["id"] != identity(configuration):
+                raise ValueError(
+                    "Expected the configuration that the id is made of. "
+                    f"Received: {path}, id={result['id']!r}"
+                )
+            known = asked.get("recipe") in RECIPES
+            if known and Run(**asked).configuration != configuration:
+                raise ValueError(
+                    f"Expected the settings of recipe {asked['recipe']}. "
+                    f"Received: {path}, id={result['id']!r}, with other settings"
+                )
+            yield result
+
+
+def _known(result):
+    asked, configuration = result["run"], result["configuration"]
+    setup = {name: v for name, v in configuration.items() if name != "seed"}
+    known = {k: v for k, v in asked.items() if k not in ("overrides", "train_images")}
+    if "recipe" not in asked:
+        return known | {"setup": identity(setup)}
+    changes = asked.get("overrides", {})
+    return {
+        **known,
+        "held_out": asked.get("held_out", 0),
+        "epochs": configuration.get("epochs", Recipe.epochs),
+        "learning_rate": configuration["learning_rate"],
+        "changes": ", ".join(
+            _words(name, value)
+            for name, value in changes.items()
+            if name not in ("epochs", "learning_rate")
+        ),
+        "setup": identity(setup),
+    }
+
+
+# The columns of words; those of numbers go to the right.
+WORDS = [
+    *("data set", "network", "recipe", "changes", "change", "a difference?"),
+    *("measured on", "study note 002 says", "held-out error, %", "digits right, %"),
+    *("interpretation", "why"),
+]
+
+
+def _words(name, value):
+    """Returns a changed setting in words; of arguments, each by its name."""
+    if isinstance(value, dict) and value:
+        return ", ".join(_words(argument, value[argument]) for argument in value)
+    return f"{name.removesuffix('_arguments')} {json.dumps(value)}"
+
+
+def markdown(frame):
+    """Returns a table of text as Markdown: words to the left, numbers to the right.
+
+    Args:
+        frame: `pandas.DataFrame` of text.
+    """
+    alignment = ["left" if name in WORDS else "right" for name in frame]
+    text = frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)
+    return text + "\n"
+
+
+def summary(runs):
+    """Returns any runs as a table to read, in Markdown.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run, as `load` returns it.
+
+    Returns:
+        A table with a row a configuration, over its seeds: the error after the final
+        epoch, mean ± standard deviation in percent, on the test images or on the
+        held-out training images, and the minutes of a run.
+
+    Raises:
+        ValueError: If a configuration has two runs of a seed.
+    """
+    rows = []
+    place = runs["dataset"].map(list(DATASET_TITLES).index)
+    order = ["place", "recipe", "held_out", "epochs", "learning_rate", "changes"]
+    in_order = runs.assign(place=place).sort_values(order, kind="stable")
+    for _, own in in_order.groupby("setup", sort=False):
+        first, done = own.iloc[0], own[own["status"] == "done"]
+        if own["seed"].duplicated().any():
+            raise ValueError(
+                "Expected one run a seed. "
+                f"Received: seeds {own['seed'].tolist()} of {first['recipe']}"
+            )
+        row = {
+            "data set": DATASET_TITLES[first["dataset"]],
+            "recipe": first["recipe"],
+            "changes": first["changes"],
+            "learning rate": f"{first['learning_rate']:.3g}",
+            "images": "",
+            "epochs": str(first["epochs"]),
+            "seeds": str(len(own)),
+            "measured on": "held-out images" if first["held_out"] else "test images",
+            "error, %": f"{len(own) - len(done)} of {len(own)} diverged",
+            "trainable parameters": "",
+            "minutes a run": "",
+        }
+        if len(done) == len(own):
+            unseen = "held_out" if first["held_out"] else "test"
+            errors = 100 * (1 - done[f"{unseen}_accuracy"])
+            row["error, %"] = f"{errors.mean():.2f}{_spread(errors)}"
+            row["images"] = f"{int(done['train_images'].iloc[0]):,}"
+            row["trainable parameters"] = f"{int(done['trainable'].iloc[0]):,}"
+            if done["seconds"].notna().all():
+                row["minutes a run"] = f"{done['seconds'].mean() / 60:.1f}"
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    if not table["changes"].any():
+        table = table.drop(columns="changes")
+    return markdown(table)
+
+
+def _spread(values):
+    return f" ± {values.std():.2f}" if len(values) > 1 else ""
+
+
+# The recipes that tables compare: the words for what each is compared with, and its
+# name, or `None`.
+COMPARISONS = {
+    "ladder": (
+        "the rung before",
+        dict(zip(LADDER, [None, *LADDER], strict=False)) | dict.fromkeys(BASELINES),
+    ),
+    "relatives": (
+        "the network without it",
+        dict.fromkeys(RELATIVES, "modern")
+        | {"modern": None, "modern-residual": "modern-plain"},
+    ),
+}
+
+HEADINGS = {
+    "change": "change",
+    "learning_rate": "learning rate",
+    "error": "test error, %",
+    "difference": "difference to {}",
+    "verdict": "a difference?",
+    "trainable": "trainable parameters",
+    "connections": "connections",
+    "multiply_adds": "multiply-adds",
+    "seconds": "seconds a run",
+}
+
+
+def rungs(runs, dataset, comparison="ladder"):
+    """Returns each recipe of a comparison on a data set, over its seeds.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run, as `load` returns it, with at
+            least two seeds a recipe.
+        dataset: Name of the data set.
+        comparison: `"ladder"`, with the baselines behind it, or `"relatives"`.
+
+    Returns:
+        `pandas.DataFrame` indexed by recipe, in the order of the comparison, of
+        numbers: `learning_rate`; `errors`, in percent, one a seed; `error`, their mean,
+        with `error_low` and `error_high`, its 95 % interval; `difference` to the recipe
+        that it is compared with, paired by seed, with `difference_low`,
+        `difference_high` and `is_difference`; the counts and the mean `seconds`. A
+        recipe that has no meaning on the data set, or diverged, has only its `change`
+        and a `note`.
+
+    Raises:
+        ValueError: If a recipe has no runs, or runs of several configurations.
+    """
+    _, compared_with = COMPARISONS[comparison]
+    of_dataset = runs[(runs["dataset"] == dataset) & (runs["held_out"] == 0)]
+    for setting in ("epochs", "train_images"):
+        values = of_dataset.get(setting, pd.Series()).dropna().unique().tolist()
+        if len(values) > 1:
+            raise ValueError(
+                f"Expected the same {setting} in all runs on {dataset}. "
+                f"Received: {setting}={values}"
+            )
+    rows, errors_of = {}, {}
+    for name, reference in compared_with.items():
+        row = {"change": RECIPES[name].title, "is_baseline": name in BASELINES}
+        own = of_dataset[of_dataset["recipe"] == name].set_index("seed").sort_index()
+        if (name, dataset) in WITHOUT_MEANING:
+            rows[name] = row | {"note": "no meaning here"}
+            continue
+        if own.empty and name in BASELINES:
+            continue
+        if own.empty:
+            raise ValueError(f"Expected runs of {name} on {dataset}. Received: none")
+        if own["setup"].nunique() > 1 or own.index.has_duplicates:
+            raise ValueError(
+                "Expected one run a seed, all of one configuration. Received: seeds "
+                f"{own.index.tolist()} of {name} on {dataset}, with "
+                f"learning_rate={own['learning_rate'].unique().tolist()}"
+            )
+        diverged = (own["status"] != "done").sum()
+        if diverged:
+            rows[name] = row | {"note": f"{diverged} of {len(own)} diverged"}
+            continue
+        errors_of[name] = errors = 100 * (1 - own["test_accuracy"])
+        row |= {
+            "learning_rate": own["learning_rate"].iloc[0],
+            "errors": errors.round(2).tolist(),
+            **_interval("error", mean_interval(errors)),
+        }
+        while (reference, dataset) in WITHOUT_MEANING:
+            reference = compared_with[reference]
+        if reference in errors_of:
+            difference = paired_difference(errors_of[reference], errors)
+            row |= _interval("difference", difference)
+            row["is_difference"] = difference.is_difference
+        counts = ["trainable", "connections", "multiply_adds"]
+        row |= own[counts].iloc[0].astype(int).to_dict()
+        rows[name] = row | {"seconds": own["seconds"].mean()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recipe")
+
+
+def _interval(name, interval):
+    return {
+        name: interval.mean,
+        f"{name}_low": interval.low,
+        f"{name}_high": interval.high,
+    }
+
+
+def rates_at_edge(runs):
+    """Returns how often the best learning rate is the lowest or highest that was tried.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run, as `load` returns it.
+
+    Returns:
+        Pair of integers: in how many cases, a recipe on a data set each, of how many.
+    """
+    cases = runs[runs["held_out"] > 0].groupby(["dataset", "recipe"])
+    best = runs.loc[cases["held_out_accuracy"].idxmax()]
+    best = best.set_index(["dataset", "recipe"])["learning_rate"]
+    rates = cases["learning_rate"]
+    at_edge = best.eq(rates.min()) | best.eq(rates.max())
+    return int(at_edge.sum()), len(at_edge)
+
+
+def table(runs, dataset, comparison="ladder"):
+    """Returns `rungs` as a table to read, in Markdown."""
+    rows = []
+    for _, rung in rungs(runs, dataset, comparison).iterrows():
+        row = dict.fromkeys(HEADINGS, "")
+        row |= {"change": rung["change"], "error": _error(rung)}
+        if not isinstance(rung.get("note"), str):
+            row["learning_rate"] = f"{rung['learning_rate']:.3g}"
+            row["seconds"] = f"{rung['seconds']:.0f}"
+            for count in ("trainable", "connections", "multiply_adds"):
+                row[count] = f"{int(rung[count]):,}"
+        if pd.notna(rung.get("difference")):
+            row["difference"] = plus_minus(rung, "difference", sign="+")
+            row["verdict"] = "yes" if rung["is_difference"] else "no"
+        rows.append(row)
+    compared_with, _ = COMPARISONS[comparison]
+    headings = {key: text.format(compared_with) for key, text in HEADINGS.items()}
+    return markdown(pd.DataFrame(rows).rename(columns=headings))
+
+
+def overview(runs, comparison="ladder"):
+    """Returns the errors on all data sets side by side, in Markdown.
+
+    A difference whose interval leaves out 0 is printed bold.
+    """
+    compared_with, recipes = COMPARISONS[comparison]
+    measured = {name: rungs(runs, name, comparison) for name in datasets(runs)}
+    there = [
+        name for name in recipes if any(name in r.index for r in measured.values())
+    ]
+    columns = {"change": [RECIPES[name].title for name in there]}
+    for dataset, own in measured.items():
+        title = DATASET_TITLES[dataset]
+        cells = [own.loc[name] if name in own.index else None for name in there]
+        columns[f"{title}: test error, %"] = [_error(rung) for rung in cells]
+        heading = f"{title}: difference to {compared_with}"
+        columns[heading] = [_difference(rung) for rung in cells]
+    return markdown(pd.DataFrame(columns))
+
+
+def _error(rung):
+    if rung is None:
+        return "not run"
+    note = rung.get("note")
+    return note if isinstance(note, str) else plus_minus(rung, "error")
+
+
+def _difference(rung):
+    if rung is None or pd.isna(rung.get("difference")):
+        return ""
+    text = plus_minus(rung, "difference", sign="+")
+    return f"**{text}**" if rung["is_difference"] else text
+
+
+def datasets(runs):
+    """Returns the data sets of runs, in the order of `DATASET_TITLES`."""
+    return [name for name in DATASET_TITLES if name in set(runs["dataset"])]
+
+
+def plus_minus(rung, name, sign=""):
+    """Returns a mean and half the width of its interval, in percent, as text."""
+    half_width = (rung[f"{name}_high"] - rung[f"{name}_low"]) / 2
+    return f"{rung[name]:{sign}.2f} ± {half_width:.2f}"
+
+
+# Claims of study note 002 on its network and its training. Its training accuracies are
+# taken on the fly; its "test" accuracy was measured on the training images.
+NOTE_CLAIMS = {
+    "mnist": "98.7 % train",
+    "cifar10": '56.2 % train, 54.28 % "test" (on training images)',
+    "cifar10-sample": '56.2 % train, 54.28 % "test" (on training images; complete set)',
+}
+NETWORK_TITLES = {"lenet5": "LeNet-5 (1998)", "lenet5_modern": "modern variant"}
+
+
+def comparison_table(runs):
+    """Returns the runs of `compare` as a table to read: a row a configuration.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run, as `load` returns it.
+
+    Returns:
+        `pandas.DataFrame` of text: accuracies in percent, `mean ± standard deviation`
+        where there are several seeds, and the note's claims beside them.
+    """
+    rows = []
+    for _, own in runs[runs["status"] == "done"].groupby("setup", sort=False):
+        first = own.iloc[0]
+        dataset = DATASET_TITLES[first["dataset"]]
+        if first["dataset"] == "cifar10-sample":
+            dataset += f" ({int(first['train_images']):,} images)"
+        row = {
+            "data set": dataset,
+            "network": NETWORK_TITLES[first["network"]],
+            "recipe": first["recipe"],
+            "epochs": first["epochs"],
+            "trainable parameters": f"{int(first['trainable']):,}",
+            "connections": f"{int(first['connections']):,}",
+        }
+        for kind in ("train", "test"):
+            right = 100 * own[f"{kind}_accuracy"]
+            row[f"{kind} accuracy, %"] = f"{right.mean():.2f}{_spread(right)}"
+        row["seconds"] = f"{own['seconds'].mean():.0f}"
+        of_note = first["network"] == "lenet5_modern"
+        row["study note 002 says"] = NOTE_CLAIMS[first["dataset"]] if of_note else ""
+        rows.append(row)
+    return pd.DataFrame(rows)

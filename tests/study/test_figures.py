@@ -1,0 +1,378 @@
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from lenet_keras import activations, models, rbf_codes
+from lenet_keras.connection_tables import C3_CONNECTIONS
+from lenet_keras.counts import growth, layer_table, receptive_fields
+from lenet_keras.study import figures
+from lenet_keras.study.family import timeline
+from lenet_keras.study.perturbations import AMOUNTS
+from lenet_keras.study.recipes import CLAIMED, NOISY
+
+RNG = np.random.default_rng(0)
+HISTORY = pd.DataFrame(
+    {"train_accuracy": [0.5, 0.75], "test_accuracy": [0.25, 0.5]},
+    index=pd.Index([1, 2], name="epoch"),
+)
+
+
+def runs():
+    common = {"trainable": 60_000, "connections": 340_908, "train_accuracy": 0.75}
+    return pd.DataFrame(
+        {"network": m, "dataset": d, "recipe": r, "test_accuracy": 0.5, **common}
+        for d in ("mnist", "cifar10-sample")
+        for m, r in (("lenet5", "lenet5-adam"), ("lenet5_modern", "note-002"))
+    )
+
+
+def tables():
+    return {
+        "lenet5": layer_table(models.lenet5()),
+        "lenet5_modern": layer_table(models.lenet5_modern()),
+    }
+
+
+PAPER = pd.DataFrame(
+    {
+        "x": [15_000, 60_000, 60_000],
+        "test_error_percent": [1.5, 1.0, 0.75],
+        "train_error_percent": [0.25, 0.5, np.nan],
+    }
+)
+
+
+def history():
+    plain, distorted = "lenet5-mnist", "lenet5-mnist-distorted"
+    return pd.DataFrame(
+        {
+            "seed": [0, 0, 1, 1],
+            "epoch": [1, 2, 1, 2],
+            "train_images": 60_000,
+            "recipe": [plain, plain, distorted, distorted],
+            "test_accuracy": [0.98, 0.99, 0.97, 0.995],
+            "train_accuracy": [0.96, 0.98, 0.94, 0.99],
+        }
+    )
+
+
+def trials():
+    rates = {
+        "lowest_learning_rate": [1e-4, 1e-5, 1e-3],
+        "median_learning_rate": [2e-4, 2e-5, 2e-3],
+        "highest_learning_rate": [4e-4, 4e-5, 4e-3],
+    }
+    failure = ["", "Training saturated in epoch 1", ""]
+    return pd.DataFrame(rates | {"failure": failure}, index=["a", "b", "c"])
+
+
+def rungs():
+    nothing = float("nan")
+    return pd.DataFrame(
+        {
+            "is_baseline": False,
+            "change": ["start", "better", "worse", "alike", "left out"],
+            "note": [None, None, None, None, "no meaning here"],
+            "errors": [[2.0, 2.2], [1.0, 1.2], [1.5, 1.7], [1.4, 1.8], nothing],
+            "error": [2.1, 1.1, 1.6, 1.6, nothing],
+            "error_low": [1.8, 0.9, 1.3, 1.0, nothing],
+            "error_high": [2.4, 1.3, 1.9, 2.2, nothing],
+            "difference": [nothing, -1.0, 0.5, 0.0, nothing],
+            "is_difference": [None, True, True, False, None],
+        }
+    )
+
+
+def seeds():
+    before = pd.Series([2.0, 3.0], index=[0, 1])
+    return before, pd.Series([2.75, 1.5], index=[1, 0])
+
+
+def rates_tried():
+    return pd.DataFrame(
+        {
+            "dataset": "mnist",
+            "recipe": ["a", "a", "a", "b"],
+            "learning_rate": [0.3, 0.1, 1.0, 0.1],
+            "held_out_accuracy": [0.75, 0.5, float("nan"), 0.25],
+        }
+    )
+
+
+def perturbed():
+    return pd.DataFrame(
+        {
+            "recipe": ["loss-9"] * 4 + ["fc-300"] * 4,
+            "seed": [0, 0, 1, 1] * 2,
+            "perturbation": "scale",
+            "amount": [1.0, 2.0] * 4,
+            "accuracy": [1.0, 0.5, 0.9, 0.6, 0.9, 0.2, 0.9, 0.2],
+        }
+    )
+
+
+def curves():
+    return pd.DataFrame(
+        {
+            "recipe": ["modern"] * 4 + ["modern-relu"] * 4,
+            "seed": [0, 0, 1, 1] * 2,
+            "epoch": [1, 2] * 4,
+            "train_accuracy": [0.4, 0.6, 0.5, 0.7, 0.3, 0.5, 0.4, 0.6],
+        }
+    )
+
+
+DRAWINGS = {
+    "images": lambda: figures.images(RNG.random((3, 8, 8)), titles="abc"),
+    "activations": lambda: figures.activations(
+        {"1998": activations.scaled_tanh, "swish": keras.activations.swish}
+    ),
+    "receptive_fields": lambda: figures.receptive_fields(
+        RNG.random((32, 32)), receptive_fields(models.lenet5())
+    ),
+    "connection_table": lambda: figures.connection_table(C3_CONNECTIONS),
+    "codes": lambda: figures.codes(rbf_codes("A$^"), "A$^"),
+    "feature_maps": lambda: figures.feature_maps(
+        {"C1": RNG.random((28, 28, 6)), "C3": RNG.random((10, 10, 16))}
+    ),
+    "units": lambda: figures.units(RNG.random((1, 84)), (12, 7), "F6"),
+    "distances": lambda: figures.distances(RNG.random(10), right=3),
+    "layer_counts": lambda: figures.layer_counts(tables()),
+    "learning_curves": lambda: figures.learning_curves({"lenet5": HISTORY}),
+    "confusion_matrices": lambda: figures.confusion_matrices(
+        np.array([0, 1, 2]), {"lenet5": np.array([0, 1, 1])}
+    ),
+    "worst_mistakes": lambda: figures.worst_mistakes(
+        RNG.random((4, 8, 8)), np.array([0, 1, 1, 0]), RNG.random((4, 2))
+    ),
+    "comparison": lambda: figures.comparison(runs()),
+    "rates": lambda: figures.rates({"C1": RNG.random(9), "F6": RNG.random((3, 3))}),
+    "kernels": lambda: figures.kernels(RNG.random((5, 5, 6))),
+    "errors_by_epoch": lambda: figures.errors_by_epoch(history(), PAPER),
+    "errors_by_train_size": lambda: figures.errors_by_train_size(history(), PAPER),
+    "classifiers": lambda: figures.classifiers(pd.Series({"a": 2.0, "b": 1.0}), "b"),
+    "rejection_curves": lambda: figures.rejection_curves(
+        {"ours": ([0.0, 50.0], [1.0, 0.0])}, [("LeNet-1", 3.7, 0.5)]
+    ),
+    "signals": lambda: figures.signals(
+        pd.DataFrame({"ours": [1.0, 0.1]}, ["C1", "F6"])
+    ),
+    "rate_ranges": lambda: figures.rate_ranges(trials()),
+    "ladder": lambda: figures.ladder({"mnist": rungs(), "cifar10": rungs()}),
+    "pairs": lambda: figures.pairs(*seeds(), ["before", "after"]),
+    "rate_grids": lambda: figures.rate_grids(rates_tried(), {"a": "A", "b": "B"}),
+    "perturbed": lambda: figures.perturbed(perturbed()),
+    "timeline": lambda: figures.timeline(timeline()),
+    "stacks": lambda: figures.stacks({3.0: (351, 363), 4.0: (612, 484)}, 3.6),
+    "training_errors": lambda: figures.training_errors(
+        curves(), {"modern": "swish", "modern-relu": "ReLU"}, level=35
+    ),
+    "growth": lambda: figures.growth({"LeNet-5": growth(models.lenet5, [32, 64])}),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
+def test_a_drawing_returns_a_figure_and_leaves_none_open(draw, tmp_path):
+    before = {key: plt.rcParams[key] for key in figures.STYLE}
+    figure = draw()
+    assert isinstance(figure, Figure)
+    assert plt.get_fignums() == []
+    assert {key: plt.rcParams[key] for key in figures.STYLE} == before
+    figure.savefig(tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 1_000
+
+
+def test_every_drawing_is_tested():
+    public = {
+        name
+        for name, value in vars(figures).items()
+        if getattr(value, "__module__", "") == figures.__name__ and name[0] != "_"
+    }
+    assert public == set(DRAWINGS)
+
+
+def test_learning_curves_show_errors_in_percent():
+    ax = figures.learning_curves({"lenet5": HISTORY}).axes[0]
+    curves = {line.get_label(): line.get_ydata().tolist() for line in ax.lines}
+    assert curves == {
+        "training images, on the fly": [50.0, 25.0],
+        "test images, after the epoch": [75.0, 50.0],
+    }
+
+
+def test_the_confusion_matrix_counts_right_classes_down_and_answers_across():
+    labels, given = np.array([2, 2, 2, 0]), np.array([1, 1, 2, 0])
+    ax = figures.confusion_matrices(labels, {"lenet5": given}).axes[0]
+    counts = {text.get_position(): text.get_text() for text in ax.texts}
+    assert counts == {(1, 2): "2", (2, 2): "1", (0, 0): "1"}
+    assert "2 mistakes" in ax.get_title()
+
+
+def test_the_worst_mistakes_are_the_surest_wrong_answers_in_order():
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.99, 0.01], [0.6, 0.4]])
+    figure = figures.worst_mistakes(np.zeros((4, 2, 2)), labels, probabilities, "ab")
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles == ["b,\nnot a", "a,\nnot b", "b,\nnot a"]
+
+
+def test_the_connection_table_marks_the_links():
+    picture = figures.connection_table(((0, 2), (1,))).axes[0].images[0].get_array()
+    marked = ~np.ma.getmaskarray(np.ma.masked_invalid(picture))
+    assert marked.tolist() == [[True, False], [False, True], [True, False]]
+
+
+def test_the_comparison_has_a_point_a_run_on_each_data_set():
+    axes = figures.comparison(runs()).axes
+    assert [ax.get_title() for ax in axes[2:]] == [
+        "accuracy on MNIST, %",
+        "accuracy on CIFAR-10 sample, %",
+    ]
+    points = [line.get_xdata().tolist() for line in axes[2].lines]
+    assert points == [[75.0], [50.0], [75.0], [50.0]]
+    hollow = [line.get_markerfacecolor() == "none" for line in axes[2].lines]
+    assert hollow == [True, False, True, False]
+    assert axes[2].get_xlabel() == "hollow: training images; full: test images"
+
+
+def test_errors_by_epoch_have_a_line_a_seed_and_the_papers():
+    test, train = figures.errors_by_epoch(history(), PAPER).axes
+    lines = [line.get_ydata().tolist() for line in test.lines]
+    assert lines == [
+        pytest.approx([2.0, 1.0]),
+        pytest.approx([3.0, 0.5]),
+        [1.5, 1.0, 0.75],
+    ]
+    assert train.lines[1].get_ydata().tolist() == pytest.approx([6.0, 1.0])
+    assert test.get_title() == "test error, %"
+    assert train.get_title() == "training error on the fly, %"
+
+
+def test_errors_by_train_size_tell_distorted_runs_from_plain_ones():
+    ax = figures.errors_by_train_size(history(), PAPER).axes[0]
+    points = {line.get_label(): line.get_ydata().tolist() for line in ax.lines}
+    assert points == {
+        "ours": pytest.approx([2.0, 1.0]),
+        "ours, with distortions": pytest.approx([3.0, 0.5]),
+        "the paper's": [1.5, 1.0],
+        "the paper's, with distortions": [0.75],
+    }
+
+
+def test_the_best_classifier_is_at_the_top_and_ours_in_colour():
+    ax = figures.classifiers(pd.Series({"a": 2.0, "b": 1.0}), ["b"]).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "a"]
+    assert ax.yaxis_inverted()
+    first, second = (bar.get_facecolor() for bar in ax.patches)
+    assert first != second
+
+
+def test_rate_ranges_keep_the_interpretations_in_order_and_tell_which_train():
+    ax = figures.rate_ranges(trials()).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    points = {part.get_label(): part.get_offsets().tolist() for part in ax.collections}
+    assert points["trains"] == [[2e-4, 0], [2e-3, 2]]
+    assert points["saturates"] == [[2e-5, 1]]
+    trained, saturated = (
+        part for part in ax.collections if isinstance(part, LineCollection)
+    )
+    assert [line.tolist() for line in saturated.get_segments()] == [
+        [[1e-5, 1], [4e-5, 1]]
+    ]
+    assert len(trained.get_segments()) == 2
+
+
+def test_the_ladder_fills_the_points_of_differences_only():
+    ax = figures.ladder({"mnist": rungs()}).axes[0]
+    better, worse, alike = (
+        figures.RUNG_STYLES[name][0] for name in ("better", "worse", "no difference")
+    )
+    heights = {
+        line.get_ydata()[0]: (line.get_color(), line.get_markerfacecolor())
+        for line in ax.lines
+        if line.get_marker() == "o" and line.get_markersize() > 3
+    }
+    assert heights == {
+        0: ("0.25", "0.25"),
+        1: (better, better),
+        2: (worse, worse),
+        3: (alike, "white"),
+    }
+    assert [text.get_text() for text in ax.texts] == ["no meaning here"]
+
+
+def test_the_ladder_draws_each_interval_and_each_run():
+    ax = figures.ladder({"mnist": rungs()}).axes[0]
+    bars = [line.get_xdata() for line in ax.lines if line.get_marker() == "None"]
+    assert [0.9, 1.3] in [list(bar) for bar in bars]
+    runs = [list(line.get_xdata()) for line in ax.lines if line.get_markersize() == 3]
+    assert runs == [[2.0, 2.2], [1.0, 1.2], [1.5, 1.7], [1.4, 1.8]]
+
+
+def test_perturbed_lines_are_means_over_the_seeds():
+    ax = figures.perturbed(perturbed()).axes[0]
+    lines = {line.get_label(): line.get_ydata() for line in ax.lines}
+    assert list(lines) == ["LeNet-5 (1998)", "28x28-300-10"]
+    np.testing.assert_allclose(lines["LeNet-5 (1998)"], [95, 55])
+    np.testing.assert_allclose(lines["28x28-300-10"], [90, 20])
+    assert ax.get_xscale() == "log"
+    assert ax.get_title() == "scale"
+
+
+def test_every_network_that_is_tried_has_a_line_of_its_own():
+    assert set(figures.CLAIMED_STYLES) == {*CLAIMED, *NOISY}
+    assert len(set(figures.CLAIMED_STYLES.values())) == len(figures.CLAIMED_STYLES)
+    assert set(figures.PERTURBATION_UNITS) == set(AMOUNTS)
+
+
+def test_pairs_join_the_runs_of_one_seed():
+    ax = figures.pairs(*seeds(), ["before", "after"]).axes[0]
+    assert [list(line.get_ydata()) for line in ax.lines] == [[2.0, 1.5], [3.0, 2.75]]
+    assert [text.get_text() for text in ax.texts] == ["seed 0", "seed 1"]
+
+
+def test_rate_grids_mark_the_lowest_held_out_error():
+    first, second = figures.rate_grids(rates_tried(), {"a": "A", "b": "B"}).axes
+    line, best = first.lines
+    assert list(line.get_xdata()) == [0.1, 0.3]  # what diverged is left out
+    assert list(line.get_ydata()) == [50.0, 25.0]
+    assert (best.get_xdata()[0], best.get_ydata()[0]) == (0.3, 25.0)
+    assert second.lines[1].get_ydata()[0] == 75.0
+
+
+def test_stacks_show_where_the_lines_cross():
+    # 9 N + 36 N ** 2 and 121 N, of one map.
+    counted = {n: (9 * n + 36 * n**2, 121 * n) for n in np.arange(1, 5, 0.25)}
+    ax = figures.stacks(counted, claimed=3.6).axes[0]
+    assert [text.get_text().strip() for text in ax.texts] == ["3.11", "3.6 claimed"]
+
+
+def test_stacks_that_do_not_cross_are_refused(message):
+    text = message(figures.stacks, {1.0: (45, 121), 2.0: (162, 242)}, claimed=3.6)
+    assert text.endswith("1.0 to 2.0")
+
+
+def test_training_errors_are_means_over_the_seeds_in_percent():
+    ax = figures.training_errors(curves(), {"modern-relu": "ReLU"}, 35).axes[0]
+    drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
+    np.testing.assert_allclose(drawn["ReLU"], [65, 45])
+    *runs, mean, level = (line.get_ydata() for line in ax.lines)
+    np.testing.assert_allclose(np.mean(runs, axis=0), mean)
+    assert len(runs) == 2
+    assert list(level) == [35, 35]
+
+
+def test_the_timeline_has_published_figures_where_there_are_some():
+    table = timeline()
+    for ax, count in zip(
+        figures.timeline(table).axes,
+        ["parameters", "connections", "multiply_adds"],
+        strict=True,
+    ):
+        counted, published = (line.get_xdata() for line in ax.lines)
+        np.testing.assert_array_equal(counted, table[count])
+        np.testing.assert_array_equal(published, table[f"published_{count}"])

@@ -1,0 +1,215 @@
+import json
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lenet_keras.study import report as module
+from lenet_keras.study.files import read_results
+from lenet_keras.study.recipes import BASELINES, LADDER, RELATIVES
+from lenet_keras.study.report import choices_table, report
+from lenet_keras.study.results import DATASET_TITLES, load, overview, summary, table
+from lenet_keras.study.studies import STUDIES
+from lenet_keras.study.sweep import grid
+
+RESULTS = Path(__file__).parents[2] / "data/results"
+STORED = sorted(path.stem for path in RESULTS.glob("*.jsonl"))
+
+
+def write(path, runs):
+    """Writes made-up results of runs: another accuracy for each recipe and seed."""
+    names = list(dict.fromkeys(run.recipe for run in runs))
+    with path.open("w") as file:
+        for run in runs:
+            kind = "held_out" if run.held_out else "test"
+            row = {
+                "network": run.settings.network,
+                "train_images": run.train_images or 60_000,
+                f"{kind}_accuracy": 0.9
+                + names.index(run.recipe) / 1e3
+                + run.seed / 1e4,
+                "train_accuracy": 0.95,
+                "trainable": 60_000,
+                "connections": 340_908,
+                "multiply_adds": 328_096,
+                "seconds": 100.0,
+            }
+            line = {"id": run.id, "run": run.asked, "configuration": run.configuration}
+            file.write(json.dumps(line | {"status": "done", "row": row}) + "\n")
+
+
+@pytest.fixture
+def ladder(tmp_path):
+    path = tmp_path / "ladder.jsonl"
+    write(path, grid([*LADDER, *BASELINES], ["mnist", "cifar10"], range(3)))
+    return path
+
+
+def test_a_report_of_the_ladder_has_its_tables_and_its_picture(ladder):
+    written = report(ladder)
+    assert [path.name for path in written] == ["ladder.md", "ladder.png"]
+    runs = load(ladder)
+    text = written[0].read_text(encoding="utf-8")
+    assert text.startswith(overview(runs))
+    for dataset, title in list(DATASET_TITLES.items())[:2]:
+        assert f"## {title}\n\n{table(runs, dataset)}" in text
+    # (17 + 16) recipes, three runs of 100 seconds each: 2.75 hours.
+    assert "The 99 runs together" in text
+    assert text.endswith("took 2.8 hours of one thread.\n")
+    assert written[1].stat().st_size > 20_000
+
+
+def test_a_part_of_the_ladder_has_a_summary(tmp_path):
+    path = tmp_path / "ladder.jsonl"
+    write(path, grid(["max", "fc-300"], ["mnist"], range(2)))
+    assert [written.name for written in report(path)] == ["ladder.md"]
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == summary(load(path))
+
+
+@pytest.mark.parametrize("left_out", ["max", "28x28"])
+def test_a_ladder_that_one_data_set_has_a_part_of_is_refused(
+    tmp_path, left_out, message
+):
+    path = tmp_path / "ladder.jsonl"
+    most = [name for name in LADDER if name != left_out]
+    runs = grid(most, ["mnist"], range(2)) + grid(LADDER, ["cifar10"], range(2))
+    if left_out == "28x28":  # which has a meaning on digits alone
+        runs += grid(["28x28"], ["mnist"], range(1), overrides={"epochs": 3})
+    write(path, runs)
+    with pytest.raises(ValueError, match="Expected"):
+        report(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_report_of_relatives_compares_them_with_the_network_without(tmp_path):
+    path = tmp_path / "relatives.jsonl"
+    write(path, grid(RELATIVES, ["cifar10"], range(2)))
+    assert [written.name for written in report(path)] == [
+        "relatives.md",
+        "relatives.png",
+    ]
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert "difference to the network without it" in text
+    assert "## CIFAR-10" in text
+
+
+def test_a_comparison_has_a_csv_file_too(tmp_path):
+    path = tmp_path / "compare.jsonl"
+    write(path, STUDIES["compare"].runs())
+    assert [written.suffix for written in report(path)] == [".csv", ".md", ".png"]
+    stored = pd.read_csv(path.with_suffix(".csv"), keep_default_na=False)
+    assert stored["id"].tolist() == load(path)["id"].tolist()
+
+
+def test_choices_stand_in_the_column_of_their_recipe(tmp_path):
+    path = tmp_path / "choices.jsonl"
+    write(path, STUDIES["choices"].runs())
+    lines = choices_table(load(path)).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert cells[0] == [
+        "held-out error, %",
+        "lenet5-cifar10",
+        "lenet5_modern-mnist",
+        "lenet5_modern-cifar10",
+    ]
+    assert cells[2] == ["as recommended", "10.00", "9.90", "9.80"]
+    assert cells[3] == ["not augmented", "10.00", "", "9.80"]
+    assert cells[-1] == ["pixels from 0 to 1", "", "", "9.80"]
+    assert len(lines) == 2 + 1 + 11
+
+
+def test_choices_that_are_not_all_there_are_refused(tmp_path, message):
+    path = tmp_path / "choices.jsonl"
+    write(path, STUDIES["choices"].runs()[:-1])
+    assert "none of lenet5_modern-cifar10" in message(report, path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_report_without_runs_is_refused(tmp_path, message):
+    path = tmp_path / "study.jsonl"
+    path.touch()
+    assert str(path) in message(report, path)
+
+
+# The stored results of the project.
+
+
+@pytest.mark.parametrize("study", STORED)
+def test_stored_results_are_whole_and_of_todays_recipes(study, caplog):
+    with caplog.at_level(logging.WARNING):
+        runs = load(RESULTS / f"{study}.jsonl")
+    assert caplog.text == ""
+    assert not runs["id"].duplicated().any()
+    assert set(runs["status"]) <= {"done", "diverged"}
+    results = read_results(RESULTS / f"{study}.jsonl")
+    for result in results:
+        if result["status"] == "done" and study not in (
+            "interpretations",
+            "protocol-choices",
+        ):
+            epochs = [row["epoch"] for row in result["history"]]
+            assert epochs == list(range(1, result["row"]["epochs"] + 1))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_runs_of_each_named_study_are_stored(study):
+    stored = set(load(RESULTS / f"{study}.jsonl")["id"])
+    assert {run.id for run in STUDIES[study].runs()} <= stored
+
+
+@pytest.mark.parametrize("study", STORED)
+def test_tables_and_pictures_made_again_are_the_stored_ones(study, tmp_path):
+    path = tmp_path / f"{study}.jsonl"
+    path.write_bytes((RESULTS / path.name).read_bytes())
+    written = report(path)
+    stored = {file.name for file in RESULTS.glob(f"{study}.*")} - {path.name}
+    assert {file.name for file in written} == stored
+    for file in written:
+        if file.suffix == ".png":
+            assert data_in(file) == data_in(RESULTS / file.name)
+        else:
+            assert file.read_bytes() == (RESULTS / file.name).read_bytes()
+
+
+def data_in(picture):
+    with Image.open(picture) as image:
+        return json.loads(image.info["Description"])
+
+
+def test_a_picture_says_what_it_draws(ladder):
+    _, picture = report(ladder)
+    mnist, cifar10 = data_in(picture)
+    assert mnist["title"] == "MNIST: test error, %"
+    assert "no meaning here" in cifar10["words"]
+    runs = load(ladder)
+    own = runs[(runs["recipe"] == "swish") & (runs["dataset"] == "mnist")]
+    errors = (100 * (1 - own["test_accuracy"])).round(2).tolist()
+    height = LADDER.index("swish")
+    points = [line[1:] for line in mnist["lines"]]
+    assert [[error, height] for error in errors] in points
+
+
+def test_bars_and_points_of_the_comparison_are_its_runs(tmp_path):
+    path = tmp_path / "compare.jsonl"
+    write(path, STUDIES["compare"].runs())
+    _, _, picture = report(path)
+    parameters, connections, *accuracies = data_in(picture)
+    assert [bar[1] for bar in parameters["bars"]] == [60_000, 60_000]
+    assert [bar[1] for bar in connections["bars"]] == [340_908, 340_908]
+    assert [panel["title"] for panel in accuracies] == [
+        "accuracy on MNIST, %",
+        "accuracy on CIFAR-10, %",
+    ]
+
+
+def test_the_results_are_few_files_and_each_has_its_place_in_the_readme():
+    files = [path for path in RESULTS.rglob("*") if path.is_file()]
+    shown = [path for path in files if not path.name.startswith(".")]
+    assert len([path for path in shown if path.suffix != ".log"]) <= 60
+    text = (RESULTS / "README.md").read_text(encoding="utf-8")
+    for study in STORED:
+        assert f"`{study}.jsonl`" in text
+    assert "rates.csv" in text
+    assert module.VIEWS.keys() <= set(STORED)
