@@ -382,10 +382,10 @@ def comparison(runs):
 
 def _accuracies(ax, runs):
     """One row a configuration: a point a run, hollow for the training images."""
-    configurations = runs.groupby(["network", "recipe"], sort=False)
+    configurations = runs.groupby(["network", "recipe", "epochs"], sort=False)
     titles = []
-    for height, ((model, recipe), group) in enumerate(configurations):
-        titles.append(f"{NETWORK_TITLES[model]}\n{recipe}")
+    for height, ((model, recipe, epochs), group) in enumerate(configurations):
+        titles.append(f"{NETWORK_TITLES[model]}\n{recipe}, {epochs} epochs")
         style = {"linestyle": "", "marker": "o", "color": NETWORK_COLORS[model]}
         rows = np.full(len(group), height)
         ax.plot(100 * group["train_accuracy"], rows - 0.12, mfc="none", **style)

@@ -22,7 +22,12 @@ HISTORY = pd.DataFrame(
 
 
 def runs():
-    common = {"trainable": 60_000, "connections": 340_908, "train_accuracy": 0.75}
+    common = {
+        "epochs": 10,
+        "trainable": 60_000,
+        "connections": 340_908,
+        "train_accuracy": 0.75,
+    }
     return pd.DataFrame(
         {"network": m, "dataset": d, "recipe": r, "test_accuracy": 0.5, **common}
         for d in ("mnist", "cifar10-sample")

@@ -11,7 +11,7 @@ from lenet_keras.study.files import read_results
 from lenet_keras.study.recipes import BASELINES, LADDER, RELATIVES
 from lenet_keras.study.report import choices_table, report
 from lenet_keras.study.results import DATASET_TITLES, load, overview, summary, table
-from lenet_keras.study.studies import STUDIES
+from lenet_keras.study.studies import STUDIES, comparison_runs
 from lenet_keras.study.sweep import grid
 
 RESULTS = Path(__file__).parents[2] / "data/results"
@@ -131,6 +131,18 @@ def test_a_report_without_runs_is_refused(tmp_path, message):
     path = tmp_path / "study.jsonl"
     path.touch()
     assert str(path) in message(report, path)
+
+
+def test_short_and_long_trainings_stand_apart_in_table_and_picture(tmp_path):
+    path = tmp_path / "compare.jsonl"
+    write(path, [*comparison_runs(False, [0]), *comparison_runs(True, [0])])
+    _, table, picture = report(path)
+    lines = table.read_text(encoding="utf-8").splitlines()[2:]
+    epochs = [line.split("|")[4].strip() for line in lines]
+    assert sorted(epochs) == ["10"] * 6 + ["2"] * 4
+    assert not [line for line in lines if "±" in line]
+    words = data_in(picture)[2]["words"]
+    assert len(words) == len(set(words)) == 5
 
 
 # The stored results of the project.
