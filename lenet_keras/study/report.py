@@ -14,6 +14,7 @@ from lenet_keras.study.results import (
     DATASET_TITLES,
     comparison_table,
     datasets,
+    in_order,
     load,
     markdown,
     overview,
@@ -84,7 +85,7 @@ def _compare(path, runs):
     return {
         ".csv": runs.to_csv(index=False),
         ".md": markdown(comparison_table(runs)),
-        ".png": figures.comparison(runs),
+        ".png": figures.comparison(in_order(runs)),
     }
 
 

@@ -386,6 +386,17 @@ NOTE_CLAIMS = {
 NETWORK_TITLES = {"lenet5": "LeNet-5 (1998)", "lenet5_modern": "modern variant"}
 
 
+def in_order(runs):
+    """Returns runs by data set, recipe, epochs and seed, however they were stored."""
+    places = {
+        "dataset": runs["dataset"].map(list(DATASET_TITLES).index),
+        "recipe": runs["recipe"].map({name: n for n, name in enumerate(RECIPES)}),
+        "epochs": runs["epochs"],
+        "seed": runs["seed"],
+    }
+    return runs.loc[pd.DataFrame(places).sort_values(list(places)).index]
+
+
 def comparison_table(runs):
     """Returns the runs of `compare` as a table to read: a row a configuration.
 
@@ -397,7 +408,8 @@ def comparison_table(runs):
         where there are several seeds, and the note's claims beside them.
     """
     rows = []
-    for _, own in runs[runs["status"] == "done"].groupby("setup", sort=False):
+    done = in_order(runs[runs["status"] == "done"])
+    for _, own in done.groupby("setup", sort=False):
         first = own.iloc[0]
         dataset = DATASET_TITLES[first["dataset"]]
         if first["dataset"] == "cifar10-sample":

@@ -135,11 +135,12 @@ def test_a_report_without_runs_is_refused(tmp_path, message):
 
 def test_short_and_long_trainings_stand_apart_in_table_and_picture(tmp_path):
     path = tmp_path / "compare.jsonl"
-    write(path, [*comparison_runs(False, [0]), *comparison_runs(True, [0])])
+    write(path, [*comparison_runs(False, [0])[::-1], *comparison_runs(True, [0])])
     _, table, picture = report(path)
     lines = table.read_text(encoding="utf-8").splitlines()[2:]
     epochs = [line.split("|")[4].strip() for line in lines]
-    assert sorted(epochs) == ["10"] * 6 + ["2"] * 4
+    assert epochs == ["2", "10", "2", "10", "10"] * 2  # in one order, however stored
+    assert [line.split("|")[1].strip() for line in lines[4:6]] == ["MNIST", "CIFAR-10"]
     assert not [line for line in lines if "±" in line]
     words = data_in(picture)[2]["words"]
     assert len(words) == len(set(words)) == 5

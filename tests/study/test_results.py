@@ -322,7 +322,7 @@ def test_the_comparison_has_mean_and_standard_deviation_over_seeds():
 
 def test_the_notes_claims_stand_beside_the_notes_network():
     runs = pd.concat(
-        compared(network, dataset, network)
+        compared(network, dataset, f"{network}-adam")
         for network in ("lenet5", "lenet5_modern")
         for dataset in ("cifar10", "cifar10-sample")
     )
