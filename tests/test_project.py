@@ -615,14 +615,14 @@ def test_readmes_held_out_errors_are_those_of_the_choices():
     mean_error = mu(1.68) | {
         "network_arguments": {},
         "learning_rate": 1.0,
-        "curvature_estimates": 1,
+        "estimates_in_first_epoch": 1,
     }
     assert f"{errors(**mean_error).replace(', ', ' and ')} % after twelve" in text
     for phrase, changes in {
         "all of them: ": {"learning_rate": 1.0},
         "a half: ": {"learning_rate": 0.5},
         "an eighth: ": {"learning_rate": 0.125},
-        "(once: ": {"curvature_estimates": 1},
+        "(once: ": {"estimates_in_first_epoch": 1},
         "(5: ": {"loss_arguments": {"j": 5.0}},
         "15: ": {"loss_arguments": {"j": 15.0}},
         "0.1 with a half of the rates: ": mu(0.1) | {"learning_rate": 0.5},

@@ -44,7 +44,7 @@ class Recipe:
         optimizer_arguments: Arguments of the optimizer beside the learning rate, such
             as `mu` of `"SDLM"`.
         augmentation_arguments: Arguments of the augmentation.
-        curvature_estimates: For `"SDLM"`, estimates of the curvature in the first
+        estimates_in_first_epoch: For `"SDLM"`, estimates of the curvature in the first
             epoch. The paper makes one.
         title: A few words for tables; not a setting.
 
@@ -66,7 +66,7 @@ class Recipe:
     loss_arguments: dict = dataclasses.field(default_factory=dict)
     optimizer_arguments: dict = dataclasses.field(default_factory=dict)
     augmentation_arguments: dict = dataclasses.field(default_factory=dict)
-    curvature_estimates: int = 10
+    estimates_in_first_epoch: int = 10
     title: str = dataclasses.field(default="", compare=False)
 
     def __post_init__(self):
@@ -83,7 +83,7 @@ class Recipe:
             and (self.batch_size == 1 or not by_pattern),
             "augmentation": self.augmentation in (None, *AUGMENTATIONS),
             "epochs": _is_count(self.epochs),
-            "curvature_estimates": _is_count(self.curvature_estimates),
+            "estimates_in_first_epoch": _is_count(self.estimates_in_first_epoch),
             "learning_rate": isinstance(self.learning_rate, Real)
             and 0 < self.learning_rate < math.inf,
         }.items():

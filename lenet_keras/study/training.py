@@ -485,7 +485,7 @@ def _fit_patterns(model, run, x, y, **arguments):
         x,
         y,
         patterns=min(500, len(x)),
-        estimates_in_first_epoch=recipe.curvature_estimates,
+        estimates_in_first_epoch=recipe.estimates_in_first_epoch,
         seed=run.seed,
     )
     arguments["callbacks"] = [estimation, *arguments["callbacks"]]

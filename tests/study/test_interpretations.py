@@ -45,7 +45,7 @@ def test_ours_is_the_recipe_of_the_papers_method():
     assert ours.loss == 9
     assert recipe.loss == "MaximumAPosteriori"
     assert ours.rate_scale == recipe.learning_rate
-    assert ours.estimates_in_first_epoch == recipe.curvature_estimates
+    assert ours.estimates_in_first_epoch == recipe.estimates_in_first_epoch
     assert recipe.network_arguments == {"kernel_initializer": "lecun_uniform"}
     assert (ours.spread**2, ours.power) == (pytest.approx(3), 0.5)
 

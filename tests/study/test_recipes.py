@@ -220,7 +220,7 @@ def test_lenet1_is_trained_both_ways_on_both_sizes_of_digits():
         {"network": "lenet6"},
         {"loss": "none"},
         {"optimizer": "Adamm"},
-        {"curvature_estimates": 0},
+        {"estimates_in_first_epoch": 0},
         {"order": "never"},
         {"order": "once"},
         {"batch_size": 0},

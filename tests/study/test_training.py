@@ -49,7 +49,7 @@ class TestRun:
                     {"augmentation": "noise"},
                     {"augmentation_arguments": {"reach": 1}},
                     {"schedule": "cosine"},
-                    {"curvature_estimates": 1},
+                    {"estimates_in_first_epoch": 1},
                 )
             ),
         ]
@@ -327,7 +327,7 @@ def asked_for(monkeypatch, recipe, **arguments):
 def test_the_method_of_1998_gets_its_order_and_its_estimates(
     monkeypatch, recipe, shuffle
 ):
-    overrides = {"epochs": 2, "curvature_estimates": 4}
+    overrides = {"epochs": 2, "estimates_in_first_epoch": 4}
     _, _, asked = asked_for(monkeypatch, recipe, seed=3, overrides=overrides)
     assert asked["shuffle"] == shuffle
     assert (asked["seed"], asked["epochs"], asked["initial_epoch"]) == (3, 2, 0)
