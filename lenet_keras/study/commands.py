@@ -63,6 +63,8 @@ def _overrides(recipe, settings, epochs=None, learning_rate=None):
         field, dot, argument = name.partition(".")
         if dot:
             before = overrides.get(field, getattr(RECIPES[recipe], field, {}))
+            if not isinstance(before, dict):
+                raise click.BadParameter(f"Expected NAME=VALUE. Received: {name}")
             value = before | {argument: value}
         overrides[field] = value
     return overrides
@@ -177,9 +179,8 @@ def compare(full, seeds, output, **where):
 
 def _sweep(runs, output, where, **how):
     """Does the runs; ends with exit code 1 if some have no result."""
-    for run in runs:
-        if hasattr(run, "dataset"):
-            sources.fetch(run.dataset)  # before hours of training, not after
+    for dataset in sorted({run.dataset for run in runs}):
+        sources.fetch(dataset)  # once, before hours of training and not after
     check_writable(output)
     results = run_sweep(runs, output, **where, **how)
     diverged = sum(result["status"] != "done" for result in results)

@@ -181,6 +181,7 @@ class Trial:
         epochs: Positive integer.
     """
 
+    dataset = "mnist"
     interpretation: str
     seed: int = 0
     train_images: int = 20_000

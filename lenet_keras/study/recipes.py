@@ -86,6 +86,11 @@ class Recipe:
             "estimates_in_first_epoch": _is_count(self.estimates_in_first_epoch),
             "learning_rate": isinstance(self.learning_rate, Real)
             and 0 < self.learning_rate < math.inf,
+            **{
+                name: isinstance(getattr(self, name), dict)
+                for name in vars(self)
+                if name.endswith("_arguments")
+            },
         }.items():
             if not fits:
                 raise ValueError(

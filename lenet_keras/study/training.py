@@ -96,6 +96,8 @@ class Run:
                 raise ValueError(
                     f"Expected an integer of 0 or more. Received: {name}={value!r}"
                 )
+            if value is not None:
+                object.__setattr__(self, name, int(value))  # and not NumPy's
         available = TRAIN_IMAGES[self.dataset]
         used = available if self.train_images is None else self.train_images
         if not 0 <= self.held_out < used <= available:

@@ -67,6 +67,8 @@ class TestRun:
             Run("fc-300", "mnist", overrides={"network_arguments": {"hidden": hidden}})
             for hidden in ([7], (7,))
         ]
+        seeds = [Run("fc-300", "mnist", seed) for seed in (3, np.int64(3))]
+        assert seeds[0].id == seeds[1].id
         own = RECIPES["fc-300"].learning_rate
         said = [
             Run("fc-300", "mnist", overrides=o) for o in ({}, {"learning_rate": own})
