@@ -2,9 +2,9 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import keras
-import pandas as pd
 from keras import layers
 
 from lenet_keras.layers import (
@@ -14,6 +14,66 @@ from lenet_keras.layers import (
     RBFPosterior,
     Subsampling2D,
 )
+
+
+class Count(NamedTuple):
+    """Counts of a layer or of a whole network, for one image.
+
+    Attributes:
+        output_shape: Shape of the output without the batch; `()` for a total.
+        trainable: Number of trainable parameters.
+        fixed: Number of parameters that are not trained.
+        connections: Number of connections.
+        multiply_adds: Number of multiply-adds.
+    """
+
+    output_shape: tuple
+    trainable: int
+    fixed: int
+    connections: int
+    multiply_adds: int
+
+
+class Counts(dict):
+    """A dictionary of `Count`, by the name of a layer or by the side of an image.
+
+    It prints as a table, and `to_pandas` turns it into a `pandas.DataFrame`.
+
+    Args:
+        counts: Dictionary from a name to a `Count`.
+        index: Word for these names.
+    """
+
+    def __init__(self, counts, index="layer"):
+        super().__init__(counts)
+        self.index = index
+
+    def __str__(self):
+        rows = [
+            [str(name), str(count.output_shape or ""), *(f"{n:,}" for n in count[1:])]
+            for name, count in self.items()
+        ]
+        rows.insert(0, [self.index, *Count._fields])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in rows
+        )
+
+    def to_pandas(self):
+        """Returns the counts as a `pandas.DataFrame`. It needs pandas.
+
+        Example:
+
+        >>> from lenet_keras.models import lenet5
+        >>> int(layer_table(lenet5()).to_pandas()["connections"]["C3"])
+        151600
+        """
+        import pandas as pd
+
+        table = pd.DataFrame.from_dict(self, orient="index", columns=Count._fields)
+        table["output_shape"] = [count.output_shape or "" for count in self.values()]
+        return table.rename_axis(self.index)
 
 
 def _kernel(maps):
@@ -102,19 +162,15 @@ def layer_table(model):
             called once and with its type's rule in `lenet_keras.counts.COUNTING_RULES`.
 
     Returns:
-        `pandas.DataFrame` indexed by the layers' names, with the columns
-        `output_shape`, `trainable` and `fixed` (parameters), `connections` and
-        `multiply_adds`, and a last row, `total`.
+        `Counts`: a dictionary from a layer's name to its `Count`. The last entry,
+        `"total"`, is the sum.
 
     Example:
 
     >>> from lenet_keras.models import lenet5
     >>> table = layer_table(lenet5())
-    >>> print(table.loc[["C3", "total"]].to_string())
-            output_shape  trainable  fixed  connections  multiply_adds
-    layer
-    C3      (10, 10, 16)       1516      0       151600         150000
-    total                     60000    840       340908         328096
+    >>> table["C3"].connections, table["total"].trainable
+    (151600, 60000)
 
     Raises:
         TypeError: If a layer's type has no rule, or the model computes with something
@@ -137,10 +193,8 @@ def layer_table(model):
                 "Expected layers that are called once. "
                 f"Received: layer={layer['name']}, called {calls} times"
             )
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer")
-    numbers = table.drop(columns="output_shape").sum()
-    table.loc["total"] = {"output_shape": "", **numbers}
-    return table
+    _, *numbers = zip(*rows.values(), strict=True)
+    return Counts(rows | {"total": Count((), *map(sum, numbers))})
 
 
 def symbolic_layer_table(build):
@@ -152,12 +206,12 @@ def symbolic_layer_table(build):
             None)`.
 
     Returns:
-        `pandas.DataFrame`, as `layer_table` returns it.
+        `Counts`, as `layer_table` returns them.
 
     Example:
 
     >>> table = symbolic_layer_table(lambda: keras.applications.VGG16(weights=None))
-    >>> f"{table.loc['total', 'trainable']:,}"
+    >>> f"{table['total'].trainable:,}"
     '138,357,544'
 
     Raises:
@@ -184,21 +238,21 @@ def growth(build, sides, channels=1):
         channels: Positive integer.
 
     Returns:
-        `pandas.DataFrame` indexed by `side`, with the columns `trainable`,
-        `connections` and `multiply_adds`.
+        `Counts`: a dictionary from a side to the total `Count` of the network.
 
     Example:
 
     >>> from lenet_keras.models import lenet5
-    >>> growth(lenet5, [32, 64])["trainable"].tolist()
-    [60000, 60000]
+    >>> [count.connections for count in growth(lenet5, [32, 64]).values()]
+    [340908, 6415980]
     """
-    rows = {}
-    for side in sides:
-        table = symbolic_layer_table(lambda side=side: build((side, side, channels)))
-        total = table.loc["total"]
-        rows[side] = total[["trainable", "connections", "multiply_adds"]].astype(int)
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("side")
+    totals = {
+        side: symbolic_layer_table(lambda side=side: build((side, side, channels)))[
+            "total"
+        ]
+        for side in sides
+    }
+    return Counts(totals, "side")
 
 
 def receptive_fields(model):
@@ -240,16 +294,12 @@ def _count(layer):
             "Expected outputs of a known size. "
             f"Received: layer={layer.name} with output_shape={output_shape}"
         )
-    connections, multiply_adds = COUNTING_RULES[type(layer)](
-        layer, math.prod(output_shape)
+    return Count(
+        output_shape,
+        _size(layer.trainable_weights),
+        _size(layer.non_trainable_weights),
+        *COUNTING_RULES[type(layer)](layer, math.prod(output_shape)),
     )
-    return {
-        "output_shape": output_shape,
-        "trainable": _size(layer.trainable_weights),
-        "fixed": _size(layer.non_trainable_weights),
-        "connections": connections,
-        "multiply_adds": multiply_adds,
-    }
 
 
 def _size(weights):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lenet_keras.counts import growth, layer_table, symbolic_layer_table
+from lenet_keras.counts import Count, growth, layer_table, symbolic_layer_table
 from lenet_keras.layers import (
     RBF,
     ConnectionTableConv2D,
@@ -19,7 +19,7 @@ from lenet_keras.models import lenet1, lenet5, lenet5_modern
 def of(layer, input_shape):
     """Returns the row of one layer in a model of its own."""
     model = keras.Sequential([keras.Input(input_shape), layer])
-    return layer_table(model).loc[layer.name]
+    return layer_table(model)[layer.name]
 
 
 def window_units(size, window, strides, padding):
@@ -54,7 +54,7 @@ def enumerated(size, window, strides, padding, maps_seen, use_bias):
 
 def test_lenet5_counts_of_the_paper():
     table = layer_table(lenet5())
-    trainable = table["trainable"].drop(["input", "flatten"]).to_dict()
+    trainable = table.to_pandas()["trainable"].drop(["input", "flatten"]).to_dict()
     assert trainable == {
         "C1": 156,
         "S2": 12,
@@ -65,7 +65,7 @@ def test_lenet5_counts_of_the_paper():
         "output": 0,
         "total": 60_000,
     }
-    connections = table["connections"].drop(["input", "flatten"]).to_dict()
+    connections = table.to_pandas()["connections"].drop(["input", "flatten"]).to_dict()
     assert connections == {
         "C1": 122_304,
         "S2": 5_880,
@@ -76,8 +76,8 @@ def test_lenet5_counts_of_the_paper():
         "output": 840,
         "total": 340_908,
     }
-    assert table.loc["output", "fixed"] == table.loc["total", "fixed"] == 840
-    assert table.loc["total", "multiply_adds"] == 328_096
+    assert table["output"].fixed == table["total"].fixed == 840
+    assert table["total"].multiply_adds == 328_096
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_lenet5_counts_of_the_paper():
     [((28, 28, 1), 61_706, 429_342), ((32, 32, 3), 62_006, 664_542)],
 )
 def test_lenet5_modern_totals(input_shape, parameters, connections):
-    total = layer_table(lenet5_modern(input_shape)).loc["total"]
-    assert total["trainable"] == parameters
-    assert total["fixed"] == 0
-    assert total["connections"] == connections
+    total = layer_table(lenet5_modern(input_shape))["total"]
+    assert total.trainable == parameters
+    assert total.fixed == 0
+    assert total.connections == connections
 
 
 def test_lenet5_modern_multiply_adds_layer_by_layer():
     table = layer_table(lenet5_modern())
-    assert table["multiply_adds"].to_dict() == {
+    assert table.to_pandas()["multiply_adds"].to_dict() == {
         "input": 0,
         "C1": 28 * 28 * 6 * 25,
         "S2": 0,
@@ -107,8 +107,10 @@ def test_lenet5_modern_multiply_adds_layer_by_layer():
     }
 
 
-def test_table():
-    table = layer_table(lenet5())
+def test_counts_as_a_data_frame():
+    counts = layer_table(lenet5())
+    table = counts.to_pandas()
+    assert list(counts) == table.index.tolist()
     assert table.index.name == "layer"
     assert table.index.tolist() == [
         *("input", "C1", "S2", "C3", "S4", "C5", "flatten", "F6", "output", "total")
@@ -117,9 +119,29 @@ def test_table():
         *("output_shape", "trainable", "fixed", "connections", "multiply_adds")
     ]
     assert table.loc["C3", "output_shape"] == (10, 10, 16)
+    assert table.loc["total", "output_shape"] == ""
     numbers = table.drop(columns="output_shape")
     assert (numbers.dtypes == "int64").all()
     assert (numbers.drop("total").sum() == numbers.loc["total"]).all()
+    for name, count in counts.items():
+        assert count[1:] == tuple(numbers.loc[name])
+
+
+def test_counts_print_as_a_table():
+    heading, *rows = str(layer_table(lenet5())).splitlines()
+    assert heading.split() == ["layer", *Count._fields]
+    assert rows[3].split() == [
+        "C3",
+        "(10,",
+        "10,",
+        "16)",
+        "1,516",
+        "0",
+        "151,600",
+        "150,000",
+    ]
+    assert rows[-1].split() == ["total", "60,000", "840", "340,908", "328,096"]
+    assert len({len(line) for line in [heading, *rows]}) == 1
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
@@ -146,16 +168,14 @@ def test_convolutions_equal_enumeration(
     ):
         row = of(layer, shape)
         expected = enumerated(size, kernel_size, strides, padding, maps_seen, use_bias)
-        assert (row["connections"], row["multiply_adds"]) == expected
-        assert (
-            row["trainable"] == sum(maps_seen) * math.prod(kernel_size) + 4 * use_bias
-        )
+        assert (row.connections, row.multiply_adds) == expected
+        assert row.trainable == sum(maps_seen) * math.prod(kernel_size) + 4 * use_bias
 
 
 def test_grouped_convolution_sees_its_own_group():
     row = of(layers.Conv2D(4, 3, groups=2), (5, 5, 6))
     expected = enumerated((5, 5), (3, 3), (1, 1), "valid", [3] * 4, use_bias=True)
-    assert (row["connections"], row["multiply_adds"]) == expected
+    assert (row.connections, row.multiply_adds) == expected
 
 
 @pytest.mark.parametrize("layer_type", [layers.MaxPooling2D, layers.AveragePooling2D])
@@ -170,8 +190,8 @@ def test_pooling_equals_enumeration(
     shape = (7, 5, 3) if data_format == "channels_last" else (3, 7, 5)
     row = of(layer_type(pool_size, strides, padding, data_format), shape)
     expected, _ = enumerated((7, 5), pool_size, strides, padding, [1] * 3, False)
-    assert (row["connections"], row["multiply_adds"]) == (expected, 0)
-    assert row["trainable"] == row["fixed"] == 0
+    assert (row.connections, row.multiply_adds) == (expected, 0)
+    assert row.trainable == row.fixed == 0
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
@@ -181,31 +201,31 @@ def test_subsampling_equals_enumeration(pool_size, data_format):
     row = of(Subsampling2D(pool_size, data_format=data_format), shape)
     connections, _ = enumerated((7, 5), pool_size, pool_size, "valid", [1] * 3, True)
     units = len(list(window_units((7, 5), pool_size, pool_size, "valid"))) * 3
-    assert row["connections"] == connections
-    assert row["multiply_adds"] == units  # one product with the coefficient
-    assert row["trainable"] == 6
+    assert row.connections == connections
+    assert row.multiply_adds == units  # one product with the coefficient
+    assert row.trainable == 6
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_dense(use_bias):
     row = of(layers.Dense(3, use_bias=use_bias), (5,))
-    assert row["connections"] == row["trainable"] == 15 + 3 * use_bias
-    assert row["multiply_adds"] == 15
+    assert row.connections == row.trainable == 15 + 3 * use_bias
+    assert row.multiply_adds == 15
 
 
 def test_dense_on_every_position_of_a_map():
     row = of(layers.Dense(3), (4, 2, 5))
-    assert row["trainable"] == 18
-    assert row["connections"] == 8 * 18
-    assert row["multiply_adds"] == 8 * 15
+    assert row.trainable == 18
+    assert row.connections == 8 * 18
+    assert row.multiply_adds == 8 * 15
 
 
 @pytest.mark.parametrize("trainable", [True, False])
 def test_rbf(trainable):
     row = of(RBF(np.ones((3, 7)), trainable=trainable), (7,))
-    assert row["trainable"] == 21 * trainable
-    assert row["fixed"] == 21 * (not trainable)
-    assert row["connections"] == row["multiply_adds"] == 21
+    assert row.trainable == 21 * trainable
+    assert row.fixed == 21 * (not trainable)
+    assert row.connections == row.multiply_adds == 21
 
 
 @pytest.mark.parametrize(
@@ -222,21 +242,19 @@ def test_rbf(trainable):
 )
 def test_layers_that_cost_nothing(layer):
     row = of(layer, (4, 6, 1))
-    numbers = row.drop("output_shape")
-    assert (numbers == 0).all()
-    assert row["output_shape"] == layer.output.shape[1:]
+    assert row == (layer.output.shape[1:], 0, 0, 0, 0)
 
 
 def test_global_average_pooling_sees_all():
     row = of(layers.GlobalAveragePooling2D(), (4, 6, 3))
-    assert (row["connections"], row["multiply_adds"]) == (4 * 6 * 3, 0)
+    assert (row.connections, row.multiply_adds) == (4 * 6 * 3, 0)
 
 
 @pytest.mark.parametrize("radius", [0, 2])
 def test_local_response_normalization_sees_its_neighbours(radius):
     row = of(LocalResponseNormalization(radius), (4, 3, 7))
     expected = 4 * 3 * 7 * (2 * radius + 1)
-    assert (row["connections"], row["multiply_adds"]) == (expected, 0)
+    assert (row.connections, row.multiply_adds) == (expected, 0)
 
 
 @pytest.mark.parametrize(
@@ -246,10 +264,10 @@ def test_batch_normalization_is_a_coefficient_and_a_bias_a_unit(center, scale):
     row = of(layers.BatchNormalization(center=center, scale=scale), (4, 3, 7))
     units = 4 * 3 * 7
     # (x - mean) / deviation is that even where neither is trained.
-    assert row["connections"] == 2 * units
-    assert row["multiply_adds"] == units
-    assert row["trainable"] == 7 * (center + scale)
-    assert row["fixed"] == 14  # the moving mean and variance
+    assert row.connections == 2 * units
+    assert row.multiply_adds == units
+    assert row.trainable == 7 * (center + scale)
+    assert row.fixed == 14  # the moving mean and variance
 
 
 def test_sums_and_concatenations():
@@ -257,17 +275,17 @@ def test_sums_and_concatenations():
     added = layers.Add(name="sum")([inputs, inputs, inputs])
     together = layers.Concatenate(name="together")([inputs, added])
     table = layer_table(keras.Model(inputs, together))
-    assert table.loc["sum", "connections"] == 3 * 4 * 3 * 2
-    assert table.loc["sum", "multiply_adds"] == 0
-    assert table.loc["together", ["connections", "multiply_adds"]].tolist() == [0, 0]
+    assert table["sum"].connections == 3 * 4 * 3 * 2
+    assert table["sum"].multiply_adds == 0
+    assert table["together"][3:] == (0, 0)
 
 
 # The figures that Keras's documentation has, and what they are made of: convolutions
 # with their biases, and for ResNet-50 the 53,120 moving statistics, which are fixed.
 def test_vgg_16():
     total = symbolic_layer_table(lambda: keras.applications.VGG16(weights=None))
-    total = total.loc["total"]
-    assert (total["trainable"], total["fixed"]) == (138_357_544, 0)
+    total = total["total"]
+    assert (total.trainable, total.fixed) == (138_357_544, 0)
     maps = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
     sides = [224] * 2 + [112] * 2 + [56] * 3 + [28] * 3 + [14] * 3
     convolutions = sum(
@@ -276,20 +294,20 @@ def test_vgg_16():
     )
     assert round(convolutions / 1e8) == 153  # He et al. (2016): 15.3 billion
     dense = 25_088 * 4_096 + 4_096**2 + 4_096 * 1_000
-    assert total["multiply_adds"] == convolutions + dense
+    assert total.multiply_adds == convolutions + dense
 
 
 def test_resnet_50():
     total = symbolic_layer_table(lambda: keras.applications.ResNet50(weights=None))
-    total = total.loc["total"]
-    assert total["trainable"] + total["fixed"] == 25_636_712
-    assert total["fixed"] == 53_120
-    assert total["multiply_adds"] == pytest.approx(3.8e9, rel=0.02)  # He et al. (2016)
+    total = total["total"]
+    assert total.trainable + total.fixed == 25_636_712
+    assert total.fixed == 53_120
+    assert total.multiply_adds == pytest.approx(3.8e9, rel=0.02)  # He et al. (2016)
 
 
 @pytest.mark.parametrize("build", [lenet1, lenet5, lenet5_modern])
 def test_symbolic_counting_equals_counting(build):
-    assert symbolic_layer_table(build).equals(layer_table(build()))
+    assert symbolic_layer_table(build) == layer_table(build())
 
 
 class Values(keras.initializers.Initializer):
@@ -305,7 +323,7 @@ def test_symbolic_counting_makes_no_weights_then_or_later():
         outputs = layers.Dense(3, kernel_initializer=Values())(inputs)
         return keras.Model(inputs, outputs)
 
-    assert symbolic_layer_table(build).loc["total", "trainable"] == 18
+    assert symbolic_layer_table(build)["total"].trainable == 18
     with keras.StatelessScope():
         pass  # at its end Keras would give values to what waits for them
     with pytest.raises(AssertionError, match="asked for values"):
@@ -325,21 +343,22 @@ def test_frozen_layer_is_fixed():
     layer = layers.Dense(3)
     layer.trainable = False
     row = of(layer, (5,))
-    assert (row["trainable"], row["fixed"]) == (0, 18)
-    assert row["connections"] == 18
+    assert (row.trainable, row.fixed) == (0, 18)
+    assert row.connections == 18
 
 
 def test_sequential_model_counts_as_the_functional_one():
     functional = lenet5_modern()
     sequential = keras.Sequential([keras.Input((28, 28, 1)), *functional.layers[1:]])
-    expected = layer_table(lenet5_modern()).drop("input")
-    assert layer_table(sequential).equals(expected)
+    expected = layer_table(lenet5_modern())
+    del expected["input"]
+    assert layer_table(sequential) == expected
 
 
 def test_counts_are_those_of_one_image_in_a_fixed_batch():
     x = keras.Input(batch_shape=(16, 5))
     table = layer_table(keras.Model(x, layers.Dense(3, name="F6")(x)))
-    assert table.loc["F6", "connections"] == 18
+    assert table["F6"].connections == 18
 
 
 class OwnConv2D(layers.Conv2D):
@@ -379,7 +398,7 @@ def test_layers_that_another_model_has_too_are_counted():
     between = shared(x)
     both = keras.Model(x, shared(between))
     one = keras.Model(x, between)
-    assert layer_table(one).loc["total", "trainable"] == 30
+    assert layer_table(one)["total"].trainable == 30
     assert both.count_params() == 30
 
 
@@ -406,7 +425,7 @@ def test_growth_counts_a_network_for_each_size_of_image():
         )
 
     table = growth(build, [2, 10], channels=3)
-    assert table.index.tolist() == [2, 10]
-    assert table["trainable"].tolist() == [5 * (12 + 1), 5 * (300 + 1)]
-    assert table["connections"].tolist() == table["trainable"].tolist()
-    assert table["multiply_adds"].tolist() == [60, 1500]
+    assert list(table) == [2, 10]
+    assert table[2] == ((), 65, 0, 65, 60)  # 5 units of 12 pixels and a bias
+    assert table[10] == ((), 1505, 0, 1505, 1500)
+    assert table.to_pandas().index.name == "side"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lenet_keras import load_pretrained, pretrained
-from lenet_keras.datasets import prepare, sources
+from lenet_keras.datasets import sources
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study import pretrain
 from lenet_keras.study.recipes import RECIPES
 from lenet_keras.study.results import load

@@ -2,7 +2,10 @@
 
 import ast
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -41,7 +44,14 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # A module may import only from modules above its own line.
 LAYERS_OF_THE_HOUSE = [
-    ["activations", "initializers", "connection_tables", "codes"],
+    [
+        "activations",
+        "initializers",
+        "connection_tables",
+        "codes",
+        "preprocessing",
+        "extras",
+    ],
     ["layers"],
     ["losses"],
     ["metrics"],
@@ -92,7 +102,13 @@ def test_the_conda_environment_is_that_of_pyproject():
 def test_the_suite_pins_all_that_the_package_needs():
     suite = requirements(PROJECT["optional-dependencies"]["suite"])
     assert all(pin.startswith("==") for pin in suite.values())
-    assert set(requirements(PROJECT["dependencies"])) <= set(suite)
+    extras = PROJECT["optional-dependencies"]
+    needed = PROJECT["dependencies"] + extras["study"] + extras["cluster"]
+    assert set(requirements(needed)) - {"lenet_keras"} <= set(suite)
+
+
+def test_without_extras_it_needs_keras_and_numpy_alone():
+    assert set(requirements(PROJECT["dependencies"])) == {"keras", "numpy"}
 
 
 def test_pins_are_in_one_place():
@@ -138,6 +154,21 @@ def test_only_the_compiler_imports_a_backend_by_name(file):
     names = re.findall(r"^\s*(?:import|from) (\w+)", file.read_text(), re.MULTILINE)
     compiler = file.name == "compiled.py"
     assert ({"tensorflow", "jax"} & set(names) != set()) == compiler
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_the_first_wing_needs_keras_and_numpy_alone(backend):
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests/first_wing.py"],
+        env=os.environ | {"KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == (
+        'Expected the extra "study" of lenet_keras. Received: no module filelock. '
+        "Install it: pip install 'lenet_keras[study]'"
+    )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -409,12 +440,12 @@ class TestClaimsOfReadme:
 
     def test_how_parameters_and_connections_grow(self):
         sides = [32, 64]
-        connected = growth(models.fully_connected, sides)["trainable"]
+        connected = growth(models.fully_connected, sides).to_pandas()["trainable"]
         assert f"from {connected[32]:,} to {connected[64]:,}" in self.PROSE
-        lenet5 = growth(models.lenet5, sides)["connections"]
+        lenet5 = growth(models.lenet5, sides).to_pandas()["connections"]
         assert f"from {lenet5[32]:,} to {lenet5[64]:,}, five times" in self.PROSE
         assert (
-            round(lenet5[64] / growth(models.fully_connected, [64]).connections[64])
+            round(lenet5[64] / growth(models.fully_connected, [64])[64].connections)
             == 5
         )
 

@@ -1,9 +1,11 @@
-"""MNIST and CIFAR-10 from verified files, and what makes them the networks' input."""
+"""MNIST and CIFAR-10 from verified files. It needs the extra `study`."""
 
-from lenet_keras.datasets import sources
-from lenet_keras.datasets.prepare import prepare
+from lenet_keras.extras import needs
 
-__all__ = ["load_cifar10", "load_mnist", "prepare"]
+with needs("study"):
+    from lenet_keras.datasets import sources
+
+__all__ = ["load_cifar10", "load_mnist"]
 
 
 def load_mnist():

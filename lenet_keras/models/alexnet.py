@@ -35,7 +35,7 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
     Example:
 
     >>> from lenet_keras.counts import symbolic_layer_table
-    >>> int(symbolic_layer_table(alexnet).loc["total", "trainable"])
+    >>> symbolic_layer_table(alexnet)["total"].trainable
     60965224
 
     Raises:

@@ -104,7 +104,7 @@ def googlenet(input_shape=(224, 224, 3), num_classes=1000, name="googlenet"):
     Example:
 
     >>> from lenet_keras.counts import symbolic_layer_table
-    >>> int(symbolic_layer_table(googlenet).loc["total", "trainable"])
+    >>> symbolic_layer_table(googlenet)["total"].trainable
     6998552
 
     Raises:

@@ -14,7 +14,7 @@ def records():
 
     Returns:
         Dictionary from a name to a dictionary: `model`, `input_shape` and `pixels`,
-        what it is and what it sees (`lenet_keras.datasets.prepare`); `command`, which
+        what it is and what it sees (`lenet_keras.preprocessing`); `command`, which
         makes it; `run`, the row of its run; `test_errors` of `test_images`, what it
         gets wrong on the whole test set; `sha256` of its file of weights.
     """

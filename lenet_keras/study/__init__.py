@@ -1,1 +1,3 @@
-"""Training runs, and what is made of them: rows, tables, files."""
+"""The comparison of the networks, from recipe to result. It needs the extra `study`."""
+
+import lenet_keras.datasets  # noqa: F401  (its error says which extra is missing)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lenet_keras.datasets.prepare import BACKGROUND, INK
+from lenet_keras.preprocessing import BACKGROUND, INK
 from lenet_keras.study.distortions import Ranges, distort, distorted_set
 from lenet_keras.study.perturbations import perturb
 

@@ -506,7 +506,7 @@ def summary(model, cifar10):
     """
     build = getattr(models, model)
     shape = {"input_shape": (32, 32, 3)} if cifar10 else {}
-    click.echo(symbolic_layer_table(lambda: build(**shape)).to_string())
+    click.echo(symbolic_layer_table(lambda: build(**shape)))
 
 
 @cli.group()

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from lenet_keras.datasets.prepare import BACKGROUND
+from lenet_keras.preprocessing import BACKGROUND
 
 COPIES = 9  # of each digit, distorted, beside the original
 
@@ -41,7 +41,7 @@ def distort(images, amounts, ranges=None):
 
     Args:
         images: `float32` array of shape `(n, height, width, channels)`, as
-            `lenet_keras.datasets.prepare` gives them for `"paper"`; what comes in
+            `lenet_keras.preprocessing` gives them for `"paper"`; what comes in
             from outside is background.
         amounts: Array of shape `(n, 5)`, each from -1 to 1, in units of the ranges:
             shift to the right, shift down, scaling, squeezing, shear.

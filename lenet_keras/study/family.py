@@ -89,13 +89,13 @@ def timeline():
     """
     rows = {}
     for name, (year, build, figures) in FAMILY.items():
-        total = symbolic_layer_table(build).loc["total"]
-        fixed = 0 if name == "LeNet-5" else total["fixed"]
+        total = symbolic_layer_table(build)["total"]
+        fixed = 0 if name == "LeNet-5" else total.fixed
         row = {
             "year": year,
-            "parameters": total["trainable"] + fixed,
-            "connections": total["connections"],
-            "multiply_adds": total["multiply_adds"],
+            "parameters": total.trainable + fixed,
+            "connections": total.connections,
+            "multiply_adds": total.multiply_adds,
         }
         for count, figure in figures.items():
             row[f"published_{count}"] = figure.value
@@ -157,7 +157,7 @@ def stacked_threes(maps, filters):
                 outputs = keras.layers.Conv2D(filters, size, use_bias=False)(outputs)
             return keras.Model(inputs, outputs)
 
-        return int(symbolic_layer_table(build).loc["total", "trainable"])
+        return symbolic_layer_table(build)["total"].trainable
 
     return weights(3, 5), weights(11, 1)
 
@@ -170,14 +170,13 @@ def block_counts(block, input_shape):
         input_shape: Shape of what it sees, without the batch.
 
     Returns:
-        `pandas.Series` of `trainable`, `connections` and `multiply_adds`.
+        `lenet_keras.counts.Count`, the total.
 
     Example:
 
     >>> from lenet_keras.models import residual_block
-    >>> block_counts(residual_block, (10, 10, 16)).tolist()
-    [4640, 467200, 460800]
+    >>> block_counts(residual_block, (10, 10, 16)).connections
+    467200
     """
     inputs = keras.Input(input_shape)
-    total = layer_table(keras.Model(inputs, block(inputs))).loc["total"]
-    return total[["trainable", "connections", "multiply_adds"]].astype(int)
+    return layer_table(keras.Model(inputs, block(inputs)))["total"]

@@ -273,9 +273,9 @@ def layer_counts(tables):
     titles = {"trainable": "trainable parameters", "connections": "connections"}
     for ax, (column, title) in zip(axes, titles.items(), strict=True):
         for index, (model, table) in enumerate(tables.items()):
-            label = f"{NETWORK_TITLES[model]}: {table.loc['total', column]:,}"
+            label = f"{NETWORK_TITLES[model]}: {getattr(table['total'], column):,}"
             style = {"align": "edge", "color": NETWORK_COLORS[model], "label": label}
-            counts = table.loc[names, column]
+            counts = table.to_pandas().loc[names, column]
             ax.barh(rows + index * height, counts, height, **style)
         ax.set(title=title, xscale="symlog", xlim=(0, 1e6))
         ax.set_yticks(rows + 0.4, names)
@@ -705,10 +705,11 @@ def growth(tables):
     counts = {"trainable": "parameters", "connections": "connections"}
     for ax, (column, count) in zip(axes, counts.items(), strict=True):
         for color, title, table in _colored(tables):
-            ax.plot(table[column], "o-", ms=4, color=color, label=title)
+            counts = table.to_pandas()[column]
+            ax.plot(counts, "o-", ms=4, color=color, label=title)
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
-        ax.set_xticks(table.index, table.index)
+        ax.set_xticks(list(table), list(table))
         ax.set_xlabel("side of the image, pixels", fontsize=8)
         ax.set_title(count)
         ax.grid(color="0.9")

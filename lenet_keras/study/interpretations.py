@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from lenet_keras import sdlm
-from lenet_keras.datasets import load_mnist, prepare
+from lenet_keras.datasets import load_mnist
 from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
 from lenet_keras.metrics import RBFAccuracy
 from lenet_keras.models import lenet5
+from lenet_keras.preprocessing import prepare
 from lenet_keras.sdlm.optimizer import PAPER_MU, PAPER_RATES
 from lenet_keras.study.recipes import plain
 from lenet_keras.study.training import code, identity

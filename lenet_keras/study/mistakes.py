@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lenet_keras.datasets import prepare
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study.results import load
 from lenet_keras.study.training import load_images
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from lenet_keras.datasets import load_mnist, prepare
+from lenet_keras.datasets import load_mnist
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study.distortions import affine
 from lenet_keras.study.files import read_results
 from lenet_keras.study.statistics import crossing
@@ -97,7 +98,7 @@ def accuracies(model, pixels, images, labels, amounts=AMOUNTS):
 
     Args:
         model: Trained and compiled network with the metric `accuracy`.
-        pixels: The network's input, as in `lenet_keras.datasets.prepare`.
+        pixels: The network's input, as in `lenet_keras.preprocessing`.
         images: `uint8` digits of shape `(n, 28, 28)`.
         labels: Their labels.
         amounts: Dictionary from what is done, as in

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lenet_keras import pretrained
-from lenet_keras.datasets import prepare
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study.files import check_writable, replacing
 from lenet_keras.study.training import Run, load_images, train
 

@@ -24,7 +24,7 @@ class Recipe:
 
     Attributes:
         network: Name of a function of `lenet_keras.models`.
-        pixels: The network's input, as in `lenet_keras.datasets.prepare`.
+        pixels: The network's input, as in `lenet_keras.preprocessing`.
         loss: Name of a loss of `lenet_keras.losses` or `keras.losses`.
         optimizer: Name of a Keras optimizer; or `"SDLM"`, the 1998 method, which
             updates the weights after each pattern.

@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from lenet_keras import sdlm
 from lenet_keras.counts import layer_table
-from lenet_keras.datasets import load_cifar10, load_mnist, prepare
+from lenet_keras.datasets import load_cifar10, load_mnist
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study.augmentation import augmented
 from lenet_keras.study.files import replacing
 from lenet_keras.study.recipes import RECIPES, Recipe, plain
@@ -496,8 +497,8 @@ def _fit_patterns(model, run, x, y, **arguments):
 
 
 def _counts(model):
-    total = layer_table(model).loc["total"].drop("output_shape")
-    return {name: int(count) for name, count in total.items()}
+    counts = layer_table(model)["total"]._asdict()
+    return {name: counts[name] for name in counts if name != "output_shape"}
 
 
 @functools.cache

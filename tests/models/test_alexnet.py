@@ -16,7 +16,7 @@ def counted():
 
 
 def test_output_shapes_are_those_of_study_note_004(counted):
-    shapes = counted["output_shape"].to_dict()
+    shapes = counted.to_pandas()["output_shape"].to_dict()
     assert shapes["C1"] == shapes["N1"] == (55, 55, 96)
     assert shapes["P1"] == (27, 27, 96)
     assert shapes["C2"] == shapes["N2"] == (27, 27, 256)
@@ -41,15 +41,15 @@ def test_units_are_those_of_the_paper_but_for_its_slip(counted):
         "F7": 4_096,
         "output": 1_000,
     }
-    units = {name: math.prod(counted.loc[name, "output_shape"]) for name in published}
+    units = {name: math.prod(counted[name].output_shape) for name in published}
     assert units == published | {"C1": 55 * 55 * 96}
     assert published["C1"] == 55 * 48 * 96
     assert (sum(units.values()), sum(published.values())) == (659_272, 622_312)
-    assert round(counted.loc["total", "trainable"], -7) == 60e6  # the abstract
+    assert round(counted["total"].trainable, -7) == 60e6  # the abstract
 
 
 def test_parameters(counted):
-    assert counted["trainable"].drop(["flatten", "input"]).to_dict() == {
+    assert counted.to_pandas()["trainable"].drop(["flatten", "input"]).to_dict() == {
         "C1": 11 * 11 * 3 * 96 + 96,
         "N1": 0,
         "P1": 0,
@@ -70,9 +70,9 @@ def test_parameters(counted):
 
 
 def test_without_groups():
-    one = symbolic_layer_table(lambda: alexnet(groups=1)).loc["total"]
-    assert one["trainable"] == 62_378_344
-    assert one["multiply_adds"] == 1_135_256_096
+    one = symbolic_layer_table(lambda: alexnet(groups=1))["total"]
+    assert one.trainable == 62_378_344
+    assert one.multiply_adds == 1_135_256_096
 
 
 def test_multiply_adds(counted):
@@ -80,11 +80,11 @@ def test_multiply_adds(counted):
     convolutions += 13**2 * (384 * 2_304 + 384 * 1_728 + 256 * 1_728)
     fully_connected = 9_216 * 4_096 + 4_096**2 + 4_096 * 1_000
     expected = convolutions + fully_connected
-    assert counted.loc["total", "multiply_adds"] == expected == 724_406_816
+    assert counted["total"].multiply_adds == expected == 724_406_816
 
 
 def test_normalises_before_it_pools(counted):
-    order = counted.index.tolist()
+    order = list(counted)
     for convolution, normalization, pooling in (("C1", "N1", "P1"), ("C2", "N2", "P2")):
         start = order.index(convolution)
         assert order[start : start + 3] == [convolution, normalization, pooling]
@@ -150,7 +150,7 @@ def test_initial_weights_are_the_papers():
             expected = 1 if layer.name in ("C2", "C4", "C5", "F6", "F7") else 0
             assert (layer.bias.numpy() == expected).all()
             assert layer.kernel.numpy().std() == pytest.approx(0.01, rel=0.05)
-    assert layer_table(model).loc["P5", "output_shape"] == (1, 1, 256)
+    assert layer_table(model)["P5"].output_shape == (1, 1, 256)
 
 
 @pytest.mark.parametrize(

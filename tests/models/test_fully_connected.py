@@ -16,9 +16,9 @@ from lenet_keras.models import fully_connected
 def test_the_papers_networks(hidden, parameters):
     model = fully_connected(hidden=hidden)
     assert model.count_params() == parameters
-    total = layer_table(model).loc["total"]
-    assert total["connections"] == parameters
-    assert total["multiply_adds"] == parameters - sum(hidden) - 10
+    total = layer_table(model)["total"]
+    assert total.connections == parameters
+    assert total.multiply_adds == parameters - sum(hidden) - 10
     if len(hidden) == 2:
         assert round(parameters / 1000) == 267
 

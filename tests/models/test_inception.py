@@ -36,15 +36,15 @@ def counted():
 
 
 def test_parameters_of_googlenet(counted):
-    trainable = counted["trainable"]
+    trainable = counted.to_pandas()["trainable"]
     for block, sizes in TABLE_1.items():
         own = trainable[trainable.index.str.startswith(f"inception_{block}_")].sum()
         assert own == block_parameters(*sizes)
-    assert counted.loc["total", "trainable"] == 6_998_552
+    assert counted["total"].trainable == 6_998_552
 
 
 def test_output_shapes_of_googlenet_are_those_of_table_1(counted):
-    shapes = counted["output_shape"]
+    shapes = counted.to_pandas()["output_shape"]
     assert shapes["conv1"] == (112, 112, 64)
     assert shapes["pool1"] == (56, 56, 64)
     assert shapes["conv2"] == (56, 56, 192)
@@ -93,10 +93,10 @@ def test_the_bottleneck_saves_most_of_the_work():
         return block_counts(lambda x: inception_block(x, *sizes), (28, 28, 192))
 
     with_it, without = counted(96, 16), counted(None, None)
-    assert with_it["trainable"] == block_parameters(192, 64, 96, 128, 16, 32, 32)
+    assert with_it.trainable == block_parameters(192, 64, 96, 128, 16, 32, 32)
     expected = 193 * (64 + 32) + (9 * 192 + 1) * 128 + (25 * 192 + 1) * 32
-    assert without["trainable"] == expected
-    assert without["multiply_adds"] / with_it["multiply_adds"] > 2
+    assert without.trainable == expected
+    assert without.multiply_adds / with_it.multiply_adds > 2
 
 
 def test_the_naive_block_hands_all_pooled_maps_on(rng):
@@ -128,7 +128,7 @@ PUBLISHED_MILLIONS = {
 
 
 def test_multiply_adds_of_googlenet_beside_those_of_table_1(counted):
-    own = counted["multiply_adds"].drop("total")
+    own = counted.to_pandas()["multiply_adds"].drop("total")
     millions = {
         name: round(own[own.index.str.startswith(name)].sum() / 1e6)
         for name in PUBLISHED_MILLIONS
@@ -140,7 +140,7 @@ def test_multiply_adds_of_googlenet_beside_those_of_table_1(counted):
 
 
 def test_alexnet_and_vgg_16_have_more_parameters(counted):
-    ours = counted.loc["total", "trainable"]
+    ours = counted["total"].trainable
     assert round(60_965_224 / ours, 1) == 8.7  # the paper says 12
     assert round(138_357_544 / ours, 1) == 19.8
 

@@ -8,7 +8,7 @@ from lenet_keras.models import lenet1
 
 
 def test_counts_of_the_paper():
-    table = layer_table(lenet1()).drop(["input", "flatten"])
+    table = layer_table(lenet1()).to_pandas().drop(["input", "flatten"])
     assert table["trainable"].to_dict() == {
         "H1": 104,
         "H2": 8,
@@ -29,7 +29,9 @@ def test_counts_of_the_paper():
 
 
 def test_the_papers_4635_units_are_those_with_the_pixels_and_the_constant_one():
-    shapes = layer_table(lenet1()).drop(["flatten", "total"])["output_shape"]
+    shapes = (
+        layer_table(lenet1()).to_pandas().drop(["flatten", "total"])["output_shape"]
+    )
     assert sum(np.prod(shape) for shape in shapes) + 1 == 4_635
 
 

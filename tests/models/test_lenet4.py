@@ -6,11 +6,11 @@ from lenet_keras.models import lenet4
 
 def test_the_description_has_the_papers_connections_and_not_its_parameters():
     table = layer_table(lenet4())
-    assert table.loc["total", "connections"] == 262_306  # "about 260,000"
-    assert table.loc["total", "trainable"] == 50_698  # "about 17,000"
-    assert table.loc["F5", "trainable"] == 16 * 25 * 120 + 120 == 48_120
-    assert table.loc["S2", "output_shape"] == (14, 14, 8)
-    assert table.loc["C3", "trainable"] == 48 * 25 + 16
+    assert table["total"].connections == 262_306  # "about 260,000"
+    assert table["total"].trainable == 50_698  # "about 17,000"
+    assert table["F5"].trainable == 16 * 25 * 120 + 120 == 48_120
+    assert table["S2"].output_shape == (14, 14, 8)
+    assert table["C3"].trainable == 48 * 25 + 16
 
 
 def test_each_first_map_is_subsampled_twice(rng):

@@ -261,10 +261,10 @@ def test_on_larger_images_it_answers_wherever_a_square_fits(rng):
 
 def test_on_larger_images_it_has_the_same_parameters():
     tables = [layer_table(lenet5((side, side, 1))) for side in (32, 64)]
-    totals = [table.loc["total"] for table in tables]
-    assert totals[0]["trainable"] == totals[1]["trainable"] == 60_000
+    totals = [table["total"] for table in tables]
+    assert totals[0].trainable == totals[1].trainable == 60_000
     # C5 sees 81 places in place of one, and has 120 units of 401 connections at each.
-    assert tables[1].loc["C5", "connections"] == 81 * 120 * 401
+    assert tables[1]["C5"].connections == 81 * 120 * 401
 
 
 def test_the_initial_weights_can_be_named():

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from lenet_keras import sdlm
-from lenet_keras.datasets import load_mnist, prepare
+from lenet_keras.datasets import load_mnist
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study.interpretations import (
     INTERPRETATIONS,
     Interpretation,

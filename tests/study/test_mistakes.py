@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lenet_keras.datasets import load_mnist, prepare
+from lenet_keras.datasets import load_mnist
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study.mistakes import (
     load_answers,
     measure,

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lenet_keras.datasets import load_mnist, prepare
+from lenet_keras.datasets import load_mnist
 from lenet_keras.models import fully_connected
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study import perturbations as module
 from lenet_keras.study.perturbations import AMOUNTS, perturb
 from lenet_keras.study.sweep import do_run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lenet_keras import models
-from lenet_keras.datasets import prepare
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study.recipes import (
     BASELINES,
     LADDER,

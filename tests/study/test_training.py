@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from lenet_keras import sdlm
-from lenet_keras.datasets import load_mnist, prepare
+from lenet_keras.datasets import load_mnist
+from lenet_keras.preprocessing import prepare
 from lenet_keras.study import training as module
 from lenet_keras.study.augmentation import augmented
 from lenet_keras.study.recipes import RECIPES

@@ -3,7 +3,8 @@ import functools
 import numpy as np
 import pytest
 
-from lenet_keras.datasets import load_cifar10, load_mnist, prepare
+from lenet_keras.datasets import load_cifar10, load_mnist
+from lenet_keras.preprocessing import prepare
 
 load_cifar10_sample = functools.partial(load_cifar10, sample=True)
 

@@ -1,4 +1,4 @@
-"""What a network sees: its own input from the data sets' bytes."""
+"""`prepare` turns the bytes of images into the input of a network."""
 
 import numpy as np
 

@@ -1,0 +1,52 @@
+"""Uses what needs Keras and NumPy alone, in a process that refuses all else.
+
+    python tests/first_wing.py
+
+The package's own modules may import the standard library, Keras, NumPy, the backend,
+and each other, but not the study. What Keras imports itself is its own affair.
+"""
+
+import builtins
+import sys
+
+ALLOWED = {"keras", "numpy", "lenet_keras", "tensorflow", "jax"}
+ORIGINAL = builtins.__import__
+
+
+def guarded(name, importer=None, *args, **kwargs):
+    own = str((importer or {}).get("__name__", "")).split(".")
+    top = name.split(".")[0]
+    if own[0] == "lenet_keras" and own[1:2] != ["study"]:
+        if top not in ALLOWED | sys.stdlib_module_names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    return ORIGINAL(name, importer, *args, **kwargs)
+
+
+def main():
+    builtins.__import__ = guarded
+    import numpy as np
+
+    import lenet_keras
+    from lenet_keras import counts, layers, losses, metrics, models, preprocessing, sdlm
+
+    for name in models.__all__:
+        if not name.endswith("_block"):
+            print(name, counts.symbolic_layer_table(getattr(models, name))["total"])
+    assert layers.RBF and metrics.RBFAccuracy
+    images = np.random.default_rng(0).integers(0, 256, (4, 28, 28), "uint8")
+    x, y = preprocessing.prepare(images, "paper"), np.arange(4)
+    model = lenet_keras.load_pretrained("lenet5-mnist")
+    assert model.predict(x, verbose=0).shape == (4, 10)
+    model.compile(sdlm.SDLM(1e-4), loss=losses.MaximumAPosteriori(10.0))
+    sdlm.fit(
+        model, x, y, callbacks=[sdlm.CurvatureEstimation(x, y, patterns=4)], verbose=0
+    )
+    assert not any(module.startswith("lenet_keras.study") for module in sys.modules)
+    try:
+        import lenet_keras.datasets
+    except ModuleNotFoundError as error:
+        print(error)
+
+
+if __name__ == "__main__":
+    main()
