@@ -6,7 +6,11 @@ BIN := .venv/bin
 # TensorFlow's own remarks on the machine, as far as they can be turned off.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: compare test lab notebooks benchmark lint clean
+.PHONY: help compare test lab notebooks benchmark report lint clean anew
+
+help:                        ## show this list
+	@echo "make TARGET [PYTHON=python3.12] [ARGS=...], with these targets:"
+	@sed -n 's/^\([a-z]*\):.*##/  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 compare: .venv/done          ## train both networks on both data sets, compare them
 	$(BIN)/lenet-keras compare $(ARGS)
@@ -20,7 +24,7 @@ lint: .venv/done
 	$(BIN)/ruff format --check .
 
 lab: .venv/done              ## the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks $(ARGS)
 
 notebooks: .venv/done        ## run all notebooks again and store their outputs
 	$(BIN)/python notebooks/execute.py
@@ -29,10 +33,23 @@ benchmark: .venv/done        ## the speed figures of benchmarks/README.md
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/one_pattern.py
 
-clean:
+report: .venv/done           ## make all tables, pictures and figures in the text again
+	$(BIN)/lenet-keras report
+
+clean:                       ## remove the environment
 	rm -rf .venv
 
-.venv/done: pyproject.toml
-	$(PYTHON) -m venv .venv
+# An environment that is broken, or of another Python than the one asked for, is built anew.
+VERSION := import sys; print("%d.%d" % sys.version_info[:2])
+FOUND := $(shell $(BIN)/python -c '$(VERSION)' 2>&1)
+ASKED := $(if $(filter file,$(origin PYTHON)),$(FOUND),$(shell $(PYTHON) -c '$(VERSION)'))
+CLEAR := $(if $(and $(filter 3.11 3.12 3.13,$(FOUND)),$(filter $(FOUND),$(ASKED))),,--clear)
+
+.venv/done: pyproject.toml $(if $(CLEAR),anew)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Expected Python 3.11, 3.12 or 3.13. Received: PYTHON=$(PYTHON)"; exit 1; }
+	$(PYTHON) -m venv $(CLEAR) .venv
 	$(BIN)/python -m pip install --quiet --editable '.[suite]'
 	touch $@
+
+anew:

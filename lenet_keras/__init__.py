@@ -12,7 +12,7 @@ from lenet_keras import (
 from lenet_keras.codes import rbf_codes
 from lenet_keras.pretrained import load_pretrained
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "activations",

@@ -27,8 +27,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import lenet_keras_command
 from lenet_keras.datasets import load_cifar10, load_mnist, sources
-from lenet_keras.study import commands
 
 NOWHERE = "http://127.0.0.1:1"  # a port on which nothing listens
 
@@ -466,7 +466,7 @@ def test_error_names_each_source_and_the_way_out(tiny, place, tmp_path):
     assert command.startswith(advice)
     arguments = command.removeprefix(advice).split()
     assert "cifar10-sample" in arguments
-    train = commands.cli.get_command(None, arguments[0])
+    train = lenet_keras_command.cli.get_command(None, arguments[0])
     train.make_context("train", arguments[1:])  # raises an error if it is unknown
     assert_same(sources.load("cifar10-sample"), tiny["cifar10-sample"])
 

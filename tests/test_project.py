@@ -74,8 +74,7 @@ FLOORS_OF_THE_STUDY = [
     ["results"],
     ["mistakes", "figures", "sweep"],
     ["studies"],
-    ["report"],
-    ["commands"],
+    ["text", "report"],
 ]
 
 
@@ -166,7 +165,7 @@ def test_the_first_wing_needs_keras_and_numpy_alone(backend):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == (
-        'Expected the extra "study" of lenet_keras. Received: no module filelock. '
+        'Expected the extra "study" of lenet_keras. Received: no module platformdirs. '
         "Install it: pip install 'lenet_keras[study]'"
     )
 

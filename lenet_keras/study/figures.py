@@ -355,45 +355,47 @@ def worst_mistakes(images_, labels, probabilities, names=None, count=20):
 
 
 @_figure
-def comparison(runs):
-    """Draws parameters, connections and accuracies of the runs of `compare`.
+def comparison(runs, complete):
+    """Draws the test error of both networks against parameters and connections.
+
+    A row of panels is a data set. All axes start at 0. Full points are the complete
+    trainings, hollow ones the runs. Diamonds are trained by study note 002's recipe.
 
     Args:
-        runs: `pandas.DataFrame` with one row a run.
+        runs: `pandas.DataFrame` with one row a run of `compare`.
+        complete: The same for the complete trainings, one row a network and data set.
     """
     datasets = list(dict.fromkeys(runs["dataset"]))
-    widths = [1, 1, *[1.6] * len(datasets)]
-    figure, axes = plt.subplots(1, len(widths), figsize=(11, 3.6), width_ratios=widths)
-    of_first = runs[runs["dataset"] == datasets[0]]
-    networks = of_first.groupby("network", sort=False).first()
-    colors = [NETWORK_COLORS[model] for model in networks.index]
-    names = [NETWORK_TITLES[model].replace(" ", "\n", 1) for model in networks.index]
-    titles = {"trainable": "trainable\nparameters", "connections": "connections"}
-    for ax, (column, title) in zip(axes[:2], titles.items(), strict=True):
-        bars = ax.bar(names, networks[column], color=colors, width=0.6)
-        ax.bar_label(bars, fmt="{:,.0f}", fontsize=9)
-        ax.set(title=title, yticks=[])
-        ax.spines["left"].set_visible(False)
-    for ax, dataset in zip(axes[2:], datasets, strict=True):
-        _accuracies(ax, runs[runs["dataset"] == dataset])
-        ax.set_title(f"accuracy on {DATASET_TITLES[dataset]}, %")
+    counts = {"trainable": "trainable parameters", "connections": "connections"}
+    panels = list(itertools.product(datasets, counts))
+    figure, axes = _panels(len(panels), (4, 2.4), 2, margin=(0, 0.5))
+    points = {}
+    for ax, (dataset, count) in zip(axes, panels, strict=True):
+        best = complete[complete["dataset"] == dataset.removesuffix("-sample")]
+        own = pd.concat([best, runs[runs["dataset"] == dataset]])
+        own = own.assign(error=_errors(own["test_accuracy"]))
+        for index, (_, run) in enumerate(own.iterrows()):
+            full, color = index < len(best), NETWORK_COLORS[run["network"]]
+            training = "complete training" if full else f"{run['epochs']} epochs"
+            if run["recipe"] == "note-002":
+                training = "as in study note 002"
+            elif run["recipe"].endswith("-short"):
+                training = "short training"
+            style = {"marker": "D" if run["recipe"] == "note-002" else "o"}
+            style |= {"linestyle": "", "markersize": 8 if full else 6}
+            style |= {"color": color, "mfc": color if full else "none"}
+            (point,) = ax.plot(run[count], run["error"], **style)
+            points.setdefault(f"{NETWORK_TITLES[run['network']]}: {training}", point)
+        ax.set_xlim(0, 1.25 * own[count].max())
+        ax.set_ylim(0, 1.15 * own["error"].max())
+        ax.set(title=DATASET_TITLES[dataset], xlabel=counts[count])
+        ax.set_ylabel("test error, %")
+        ax.locator_params(axis="x", nbins=5)
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.grid(color="0.93")
+    place = {"loc": "outside lower center", "ncols": 3, "fontsize": 8}
+    figure.legend(points.values(), points, **place)
     return figure
-
-
-def _accuracies(ax, runs):
-    """One row a configuration: a point a run, hollow for the training images."""
-    configurations = runs.groupby(["network", "recipe", "epochs"], sort=False)
-    titles = []
-    for height, ((model, recipe, epochs), group) in enumerate(configurations):
-        titles.append(f"{NETWORK_TITLES[model]}\n{recipe}, {epochs} epochs")
-        style = {"linestyle": "", "marker": "o", "color": NETWORK_COLORS[model]}
-        rows = np.full(len(group), height)
-        ax.plot(100 * group["train_accuracy"], rows - 0.12, mfc="none", **style)
-        ax.plot(100 * group["test_accuracy"], rows + 0.12, **style)
-    ax.set_yticks(range(len(titles)), titles, fontsize=8)
-    ax.set_ylim(len(titles) - 0.5, -0.5)
-    ax.grid(axis="x", color="0.9")
-    ax.set_xlabel("hollow: training images; full: test images", fontsize=8)
 
 
 PAPER_STYLE = {"color": "0.35", "linestyle": "--", "linewidth": 1.2, "zorder": 3}

@@ -12,7 +12,8 @@ from lenet_keras.study.recipes import BASELINES, WITHOUT_MEANING
 from lenet_keras.study.results import (
     COMPARISONS,
     DATASET_TITLES,
-    comparison_table,
+    comparison_text,
+    complete_trainings,
     datasets,
     in_order,
     load,
@@ -61,6 +62,18 @@ def report(path):
     return written
 
 
+def stored_studies():
+    """Returns the paths of all results files of this checkout.
+
+    Raises:
+        FileNotFoundError: If this is an installed package, not a checkout.
+    """
+    folder = Path(__file__).parents[2] / "data/results"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"Expected a checkout. Received: no folder {folder}")
+    return sorted(folder.glob("*.jsonl"))
+
+
 def drawn_data(figure):
     """Returns what a figure draws as text: each panel's title, lines, bars and words.
 
@@ -84,8 +97,8 @@ def _summary(path, runs):
 def _compare(path, runs):
     return {
         ".csv": runs.to_csv(index=False),
-        ".md": markdown(comparison_table(runs)),
-        ".png": figures.comparison(in_order(runs)),
+        ".md": comparison_text(runs),
+        ".png": figures.comparison(in_order(runs), complete_trainings()),
     }
 
 

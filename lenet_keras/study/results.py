@@ -4,11 +4,13 @@ import json
 
 import pandas as pd
 
+from lenet_keras import pretrained
 from lenet_keras.study.files import read_results
 from lenet_keras.study.recipes import (
     BASELINES,
     LADDER,
     RECIPES,
+    RECOMMENDED,
     RELATIVES,
     WITHOUT_MEANING,
     Recipe,
@@ -397,6 +399,16 @@ def in_order(runs):
     return runs.loc[pd.DataFrame(places).sort_values(list(places)).index]
 
 
+def complete_trainings():
+    """Returns the runs of the trained networks that the package recommends.
+
+    Returns:
+        `pandas.DataFrame` with one row a network and data set, as `load` returns it.
+    """
+    records = pretrained.records()
+    return pd.DataFrame([records[name]["run"] for name in RECOMMENDED.values()])
+
+
 def comparison_table(runs):
     """Returns the runs of `compare` as a table to read: a row a configuration.
 
@@ -404,29 +416,59 @@ def comparison_table(runs):
         runs: `pandas.DataFrame` with one row a run, as `load` returns it.
 
     Returns:
-        `pandas.DataFrame` of text: accuracies in percent, `mean ± standard deviation`
-        where there are several seeds, and the note's claims beside them.
+        `pandas.DataFrame` of text. Errors are in percent, `mean ± standard deviation`
+        where there are several seeds, with the number of epochs behind them. Beside
+        short trainings stands the complete training of the network that comes with the
+        package.
     """
-    rows = []
     done = in_order(runs[runs["status"] == "done"])
+    complete = complete_trainings().set_index(["network", "dataset"])
+    short = done["recipe"].str.endswith("-short").all()
+    rows = []
     for _, own in done.groupby("setup", sort=False):
         first = own.iloc[0]
-        dataset = DATASET_TITLES[first["dataset"]]
-        if first["dataset"] == "cifar10-sample":
-            dataset += f" ({int(first['train_images']):,} images)"
+        dataset = first["dataset"]
+        network = NETWORK_TITLES[first["network"]]
         row = {
-            "data set": dataset,
-            "network": NETWORK_TITLES[first["network"]],
-            "recipe": first["recipe"],
-            "epochs": first["epochs"],
-            "trainable parameters": f"{int(first['trainable']):,}",
+            "data set": DATASET_TITLES[dataset],
+            "network": "modern (note)" if first["recipe"] == "note-002" else network,
+            "parameters": f"{int(first['trainable']):,}",
             "connections": f"{int(first['connections']):,}",
         }
-        for kind in ("train", "test"):
-            right = 100 * own[f"{kind}_accuracy"]
-            row[f"{kind} accuracy, %"] = f"{right.mean():.2f}{_spread(right)}"
-        row["seconds"] = f"{own['seconds'].mean():.0f}"
-        of_note = first["network"] == "lenet5_modern"
-        row["study note 002 says"] = NOTE_CLAIMS[first["dataset"]] if of_note else ""
+        if short:
+            best = complete.loc[first["network"], dataset.removesuffix("-sample")]
+            row["short"] = _error_and_epochs(own)
+            row["complete"] = _error_and_epochs(best.to_frame().T)
+        else:
+            row["epochs"] = first["epochs"]
+            for kind in ("train", "test"):
+                wrong = _errors(own[f"{kind}_accuracy"])
+                row[f"{kind} error, %"] = f"{wrong.mean():.2f}{_spread(wrong)}"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def comparison_text(runs):
+    """Returns `comparison_table` in Markdown, with a sentence that explains it."""
+    rows = comparison_table(runs)
+    table = markdown(rows)
+    if "complete" in rows:
+        return (
+            f"{table}\nErrors on the test images, and (epochs). The short trainings are "
+            "yours. The complete ones\nused all images, and made the trained networks "
+            "that come with the package.\n"
+        )
+    claims = "\n".join(
+        f"- {DATASET_TITLES[name]}: {NOTE_CLAIMS[name]}" for name in datasets(runs)
+    )
+    return f"{table}\nStudy note 002 claims of its network, in % right:\n\n{claims}\n"
+
+
+def _errors(accuracies):
+    return 100 * (1 - accuracies)
+
+
+def _error_and_epochs(runs):
+    wrong = _errors(runs["test_accuracy"])
+    epochs = runs["epochs"].iloc[0]
+    return f"{wrong.mean():.2f}{_spread(wrong)} % ({epochs})"

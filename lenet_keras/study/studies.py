@@ -1,6 +1,5 @@
 """The project's studies: named lists of runs, and what is measured beside them."""
 
-import itertools
 from typing import NamedTuple
 
 from lenet_keras.study import interpretations, mistakes, perturbations
@@ -8,32 +7,35 @@ from lenet_keras.study.recipes import GROUPS
 from lenet_keras.study.sweep import do_run, grid
 from lenet_keras.study.training import Run
 
-# Epochs of a short comparison: the sample has a tenth of the images.
-FEW_EPOCHS = {"mnist": 2, "cifar10": 2, "cifar10-sample": 6}
+# The complete CIFAR-10 has ten times the sample's images: fewer epochs take as long.
+SHORT_EPOCHS = {"cifar10": {"epochs": 3}}
 
 
 def comparison_runs(full, seeds, cifar10="cifar10"):
-    """Returns the runs that compare the two networks, trained alike.
+    """Returns the runs that compare the two networks.
 
     Args:
-        full: Whether to train for all epochs of the recipes, and by study note 002's
-            recipe too. Otherwise it is a few epochs.
+        full: Whether to train both networks alike for ten epochs, and the modern
+            variant by study note 002's recipe too. Otherwise each has the short recipe
+            of its data set.
         seeds: Integers.
         cifar10: `"cifar10"` or `"cifar10-sample"`.
 
     Returns:
         List of `Run`.
     """
-    recipes = ["lenet5-adam", "lenet5_modern-adam", *(["note-002"] if full else [])]
+    networks = ["lenet5", "lenet5_modern"]
+    if full:
+        recipes = [*(f"{network}-adam" for network in networks), "note-002"]
+        return grid(recipes, ["mnist", cifar10], seeds)
     return [
-        Run(
-            recipe,
-            dataset,
-            seed,
-            overrides={} if full else {"epochs": FEW_EPOCHS[dataset]},
-        )
-        for seed, dataset, recipe in itertools.product(
-            seeds, ("mnist", cifar10), recipes
+        run
+        for dataset in ("mnist", cifar10)
+        for run in grid(
+            [f"{network}-{dataset.split('-')[0]}-short" for network in networks],
+            [dataset],
+            seeds,
+            overrides=SHORT_EPOCHS.get(dataset),
         )
     ]
 

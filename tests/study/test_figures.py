@@ -6,13 +6,14 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from lenet_keras import activations, models, rbf_codes
+from lenet_keras import activations, models, pretrained, rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.counts import growth, layer_table, receptive_fields
 from lenet_keras.study import figures
 from lenet_keras.study.family import timeline
 from lenet_keras.study.perturbations import AMOUNTS
 from lenet_keras.study.recipes import CLAIMED, NOISY
+from lenet_keras.study.results import complete_trainings
 
 RNG = np.random.default_rng(0)
 HISTORY = pd.DataFrame(
@@ -154,7 +155,7 @@ DRAWINGS = {
     "worst_mistakes": lambda: figures.worst_mistakes(
         RNG.random((4, 8, 8)), np.array([0, 1, 1, 0]), RNG.random((4, 2))
     ),
-    "comparison": lambda: figures.comparison(runs()),
+    "comparison": lambda: figures.comparison(runs(), complete_trainings()),
     "rates": lambda: figures.rates({"C1": RNG.random(9), "F6": RNG.random((3, 3))}),
     "kernels": lambda: figures.kernels(RNG.random((5, 5, 6))),
     "errors_by_epoch": lambda: figures.errors_by_epoch(history(), PAPER),
@@ -232,16 +233,18 @@ def test_the_connection_table_marks_the_links():
 
 
 def test_the_comparison_has_a_point_a_run_on_each_data_set():
-    axes = figures.comparison(runs()).axes
-    assert [ax.get_title() for ax in axes[2:]] == [
-        "accuracy on MNIST, %",
-        "accuracy on CIFAR-10 sample, %",
-    ]
-    points = [line.get_xdata().tolist() for line in axes[2].lines]
-    assert points == [[75.0], [50.0], [75.0], [50.0]]
-    hollow = [line.get_markerfacecolor() == "none" for line in axes[2].lines]
-    assert hollow == [True, False, True, False]
-    assert axes[2].get_xlabel() == "hollow: training images; full: test images"
+    axes = figures.comparison(runs(), complete_trainings()).axes
+    titles = [ax.get_title() for ax in axes]
+    assert titles == ["MNIST"] * 2 + ["CIFAR-10 sample"] * 2
+    for ax, counts in zip(axes, [60_000, 340_908] * 2, strict=True):
+        assert (ax.get_xlim()[0], ax.get_ylim()[0]) == (0, 0)
+        points = [line.get_xydata()[0].tolist() for line in ax.lines[2:]]
+        assert points == [[counts, 50.0], [counts, 50.0]]
+        hollow = [line.get_markerfacecolor() == "none" for line in ax.lines]
+        assert hollow == [False, False, True, True]
+        assert [line.get_marker() for line in ax.lines] == ["o", "o", "o", "D"]
+    complete = pretrained.records()["lenet5-mnist-distorted"]["test_errors"] / 100
+    assert min(axes[0].lines[0].get_ydata()) == pytest.approx(complete)
 
 
 def test_errors_by_epoch_have_a_line_a_seed_and_the_papers():

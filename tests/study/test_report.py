@@ -138,12 +138,15 @@ def test_short_and_long_trainings_stand_apart_in_table_and_picture(tmp_path):
     write(path, [*comparison_runs(False, [0])[::-1], *comparison_runs(True, [0])])
     _, table, picture = report(path)
     lines = table.read_text(encoding="utf-8").splitlines()[2:]
-    epochs = [line.split("|")[4].strip() for line in lines]
-    assert epochs == ["2", "10", "2", "10", "10"] * 2  # in one order, however stored
-    assert [line.split("|")[1].strip() for line in lines[4:6]] == ["MNIST", "CIFAR-10"]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[:10]]
+    # In one order, however they were stored.
+    assert [row[4] for row in rows] == ["10", "10", "10", "4", "4"] + ["10"] * 3 + [
+        "3"
+    ] * 2
+    assert [row[0] for row in rows] == ["MNIST"] * 5 + ["CIFAR-10"] * 5
     assert not [line for line in lines if "±" in line]
-    words = data_in(picture)[2]["words"]
-    assert len(words) == len(set(words)) == 5
+    points = data_in(picture)[0]["lines"]
+    assert len(points) == 2 + 5  # the complete trainings, and the runs
 
 
 # The stored results of the project.
@@ -204,17 +207,16 @@ def test_a_picture_says_what_it_draws(ladder):
     assert [[error, height] for error in errors] in points
 
 
-def test_bars_and_points_of_the_comparison_are_its_runs(tmp_path):
+def test_the_points_of_the_comparison_are_its_runs(tmp_path):
     path = tmp_path / "compare.jsonl"
     write(path, STUDIES["compare"].runs())
     _, _, picture = report(path)
-    parameters, connections, *accuracies = data_in(picture)
-    assert [bar[1] for bar in parameters["bars"]] == [60_000, 60_000]
-    assert [bar[1] for bar in connections["bars"]] == [340_908, 340_908]
-    assert [panel["title"] for panel in accuracies] == [
-        "accuracy on MNIST, %",
-        "accuracy on CIFAR-10, %",
-    ]
+    panels = data_in(picture)
+    titles = [panel["title"] for panel in panels]
+    assert titles == ["MNIST", "MNIST", "CIFAR-10", "CIFAR-10"]
+    for panel, count in zip(panels, [60_000, 340_908] * 2, strict=True):
+        points = [line[1] for line in panel["lines"]]
+        assert [point[0] for point in points[2:]] == [count] * 6
 
 
 def test_the_results_are_few_files_and_each_has_its_place_in_the_readme():

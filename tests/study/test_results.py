@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lenet_keras import pretrained
 from lenet_keras.study.recipes import (
     BASELINES,
     LADDER,
@@ -16,6 +17,7 @@ from lenet_keras.study.recipes import (
 )
 from lenet_keras.study.results import (
     comparison_table,
+    comparison_text,
     load,
     load_history,
     markdown,
@@ -314,10 +316,9 @@ def compared(network="lenet5_modern", dataset="mnist", recipe="note-002", seeds=
 
 def test_the_comparison_has_mean_and_standard_deviation_over_seeds():
     row = comparison_table(compared(seeds=(0, 1))).iloc[0]
-    assert row["test accuracy, %"] == "55.00 ± 7.07"  # of 50 and 60
-    assert row["train accuracy, %"] == "87.50 ± 17.68"
-    assert row["trainable parameters"] == "60,000"
-    assert row["study note 002 says"] == "98.7 % train"
+    assert row["test error, %"] == "45.00 ± 7.07"  # of 50 and 40
+    assert row["train error, %"] == "12.50 ± 17.68"
+    assert row["parameters"] == "60,000"
 
 
 def test_the_notes_claims_stand_beside_the_notes_network():
@@ -326,22 +327,27 @@ def test_the_notes_claims_stand_beside_the_notes_network():
         for network in ("lenet5", "lenet5_modern")
         for dataset in ("cifar10", "cifar10-sample")
     )
-    table = comparison_table(runs)
-    claims = table["study note 002 says"].tolist()
-    assert claims[0] == claims[1] == ""
-    assert "on training images" in claims[2]
-    assert "complete set" in claims[3]
-    assert table["data set"].tolist()[1] == "CIFAR-10 sample (5,000 images)"
+    *_, first, second = comparison_text(runs).splitlines()
+    assert first.startswith("- CIFAR-10: 56.2 % train")
+    assert "complete set" in second
+
+
+def test_short_trainings_stand_beside_the_complete_ones():
+    runs = compared("lenet5", "cifar10-sample", "lenet5-cifar10-short")
+    row = comparison_table(runs).iloc[0]
+    wrong = pretrained.records()["lenet5-cifar10"]["test_errors"]
+    assert row["complete"] == f"{wrong / 100:.2f} % (30)"
+    assert row["short"] == "50.00 % (10)"
+    assert "complete trainings" in comparison_text(runs)
 
 
 def test_markdown_has_a_line_a_row_and_numbers_to_the_right():
     frame = comparison_table(compared())
     lines = markdown(frame).splitlines()
     assert len(lines) == 3
-    assert [cell[-1] == ":" for cell in lines[1].split("|")[1:-1]] == (
-        [False] * 3 + [True] * 6 + [False]
-    )
-    assert [cell.strip() for cell in lines[2].split("|")[5:7]] == ["60,000", "340,908"]
+    right = [cell[-1] == ":" for cell in lines[1].split("|")[1:-1]]
+    assert right == [False] * 2 + [True] * 5
+    assert [cell.strip() for cell in lines[2].split("|")[3:5]] == ["60,000", "340,908"]
 
 
 RUN = Run("max", "mnist", 3, held_out=100, overrides={"epochs": 2, "batch_size": 32})

@@ -1,4 +1,6 @@
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,10 +13,12 @@ from click.testing import CliRunner
 from conftest import takes_ctrl_c
 
 import lenet_keras
+import lenet_keras_command as command_line
+from lenet_keras import models, pretrained
 from lenet_keras.datasets import sources
-from lenet_keras.study import commands, mistakes, perturbations
+from lenet_keras.study import mistakes, perturbations, sweep, training
 from lenet_keras.study.files import append_result
-from lenet_keras.study.interpretations import Trial
+from lenet_keras.study.interpretations import INTERPRETATIONS, Trial
 from lenet_keras.study.recipes import LADDER, RECIPES
 from lenet_keras.study.sweep import do_run
 from lenet_keras.study.training import Run
@@ -24,7 +28,7 @@ def run(monkeypatch, capsys, *arguments):
     """Runs the command line as the entry point does."""
     monkeypatch.setattr(sys, "argv", ["lenet-keras", *map(str, arguments)])
     with pytest.raises(SystemExit) as stop:
-        commands.main()
+        command_line.main()
     captured = capsys.readouterr()
     return stop.value.code or 0, captured.out, captured.err
 
@@ -33,32 +37,70 @@ def run(monkeypatch, capsys, *arguments):
     "command",
     [
         *([], ["compare"], ["train"], ["reproduce"], ["pretrain"], ["summary"]),
-        *(["sweep"], ["report"], ["probe"], ["data"], ["data", "fetch"]),
+        *(["family"], ["sweep"], ["report"], ["probe"], ["data"], ["data", "fetch"]),
     ],
 )
 def test_help_says_what_a_command_does(command):
-    result = CliRunner().invoke(commands.cli, [*command, "--help"])
+    result = CliRunner().invoke(command_line.cli, [*command, "--help"])
     assert result.exit_code == 0
     assert "Usage:" in result.output
     if command and command != ["data"]:
         assert "Example" in result.output
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["sweep", "--help"], ["nonsense"]])
+def test_help_and_refusals_import_click_alone(arguments):
+    script = (
+        "import sys, lenet_keras_command\n"
+        f"sys.argv = ['lenet-keras', *{arguments}]\n"
+        "try: lenet_keras_command.main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'keras', 'numpy', 'lenet_keras'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert done.stderr.startswith("lenet-keras: ") == (arguments == ["nonsense"])
+
+
+def test_it_names_what_the_package_has():
+    assert list(command_line.RECIPES) == list(RECIPES)
+    assert list(INTERPRETATIONS) == command_line.INTERPRETATIONS
+    assert list(training.DATASETS) == command_line.DATASETS
+    assert list(pretrained.records()) == command_line.PRETRAINED
+    assert sorted({r.network for r in RECIPES.values()}) == command_line.TRAINABLE
+    named = {name for name in models.__all__ if not name.endswith("_block")}
+    assert set(command_line.NETWORKS) == named
+
+
+def test_family_prints_the_counts(monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, "family")
+    assert code == 0
+    assert out.splitlines()[4].split() == [
+        "LeNet-5",
+        "1998",
+        "60,000",
+        "340,908",
+        "328,096",
+    ]
+
+
 def test_summary_prints_the_counts(monkeypatch, capsys):
     code, out, _ = run(monkeypatch, capsys, "summary", "lenet5")
     assert code == 0
     total = next(line for line in out.splitlines() if line.startswith("total"))
-    assert total.split() == ["total", "60000", "840", "340908", "328096"]
+    assert total.split() == ["total", "60,000", "840", "340,908", "328,096"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "parameters"),
     [
-        (["lenet5", "--cifar10"], "60300"),
-        (["lenet5_modern", "--cifar10"], "62006"),
-        (["lenet1"], "2578"),
-        (["alexnet"], "60965224"),
-        (["googlenet"], "6998552"),
+        (["lenet5", "--cifar10"], "60,300"),
+        (["lenet5_modern", "--cifar10"], "62,006"),
+        (["lenet1"], "2,578"),
+        (["alexnet"], "60,965,224"),
+        (["googlenet"], "6,998,552"),
     ],
 )
 def test_summary_builds_a_network_for_its_images(
@@ -102,7 +144,7 @@ def asked_of(monkeypatch, capsys, *arguments):
         asked.append(run)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "train_run", train)
+    monkeypatch.setattr(training, "train", train)
     assert run(monkeypatch, capsys, "train", *arguments)[0] == 130
     return asked[0]
 
@@ -190,8 +232,8 @@ def test_data_verify_fails_for_a_damaged_file(monkeypatch, capsys, tmp_path):
 def test_a_users_error_ends_in_a_message_and_exit_code_2(
     monkeypatch, capsys, arguments
 ):
-    monkeypatch.setattr(commands, "train_run", lambda *a: 1 / 0)
-    monkeypatch.setattr(commands, "run_sweep", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(training, "train", lambda *a: 1 / 0)
+    monkeypatch.setattr(sweep, "sweep", lambda *a, **k: 1 / 0)
     if arguments == ["compare", "--output", "Makefile"]:  # refused when it is read
         monkeypatch.undo()
         monkeypatch.setattr(sources, "fetch", lambda name: None)
@@ -199,6 +241,25 @@ def test_a_users_error_ends_in_a_message_and_exit_code_2(
     assert code == 2
     assert err.startswith("lenet-keras: ")
     assert "Traceback" not in err
+
+
+def test_without_arguments_it_shows_the_help(monkeypatch, capsys):
+    _, _, err = run(monkeypatch, capsys)
+    assert len(err.splitlines()) > 10
+    assert err.startswith("Usage:")
+
+
+def test_it_works_without_log_lines_on_stderr(tmp_path):
+    command = Path(sys.executable).with_name("lenet-keras")
+    arguments = ["sweep", "fc-60000", "--dataset", "mnist", "--epochs", "1"]
+    arguments += ["--train-images", "64", "--output", tmp_path / "a.jsonl"]
+    env = {name: os.environ[name] for name in os.environ if name[:3] != "TF_"}
+    done = subprocess.run(
+        [command, *arguments], capture_output=True, text=True, env=env
+    )
+    assert done.returncode == 0
+    lines = [line for line in re.split("[\r\n]+", done.stderr) if line]
+    assert [line for line in lines if not line.startswith("a: ")] == []
 
 
 def test_the_project_is_as_it_was():
@@ -253,7 +314,7 @@ def swept(monkeypatch, capsys):
     def command(*arguments, status="done"):
         asked = {"fetched": []}
 
-        def sweep(runs, output, **how):
+        def record(runs, output, **how):
             asked.update(runs=runs, output=output, **how)
             for run in runs:
                 known = {"run": run.asked, "configuration": run.configuration}
@@ -277,8 +338,8 @@ def swept(monkeypatch, capsys):
             asked.update(tuned=(names, list(datasets), train_images, where))
             return {(name, dataset): 0.25 for name in names for dataset in datasets}
 
-        monkeypatch.setattr(commands, "run_sweep", sweep)
-        monkeypatch.setattr(commands, "tuned", tuned)
+        monkeypatch.setattr(sweep, "sweep", record)
+        monkeypatch.setattr(sweep, "tuned", tuned)
         monkeypatch.setattr(sources, "fetch", asked["fetched"].append)
         return run(monkeypatch, capsys, *arguments), asked
 
@@ -382,7 +443,10 @@ def test_compare_shows_the_table_of_its_own_runs(swept, tmp_path, monkeypatch):
     assert code == 0
     assert {run.dataset for run in asked["runs"]} == {"mnist", "cifar10-sample"}
     assert len([line for line in out.splitlines() if line.startswith("| ")]) == 1 + 4
-    assert "CIFAR-10 sample (5,000 images)" in out
+    table = [line for line in out.splitlines() if line.startswith("|")]
+    assert max(map(len, table)) <= 100
+    assert "CIFAR-10 sample" in out
+    assert "0.57 % (20)" in out  # the complete training beside it
     assert "compare.jsonl, compare.csv, compare.md, compare.png" in out
     (code, out, _), asked = swept("compare", "--full", "--seeds", 2, "--output", output)
     assert {run.dataset for run in asked["runs"]} == {"mnist", "cifar10"}
