@@ -6,7 +6,7 @@ BIN := .venv/bin
 # TensorFlow's own remarks on the machine, as far as they can be turned off.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: compare test lab notebooks benchmark lint clean
+.PHONY: compare test lab notebooks docs benchmark lint clean
 
 compare: .venv/done          ## train both networks on both data sets, compare them
 	$(BIN)/lenet-keras compare $(ARGS)
@@ -25,12 +25,17 @@ lab: .venv/done              ## the notebooks in JupyterLab
 notebooks: .venv/done        ## run all notebooks again and store their outputs
 	$(BIN)/python notebooks/execute.py
 
+docs: .venv/done             ## build the site, in docs/_build/html
+	rm -rf docs/_build
+	$(BIN)/sphinx-build -q -W --keep-going -d docs/_build/doctrees -c docs . docs/_build/html
+	$(BIN)/python docs/check.py docs/_build/html
+
 benchmark: .venv/done        ## the speed figures of benchmarks/README.md
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/one_pattern.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv docs/_build
 
 .venv/done: pyproject.toml
 	$(PYTHON) -m venv .venv
