@@ -4,15 +4,18 @@ The sources are the whole project, so that a link from a page to a notebook, a p
 or a results file is the same on the site as in any viewer of the repository.
 """
 
+import re
 from pathlib import Path
 from types import FunctionType
 
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx import addnodes
-from sphinx.util import inspect
+from sphinx.util import inspect, logging
 
 import lenet_keras
+
+logger = logging.getLogger(__name__)
 
 project = "lenet_keras"
 author = "The lenet_keras maintainers"
@@ -82,9 +85,15 @@ html_sidebars = {"docs/index": []}
 
 
 def mathml(writer, node):
-    """Writes a formula as MathML, which browsers show without a script."""
+    """Writes a formula as MathML, which browsers show without a script.
+
+    Not all of LaTeX becomes MathML; what did not is left in it as it was. For formulas
+    of several lines take `split`.
+    """
     display = "block" if isinstance(node, nodes.math_block) else "inline"
     formula = convert(node.astext(), display=display)
+    if left := re.search(r"\\\w*|&(?!#?\w+;)", formula):
+        logger.warning("formula has %r, which is not known", left[0], location=node)
     if display == "block":
         formula = f'<div class="formula">{formula}</div>'
     writer.body.append(formula)

@@ -1,11 +1,13 @@
-"""What `make docs` refuses: a page that loads something from another host."""
+"""What `make docs` refuses, a page that loads from another host, and what it shows."""
 
+import re
 import runpy
 from pathlib import Path
 
 import pytest
 
-check = runpy.run_path(Path(__file__).parents[1] / "docs/check.py")["main"]
+ROOT = Path(__file__).parents[1]
+check = runpy.run_path(ROOT / "docs/check.py")["main"]
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,19 @@ def test_links_to_follow_and_own_files_are_fine(tmp_path, name, text):
 
 def test_there_must_be_a_site(tmp_path):
     assert check(tmp_path) == 1
+
+
+def test_the_reference_has_every_module():
+    pages = "".join(page.read_text() for page in ROOT.glob("docs/api/*.md"))
+    shown = re.findall(r"automodule:: (\S+)", pages)
+    assert len(set(shown)) == len(shown)
+    package = ROOT / "lenet_keras"
+    parts = [
+        path.relative_to(ROOT).with_suffix("")
+        for path in [*package.iterdir(), *package.glob("study/*.py")]
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    ]
+    # The command line has its own help.
+    unshown = {"lenet_keras.study", "lenet_keras.study.commands"}
+    modules = {".".join(p.parts) for p in parts if p.name != "__init__"} - unshown
+    assert modules <= set(shown)
