@@ -42,6 +42,7 @@ extensions = [
 myst_enable_extensions = ["dollarmath"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
+highlight_language = "none"  # what names no language is shell, or output
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # would come from another host
 
