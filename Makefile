@@ -6,7 +6,7 @@ BIN := .venv/bin
 # TensorFlow's own remarks on the machine, as far as they can be turned off.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help compare test lab notebooks benchmark report lint clean anew
+.PHONY: help compare test lab notebooks docs benchmark report lint clean anew
 
 help:                        ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS=...], with these targets:"
@@ -29,6 +29,11 @@ lab: .venv/done              ## the notebooks in JupyterLab
 notebooks: .venv/done        ## run all notebooks again and store their outputs
 	$(BIN)/python notebooks/execute.py
 
+docs: .venv/done             ## build the site, in docs/_build/html
+	rm -rf docs/_build
+	$(BIN)/sphinx-build -q -W --keep-going -d docs/_build/doctrees -c docs . docs/_build/html
+	$(BIN)/python docs/check.py docs/_build/html
+
 benchmark: .venv/done        ## the speed figures of benchmarks/README.md
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/one_pattern.py
@@ -36,8 +41,8 @@ benchmark: .venv/done        ## the speed figures of benchmarks/README.md
 report: .venv/done           ## make all tables, pictures and figures in the text again
 	$(BIN)/lenet-keras report
 
-clean:                       ## remove the environment
-	rm -rf .venv
+clean:                       ## remove the environment and the site
+	rm -rf .venv docs/_build
 
 # An environment that is broken, or of another Python than the one asked for, is built anew.
 VERSION := import sys; print("%d.%d" % sys.version_info[:2])

@@ -1,7 +1,7 @@
 """Which input maps each output map sees, as tuples for `ConnectionTableConv2D`."""
 
-# Table I of LeCun et al. (1998): the maps of S2 that each map of C3 sees.
-# 60 kernels, so 60 * 25 weights + 16 biases = 1,516 parameters.
+#: Table I of LeCun et al. (1998): the maps of S2 that each map of C3 sees.
+#: 60 kernels, so 60 * 25 weights + 16 biases = 1,516 parameters.
 C3_CONNECTIONS = (
     (0, 1, 2),  # six contiguous triples
     (1, 2, 3),
@@ -21,8 +21,8 @@ C3_CONNECTIONS = (
     (0, 1, 2, 3, 4, 5),  # all six
 )
 
-# Table 1 of Le Cun et al. (1990): the maps of H2 that each map of H3 sees, in LeNet-1.
-# 20 kernels, so 20 * 25 weights + 12 biases = 512 parameters.
+#: Table 1 of Le Cun et al. (1990): the maps of H2 that each map of H3 sees, in LeNet-1.
+#: 20 kernels, so 20 * 25 weights + 12 biases = 512 parameters.
 LENET1_CONNECTIONS = (
     (0,),
     (0, 1),
@@ -38,8 +38,9 @@ LENET1_CONNECTIONS = (
     (2, 3),
 )
 
-# Three neighbours of LeNet-4's eight maps of S2 for each of its 16 maps of C3. The
-# paper has no table of them; of equal numbers of links, three each fit its connections.
+#: Three neighbours of LeNet-4's eight maps of S2 for each of its 16 maps of C3. The
+#: paper has no table of them; of equal numbers of links, three each fit its
+#: connections.
 LENET4_CONNECTIONS = tuple(
     tuple(sorted((first + step) % 8 for step in range(3))) for first in range(16)
 )

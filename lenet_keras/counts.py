@@ -123,8 +123,8 @@ def _nothing(layer, units):
     return 0, 0
 
 
-# What a layer type costs: a function of the layer and the number of its output units
-# that returns connections and multiply-adds. Add your own type's here.
+#: What a layer type costs: a function of the layer and the number of its output units
+#: that returns connections and multiply-adds. Add your own type's here.
 COUNTING_RULES = {
     layers.Conv2D: _kernel(lambda layer: layer.filters),
     layers.Dense: _kernel(lambda layer: layer.units),

@@ -454,8 +454,8 @@ def comparison_text(runs):
     table = markdown(rows)
     if "complete" in rows:
         return (
-            f"{table}\nErrors on the test images, and (epochs). The short trainings are "
-            "yours. The complete ones\nused all images, and made the trained networks "
+            f"{table}\nErrors on the test images, and (epochs). The short trainings ran "
+            "here. The complete ones\nused all images, and made the trained networks "
             "that come with the package.\n"
         )
     claims = "\n".join(

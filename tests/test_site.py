@@ -1,0 +1,68 @@
+"""What `make docs` refuses, a page that loads from another host, and what it shows."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+check = runpy.run_path(ROOT / "docs/check.py")["main"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.html", '<script src="https://example.org/a.js"></script>'),
+        ("a.html", '<script>import("https://example.org/a.js")</script>'),
+        ("a.html", '<link rel="stylesheet" href="//example.org/a.css">'),
+        ("a.html", '<link rel="preconnect" href="https://example.org">'),
+        ("a.html", '<img src="a.png" srcset="a.png 1x, https://example.org/a.png 2x">'),
+        ("a.html", '<iframe src="http://example.org"></iframe>'),
+        ("a.html", '<p style="background: url(https://example.org/a.png)">'),
+        ("a.html", "<style>@import 'https://example.org/a.css';</style>"),
+        ("a.css", '@font-face { src: url("https://example.org/a.woff2") }'),
+        ("a.js", 'import a from "https://example.org/a.js"'),
+        ("a.js", 'script.src = "https://example.org/a.js"'),
+    ],
+)
+def test_what_is_fetched_from_elsewhere_is_refused(tmp_path, name, text, capsys):
+    (tmp_path / name).write_text(text)
+    assert check(tmp_path) == 1
+    assert "example.org" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.html", '<a href="https://example.org">a paper</a> <img src="a.png">'),
+        ("a.html", '<link rel="stylesheet" href="../_static/a.css?v=1">'),
+        ("a.html", "<pre>@import 'https://example.org/a.css'</pre>"),
+        ("a.html", '<img src="data:image/png;base64,aaaa">'),
+        ("a.css", "a { background: url(a.png) } /* https://example.org */"),
+        ("a.js", 'link.textContent = "https://example.org"'),
+    ],
+)
+def test_links_to_follow_and_own_files_are_fine(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert check(tmp_path) == 0
+
+
+def test_there_must_be_a_site(tmp_path):
+    assert check(tmp_path) == 1
+
+
+def test_the_reference_has_every_module():
+    pages = "".join(page.read_text() for page in ROOT.glob("docs/api/*.md"))
+    shown = re.findall(r"automodule:: (\S+)", pages)
+    assert len(set(shown)) == len(shown)
+    package = ROOT / "lenet_keras"
+    parts = [
+        path.relative_to(ROOT).with_suffix("")
+        for path in [*package.iterdir(), *package.glob("study/*.py")]
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    ]
+    # The command line has its own help.
+    unshown = {"lenet_keras.study", "lenet_keras.study.commands"}
+    modules = {".".join(p.parts) for p in parts if p.name != "__init__"} - unshown
+    assert modules - set(shown) == set()
