@@ -113,7 +113,7 @@ def _known(result):
 WORDS = [
     *("data set", "network", "recipe", "changes", "change", "a difference?"),
     *("measured on", "study note 002 says", "held-out error, %", "digits right, %"),
-    *("interpretation", "why"),
+    *("interpretation", "why", "20 epochs over", "pixels"),
 ]
 
 
