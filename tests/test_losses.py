@@ -183,7 +183,7 @@ def test_shapes_that_do_not_fit_are_refused(
     graph = tf.function(make_loss(), autograph=False)
     for loss in (make_loss(), graph):
         text = message(loss, tf.constant(labels), tf.constant(distances))
-        assert "one integer label for each row of outputs, not one-hot" in text
+        assert "one integer label per row of outputs, not one-hot" in text
         assert f"y_true.shape={labels_shape}, y_pred.shape={distances_shape}" in text
 
 
