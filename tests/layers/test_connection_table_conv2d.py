@@ -338,9 +338,9 @@ def test_activity_regularizer_adds_a_loss():
         ((), "connection_table=()"),
         (((0, 1), ()), "entry 1 is empty"),
         (((0, 1), (2, 0, 2)), "entry 1 repeats an index"),
-        (((0, -1),), "entry 0 is empty or not of integers from 0"),
-        (((0,), (1,), (1.0,)), "entry 2 is empty or not of integers from 0"),
-        ((("a",),), "entry 0 is empty or not of integers from 0"),
+        (((0, -1),), "entry 0 is empty or contains values other"),
+        (((0,), (1,), (1.0,)), "entry 2 is empty or contains values other"),
+        ((("a",),), "entry 0 is empty or contains values other"),
     ],
 )
 def test_table_that_is_none_is_refused(table, problem, message):

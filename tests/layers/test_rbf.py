@@ -175,7 +175,7 @@ def test_codes_that_are_not_finite_are_refused(value, message):
 @pytest.mark.parametrize("shape", [(None, 6), (None, None), (7, 1)])
 def test_inputs_of_other_features_are_refused(shape, codes, message):
     text = message(RBF(codes).build, shape)
-    assert f"7 features, as the codes have. Received: shape={shape}" in text
+    assert f"7 features, like the codes. Received: shape={shape}" in text
 
 
 @pytest.mark.parametrize("j", [0.5, 10.0])
