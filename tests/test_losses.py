@@ -23,7 +23,7 @@ def distances(rng):
 
 
 def compiled(loss, labels_shape=(None,)):
-    """Returns the loss as a graph that knows the number of classes only."""
+    """Returns the loss as a graph that only knows the number of classes."""
     signature = [tf.TensorSpec(labels_shape), tf.TensorSpec((None, 4))]
     return tf.function(loss, input_signature=signature, autograph=False)
 
@@ -275,7 +275,7 @@ def test_j_that_is_not_positive_is_refused(j, message):
 
 
 def squared_errors(labels, outputs):
-    """The mean over the units, in loops: 1 is wanted of the right one, -1 of others."""
+    """The mean over the units, in loops. The targets are 1 (correct class) and -1."""
     errors = []
     for label, row in zip(labels, outputs, strict=True):
         wanted = [1.0 if unit == label else -1.0 for unit in range(len(row))]
