@@ -1,11 +1,11 @@
-"""Times one-pattern updates against `fit(batch_size=1)` and against arithmetic.
+"""Compares the time of one-pattern updates with `fit(batch_size=1)` and arithmetic.
 
     python benchmarks/one_pattern.py
 
-Each way trains the same network, with the same optimizer, in turn, round by round, each
-time in a process of its own: Keras's `fit` with TensorFlow's threads as they come, ours
-on one, as `lenet-keras reproduce` has it. Ours makes a whole epoch of 60,000 digits;
-`fit`, whose epoch takes minutes, a tenth of one.
+All methods train the same network with the same optimizer. They run in turn, round by
+round, each time in a new process. Keras's `fit` uses TensorFlow's default threads. Ours
+uses one thread, like `lenet-keras reproduce`, and trains for a whole epoch of 60,000
+digits. An epoch of `fit` takes minutes, so `fit` trains for a tenth of one.
 """
 
 import functools
@@ -27,7 +27,7 @@ PATTERNS_OF_FIT = PATTERNS // 10
 
 
 class PassTimer(keras.callbacks.Callback):
-    """Keeps the seconds of the last epoch."""
+    """Measures the seconds of the last epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
@@ -44,7 +44,7 @@ def digits():
 
 
 def network(steps_per_execution=1):
-    """LeNet-5 with SDLM, its curvature set."""
+    """LeNet-5 with SDLM and its curvature."""
     model = models.lenet5(kernel_initializer=keras.initializers.LecunUniform)
     model.compile(
         optimizer=sdlm.SDLM(sdlm.paper_schedule(PATTERNS, scale=0.25)),
@@ -60,14 +60,14 @@ def network(steps_per_execution=1):
 
 
 def ours():
-    """Seconds a pattern in the second of two epochs; the first one compiles."""
+    """Seconds per pattern in the second of two epochs; the first one compiles."""
     (x, y), timer = digits(), PassTimer()
     sdlm.fit(network(), x, y, epochs=2, shuffle=False, callbacks=[timer], verbose=0)
     return timer.seconds / PATTERNS
 
 
 def fit(steps_per_execution):
-    """Seconds a pattern in Keras's own loop, after a short one that compiles."""
+    """Seconds per pattern in Keras's own loop, after a short run that compiles."""
     model, (x, y), timer = network(steps_per_execution), digits(), PassTimer()
     for patterns in (200, PATTERNS_OF_FIT):  # the first one compiles
         model.fit(
@@ -82,7 +82,7 @@ def fit(steps_per_execution):
 
 
 def multiply_adds_a_second(size=768, repeats=20):
-    """The machine's rate of multiply-adds in a product of matrices."""
+    """The multiply-adds per second of this machine in a product of matrices."""
     matrix = np.random.default_rng(0).random((size, size), "float32")
 
     @compiled
@@ -105,7 +105,7 @@ WAYS = {
 
 
 def alone(measure, start=None):
-    """Measures in a process of its own, so that no way leaves anything to another."""
+    """Measures in a new process, so that no method influences another."""
     with multiprocessing.get_context("spawn").Pool(1, start) as process:
         return process.apply(measure)
 
@@ -117,7 +117,7 @@ if __name__ == "__main__":
             start = one_thread if measure is ours else None
             seconds[name].append(alone(measure, start))
             print(f"{name}: {1e6 * seconds[name][-1]:.0f} microseconds", flush=True)
-    print("\n| updates by | microseconds a pattern | times ours | over the rounds |")
+    print("\n| method | microseconds per pattern | time / ours | range over rounds |")
     print("|---|---|---|---|")
     for name, values in seconds.items():
         ratios = np.divide(values, seconds["sdlm.fit"])
@@ -126,11 +126,11 @@ if __name__ == "__main__":
             f"| {min(ratios):.1f} to {max(ratios):.1f} |"
         )
 
-    # Forwards, to the weights, and back to the inputs of all layers but the first.
+    # Forward, to the weights, and back to the inputs of all layers except the first.
     table = layer_table(models.lenet5())["multiply_adds"]
     arithmetic = 3 * table["total"] - table["C1"]
     rate = alone(multiply_adds_a_second, one_thread)
     print(
-        f"\n{arithmetic:,} multiply-adds an update at {rate / 1e9:.0f} billion "
-        f"a second: {1e6 * arithmetic / rate:.0f} microseconds a pattern"
+        f"\n{arithmetic:,} multiply-adds per update at {rate / 1e9:.0f} billion "
+        f"per second: {1e6 * arithmetic / rate:.0f} microseconds per pattern"
     )

@@ -1,10 +1,10 @@
-"""Times the networks against what they could have been built with instead.
+"""Compares the speed of the networks with alternative implementations.
 
     make benchmark
 
-All that is compared is timed in turn, round by round, in one run on one machine; a
-ratio is the median of the rounds' own ratios, so that a machine whose speed drifts
-does not decide it.
+All alternatives run in turn, round by round, in one run on one machine. Each result is
+the median of the ratios of the rounds, so drifts in the speed of the machine have
+little effect.
 """
 
 import importlib.util
@@ -29,7 +29,7 @@ RNG = np.random.default_rng(0)
 
 
 class SeparateConvolutions(layers.Layer):
-    """C3 as sixteen convolutions of selected maps, concatenated."""
+    """C3 as sixteen concatenated convolutions of selected maps."""
 
     def __init__(self):
         super().__init__()
@@ -42,7 +42,7 @@ class SeparateConvolutions(layers.Layer):
 
 
 class MaskedConvolution(layers.Conv2D):
-    """C3 as a full kernel, multiplied by a mask at each step."""
+    """C3 as a full kernel that is multiplied by a mask at each step."""
 
     def __init__(self):
         super().__init__(16, 5)
@@ -55,7 +55,7 @@ class MaskedConvolution(layers.Conv2D):
 
 
 def lenet5_of_stock_layers():
-    """The faithful network with Conv2D and AveragePooling2D for C3, S2 and S4."""
+    """The faithful network with Conv2D for C3 and AveragePooling2D for S2 and S4."""
     return keras.Sequential(
         [
             keras.Input((32, 32, 1)),
@@ -74,7 +74,7 @@ def lenet5_of_stock_layers():
 
 
 def plain_code_of_note_002():
-    """Study note 002's network and compilation, with Keras 3's spelling."""
+    """The network and compilation of study note 002, in Keras 3 syntax."""
     model = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -95,7 +95,7 @@ def plain_code_of_note_002():
 
 
 def layer_step(layer):
-    """Training steps of one layer of C3's size, with as little else as can be."""
+    """Training steps of one layer of C3's size, with as little else as possible."""
     model = keras.Sequential([keras.Input((14, 14, 6)), layer])
     model.compile(optimizer="sgd", loss="mean_squared_error", steps_per_execution=20)
     maps = RNG.random((1280, 14, 14, 6), "float32")
@@ -103,12 +103,12 @@ def layer_step(layer):
 
 
 def fit(model, x, y, batch_size):
-    """A function that trains a model for an epoch, as Keras does."""
+    """A function that trains a model for one epoch with Keras's `fit`."""
     return lambda: model.fit(x, y, batch_size=batch_size, verbose=0)
 
 
 def epoch_of(model, x, y, batch_size=32):
-    """A function that trains a model for an epoch, as the recipes do."""
+    """A function that trains a model for one epoch like the recipes."""
     callbacks = [RefuseDivergence()]
     return lambda: fit_minibatches(
         model, lambda epoch: (x, y), 1, batch_size=batch_size, callbacks=callbacks
@@ -116,7 +116,7 @@ def epoch_of(model, x, y, batch_size=32):
 
 
 def epoch_of_pytorch(faithful, x, y, batch_size):
-    """A function that trains a network for an epoch by a plain PyTorch loop."""
+    """A function that trains a network for one epoch in a plain PyTorch loop."""
     import torch
     from torch import nn
 
@@ -191,13 +191,13 @@ def epoch_of_pytorch(faithful, x, y, batch_size):
 
 
 def compiled(model, recipe="lenet5-adam"):
-    """The model, compiled with a recipe."""
+    """The model, compiled with the settings of a recipe."""
     RECIPES[recipe].compile(model, 60_000, steps_per_execution=steps_per_execution())
     return model
 
 
 def compare(title, ours, others):
-    """Times functions in turn and prints the first one's time over each other's."""
+    """Times functions in turn and prints the ratio of ours to each of the others."""
     functions = {"ours": ours, **others}
     for function in functions.values():
         function()  # compiles
@@ -221,7 +221,7 @@ if __name__ == "__main__":
     labels = RNG.integers(0, 10, 6_400)
     paper = RNG.random((6_400, 32, 32, 1), "float32")
 
-    print("| ours | against | time, ours / theirs | over the rounds |")
+    print("| ours | alternative | time, ours / theirs | range over rounds |")
     print("|---|---|---|---|")
     compare(
         "the faithful network, batch 64",

@@ -1,4 +1,4 @@
-"""The squashing function of every unit of LeNet-5."""
+"""The activation function of LeNet-5."""
 
 import keras
 from keras import ops
@@ -9,14 +9,14 @@ SLOPE = 2 / 3
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 def scaled_tanh(x):
-    """Scaled hyperbolic tangent, the squashing function of LeNet-5.
+    """Scaled hyperbolic tangent, the activation function of LeNet-5.
 
-    `f(a) = A * tanh(S * a)` with `A = 1.7159` and `S = 2/3`, so that `f(1) = 1`,
-    `f(-1) = -1`, and the second derivative is largest near 1 and -1, where the
-    RBF codes are.
+    `f(a) = A * tanh(S * a)` with `A = 1.7159` and `S = 2/3`. With these values
+    `f(1) = 1` and `f(-1) = -1`. The magnitude of the second derivative is largest
+    near 1 and -1, the values of the RBF codes.
 
-    Keras resolves only its own activations from strings: pass the function
-    itself, `activation=scaled_tanh`. It serializes.
+    Keras resolves only its own activations from strings. Pass the function itself:
+    `activation=scaled_tanh`. It is serializable.
 
     Args:
         x: Tensor of any shape.

@@ -5,8 +5,8 @@ from importlib import resources
 
 import numpy as np
 
-# A character's twelve rows from top to bottom, one hexadecimal byte a row,
-# bit 6 the leftmost column; a set bit is ink.
+# Twelve rows per character from top to bottom, one hexadecimal byte per row. Bit 6 is
+# the leftmost column. A set bit is ink.
 _BITMAPS = json.loads(
     resources.files(__package__).joinpath("rbf_codes.json").read_text()
 )
@@ -15,9 +15,9 @@ _BITMAPS = json.loads(
 def rbf_codes(characters):
     """Returns the paper's codes of the given characters.
 
-    Each code is the character drawn in 7 x 12 pixels, read row by row from the top
-    left: `+1` where there is ink, `-1` where there is none. The 84 values are the
-    targets of F6 and the centres of the RBF units.
+    Each code is a bitmap of the character, 7 pixels wide and 12 high, read row by row
+    from the top left: `+1` is ink, `-1` is background. The 84 values are the targets
+    of F6 and the centres of the RBF units.
 
     Args:
         characters: String of printable ASCII characters or DEL (codes 32 to 127).
@@ -40,8 +40,8 @@ def rbf_codes(characters):
     ...##..
 
     Raises:
-        ValueError: If `characters` is not a string, is empty, or holds a character
-            that has no code.
+        ValueError: If `characters` is not a string, is empty, or contains a
+            character without a code.
 
     Reference:
         LeCun et al. (1998), section II-C and Figure 3.

@@ -1,6 +1,6 @@
-"""Which input maps each output map sees, as tuples for `ConnectionTableConv2D`."""
+"""The input maps of each output map, as tuples for `ConnectionTableConv2D`."""
 
-#: Table I of LeCun et al. (1998): the maps of S2 that each map of C3 sees.
+#: Table I of LeCun et al. (1998): the maps of S2 that feed each map of C3.
 #: 60 kernels, so 60 * 25 weights + 16 biases = 1,516 parameters.
 C3_CONNECTIONS = (
     (0, 1, 2),  # six contiguous triples
@@ -21,7 +21,7 @@ C3_CONNECTIONS = (
     (0, 1, 2, 3, 4, 5),  # all six
 )
 
-#: Table 1 of Le Cun et al. (1990): the maps of H2 that each map of H3 sees, in LeNet-1.
+#: LeNet-1, Table 1 of Le Cun et al. (1990): the maps of H2 that feed each map of H3.
 #: 20 kernels, so 20 * 25 weights + 12 biases = 512 parameters.
 LENET1_CONNECTIONS = (
     (0,),
@@ -38,9 +38,9 @@ LENET1_CONNECTIONS = (
     (2, 3),
 )
 
-#: Three neighbours of LeNet-4's eight maps of S2 for each of its 16 maps of C3. The
-#: paper has no table of them; of equal numbers of links, three each fit its
-#: connections.
+#: LeNet-4: each of the 16 maps of C3 has three adjacent maps of S2 as inputs, out of
+#: eight. The paper gives no table. If all maps of C3 have equally many inputs, only
+#: three inputs per map agree with the paper's number of connections.
 LENET4_CONNECTIONS = tuple(
     tuple(sorted((first + step) % 8 for step in range(3))) for first in range(16)
 )

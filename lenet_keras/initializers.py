@@ -1,4 +1,4 @@
-"""How the weights of LeNet-5 start."""
+"""The initial weights of LeNet-5."""
 
 import math
 
@@ -7,18 +7,18 @@ import keras
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class FanInUniform(keras.initializers.RandomUniform):
-    """Uniform in `[-scale / F, scale / F]`, where `F` is a unit's fan-in.
+    """Uniform distribution in `[-scale / F, scale / F]`, where `F` is the fan-in.
 
-    `F` is read off the shape of the weight: the product of all axes but the last
-    one, which is the units' own. It does not count the bias; the paper leaves
-    that open. The shape of a bias or of a subsampling coefficient does not show
-    the fan-in of its unit, so a shape of fewer than two axes is refused.
+    `F` is the product of all axes of the weight except the last, which is the axis
+    of the units. `F` does not count the bias; the paper leaves this open. The shape
+    of a bias or of a subsampling coefficient does not contain the fan-in, so shapes
+    with fewer than two axes raise an error.
 
     Args:
         scale: Positive number. Half the width of the range for `F = 1`.
-        seed: Integer, `keras.random.SeedGenerator`, or `None` for a new seed a
-            instance. One instance with an integer seed, or none, draws the same
-            values at every call.
+        seed: Integer, `keras.random.SeedGenerator`, or `None` for a new seed per
+            instance. With an integer or `None`, an instance returns the same values
+            in every call.
 
     Example:
 
@@ -27,7 +27,7 @@ class FanInUniform(keras.initializers.RandomUniform):
     True
 
     Raises:
-        ValueError: If `scale` is not positive, or the shape has under two axes.
+        ValueError: If `scale` is not positive, or the shape has fewer than two axes.
 
     Reference:
         LeCun et al. (1998), Appendix A: "a uniform distribution between
@@ -43,8 +43,8 @@ class FanInUniform(keras.initializers.RandomUniform):
     def __call__(self, shape, dtype=None):
         if len(shape) < 2:
             raise ValueError(
-                "Expected a shape of at least two axes, the last one the units', to "
-                f"read the fan-in from. Received: shape={tuple(shape)}"
+                "Expected a shape of at least two axes, with the units on the last. "
+                f"Received: shape={tuple(shape)}"
             )
         return super().__call__(shape, dtype) / math.prod(shape[:-1])
 

@@ -1,4 +1,4 @@
-"""The two losses of LeNet-5, on its distances, and the older one of LeNet-1."""
+"""The two losses of LeNet-5 on its distances, and the older loss of LeNet-1."""
 
 import keras
 from keras import ops
@@ -12,12 +12,12 @@ def checked_labels(y_true, y_pred):
         y_pred: Distances of shape `(..., classes)`.
 
     Returns:
-        `labels, is_class`: `int32` labels, and whether each is one of the classes. A
-        label that is not has become 0, so that it can be looked up safely.
+        `labels, is_class`: `int32` labels, and whether each label is a valid class.
+        Invalid labels are replaced by 0, so that they are safe as indices.
 
     Raises:
-        ValueError: If the shapes do not fit, or, outside compiled code, a label is
-            no integer from 0 to `classes - 1`.
+        ValueError: If the shapes do not match, or, outside compiled code, if a label
+            is not an integer from 0 to `classes - 1`.
     """
     shape, expected = tuple(y_true.shape), (*y_pred.shape[:-1], 1)
     if len(shape) == len(expected) - 1:
@@ -27,14 +27,14 @@ def checked_labels(y_true, y_pred):
     )
     if not fits:
         raise ValueError(
-            "Expected one integer label for each row of outputs, not one-hot. "
+            "Expected one integer label per row of outputs, not one-hot. "
             f"Received: y_true.shape={tuple(y_true.shape)}, "
             f"y_pred.shape={tuple(y_pred.shape)}"
         )
     if len(y_true.shape) < len(shape):
         y_true = ops.expand_dims(y_true, axis=-1)
-    # Compiled code learns the batch size only when it runs. Side by side with the
-    # distances, labels of another number are refused then; else they would broadcast.
+    # Compiled code knows the batch size only at run time. There the concatenation fails
+    # if the numbers of labels and of rows differ; otherwise the labels would broadcast.
     together = ops.concatenate([ops.cast(y_true, y_pred.dtype), y_pred], axis=-1)
     y_true = together[..., 0]
     classes = y_pred.shape[-1]
@@ -51,7 +51,7 @@ def checked_labels(y_true, y_pred):
 
 
 def _all_or_compiled(condition):
-    """Returns whether all hold; compiled code, which cannot know it, gets `True`."""
+    """Returns whether all values are true; in compiled code always `True`."""
     try:
         return bool(ops.all(condition))
     except TypeError:
@@ -59,7 +59,7 @@ def _all_or_compiled(condition):
 
 
 def _distance_to_right_code(y_true, y_pred):
-    """Returns `y_D`, the distance to the right class's code, NaN for no class."""
+    """Returns `y_D`, the distance to the correct code; NaN for an invalid label."""
     labels, is_class = checked_labels(y_true, y_pred)
     right = ops.one_hot(labels, y_pred.shape[-1], dtype="bool")
     distance = ops.sum(ops.where(right, y_pred, 0), axis=-1)
@@ -68,18 +68,18 @@ def _distance_to_right_code(y_true, y_pred):
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class RBFMeanSquaredError(keras.losses.Loss):
-    """The mean distance to the right class's code.
+    """The mean distance to the code of the correct class.
 
     `loss = mean(y[p, D[p]])` over the patterns `p`, where `y[p, i]` is the squared
-    distance between F6 and the code of class `i`, and `D[p]` the right class.
+    distance between F6 and the code of class `i`, and `D[p]` is the correct class.
 
-    With codes that are trained this loss has a trivial minimum, all codes alike:
-    keep them fixed.
+    Keep the codes fixed. With trainable codes this loss has a trivial minimum, in which
+    all codes are equal.
 
     Args:
-        reduction: How the patterns' losses are reduced, as in `keras.losses.Loss`.
+        reduction: Reduction of the losses per pattern, as in `keras.losses.Loss`.
         name: Name of the loss.
-        dtype: Type of the computation.
+        dtype: Data type of the computation.
 
     Call arguments:
         y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
@@ -92,8 +92,8 @@ class RBFMeanSquaredError(keras.losses.Loss):
     3.0
 
     Raises:
-        ValueError: If the shapes do not fit, or a label is none of the classes. In
-            compiled code, where labels are not known in time, the loss is NaN.
+        ValueError: If the shapes do not match, or a label is outside
+            `0 ... classes - 1`. Compiled code cannot check the labels: the loss is NaN.
 
     Reference:
         LeCun et al. (1998), equation 8.
@@ -110,23 +110,23 @@ class RBFMeanSquaredError(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class MaximumAPosteriori(keras.losses.Loss):
-    """The distance to the right code, with competition between the classes.
+    """The distance to the correct code, with competition between the classes.
 
     `loss = mean(y[p, D[p]] + log(exp(-j) + sum_i(exp(-y[p, i]))))`
 
-    over the patterns `p`: minus the logarithm of the posterior probability of the
-    right class, where a rubbish class at the constant distance `j` competes too, so
-    that wrong classes that are far already are not pushed on.
+    over the patterns `p`. This is the negative logarithm of the posterior probability
+    of the correct class. A rubbish class at the constant distance `j` also competes.
+    Therefore the loss does not push away wrong classes that are already far.
 
     Args:
         j: Positive number. The paper gives no value; the default is ours.
-        temperature: Positive number by which all distances, `j` among them, are
-            divided; the paper's is 1. With a larger one the classes compete where
-            their distances differ by more than a little: no photograph is as near to
-            its code as a digit.
-        reduction: How the patterns' losses are reduced, as in `keras.losses.Loss`.
+        temperature: Positive number that divides all distances, including `j`. The
+            paper's value is 1. With a larger value, classes compete even if their
+            distances differ by more than a little. Photographs need this, because they
+            are never as near to their code as digits.
+        reduction: Reduction of the losses per pattern, as in `keras.losses.Loss`.
         name: Name of the loss.
-        dtype: Type of the computation.
+        dtype: Data type of the computation.
 
     Call arguments:
         y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
@@ -140,9 +140,9 @@ class MaximumAPosteriori(keras.losses.Loss):
     0.6931
 
     Raises:
-        ValueError: If `j` or `temperature` is not positive, the shapes do not fit, or
-            a label is none of the classes. In compiled code, where labels are not
-            known in time, the loss is NaN.
+        ValueError: If `j` or `temperature` is not positive, the shapes do not match, or
+            a label is outside `0 ... classes - 1`. Compiled code cannot check the
+            labels: the loss is NaN.
 
     Reference:
         LeCun et al. (1998), equation 9; the temperature is ours.
@@ -181,16 +181,16 @@ class MaximumAPosteriori(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class SparseMeanSquaredError(keras.losses.Loss):
-    """The mean squared error of one squashed unit a class, with integer labels.
+    """Mean squared error with integer labels and one `scaled_tanh` unit per class.
 
-    `loss = mean((y[p, i] - d[p, i]) ** 2)` over the patterns `p` and the classes `i`,
-    where the target `d[p, i]` is 1 for the right class and -1 for the others: the
-    values at which `lenet_keras.activations.scaled_tanh` bends most.
+    `loss = mean((y[p, i] - d[p, i]) ** 2)` over the patterns `p` and the classes `i`.
+    The target `d[p, i]` is 1 for the correct class and -1 for the others. At these
+    values `lenet_keras.activations.scaled_tanh` has its largest second derivative.
 
     Args:
-        reduction: How the patterns' losses are reduced, as in `keras.losses.Loss`.
+        reduction: Reduction of the losses per pattern, as in `keras.losses.Loss`.
         name: Name of the loss.
-        dtype: Type of the computation.
+        dtype: Data type of the computation.
 
     Call arguments:
         y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
@@ -203,8 +203,8 @@ class SparseMeanSquaredError(keras.losses.Loss):
     0.5
 
     Raises:
-        ValueError: If the shapes do not fit, or a label is none of the classes. In
-            compiled code, where labels are not known in time, the loss is NaN.
+        ValueError: If the shapes do not match, or a label is outside
+            `0 ... classes - 1`. Compiled code cannot check the labels: the loss is NaN.
 
     Reference:
         Le Cun et al. (1990), "Handwritten digit recognition with a back-propagation

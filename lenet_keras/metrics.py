@@ -1,4 +1,4 @@
-"""How well a network with an RBF output recognises: the smallest distance wins."""
+"""Accuracy of networks with an RBF output: the smallest distance wins."""
 
 import keras
 from keras import ops
@@ -8,16 +8,16 @@ from lenet_keras.losses import checked_labels
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 def rbf_accuracy(y_true, y_pred):
-    """Returns 1 for each pattern whose smallest distance is the right class's, else 0.
+    """Returns 1 for each pattern whose correct class has the smallest distance, else 0.
 
-    A pattern with a NaN among its distances has no smallest one and counts as wrong.
+    A pattern with a NaN among its distances counts as wrong.
 
     Args:
         y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
         y_pred: Distances of shape `(batch, classes)`.
 
     Returns:
-        Tensor of shape `(batch,)`; NaN where a label is none of the classes.
+        Tensor of shape `(batch,)`; NaN where a label is outside `0 ... classes - 1`.
 
     Example:
 
@@ -26,11 +26,11 @@ def rbf_accuracy(y_true, y_pred):
     [1.0, 0.0]
 
     Raises:
-        ValueError: As `lenet_keras.losses.checked_labels`.
+        ValueError: For the same reasons as `lenet_keras.losses.checked_labels`.
     """
     y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     labels, is_class = checked_labels(y_true, y_pred)
-    # The backends' argmin disagree on NaN: some pass over it, others answer it.
+    # The backends differ in argmin of NaN: some skip NaN, others return its index.
     is_known = ops.logical_not(ops.any(ops.isnan(y_pred), axis=-1))
     is_smallest = ops.equal(ops.cast(ops.argmin(y_pred, axis=-1), "int32"), labels)
     is_right = ops.logical_and(is_known, is_smallest)
@@ -39,15 +39,15 @@ def rbf_accuracy(y_true, y_pred):
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class RBFAccuracy(keras.metrics.MeanMetricWrapper):
-    """The fraction of patterns whose smallest distance is the right class's.
+    """The fraction of patterns whose correct class has the smallest distance.
 
-    Use it where a model ends in `RBF`: Keras's `metrics=["accuracy"]` takes the
-    largest output for the answer, which is the class that fits worst. A pattern with a
+    Use it for models that end in `RBF`. Keras's `metrics=["accuracy"]` takes the
+    largest output as the prediction, which is the worst class here. A pattern with a
     NaN among its distances counts as wrong, so a network that diverged scores 0.
 
     Args:
         name: Name of the metric.
-        dtype: Type of the computation.
+        dtype: Data type of the computation.
 
     Example:
 
@@ -58,8 +58,9 @@ class RBFAccuracy(keras.metrics.MeanMetricWrapper):
     0.5
 
     Raises:
-        ValueError: If the shapes do not fit, or a label is none of the classes. In
-            compiled code, where labels are not known in time, the result is NaN.
+        ValueError: If the shapes do not match, or a label is outside
+            `0 ... classes - 1`. Compiled code cannot check the labels: the result is
+            NaN.
 
     Reference:
         LeCun et al. (1998), section II-B, on the output layer.

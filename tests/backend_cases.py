@@ -1,4 +1,4 @@
-"""Small computations with all that the package has, to compare the backends by."""
+"""Small computations with all parts of the package, to compare the backends."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ TABLE = ((2, 0), (1,), (0, 1, 2), (2,))
 
 
 def lenet5_from_zero():
-    # The weights are set below; JAX would compile a program for each initial draw.
+    # The weights are set later. JAX would compile a program for each random draw.
     return lenet5(kernel_initializer=keras.initializers.Zeros)
 
 
@@ -130,7 +130,7 @@ CASES = {
 
 
 def computed():
-    """Returns what each case gives on the backend that Keras runs on."""
+    """Returns the result of each case on the current Keras backend."""
     return {
         name: np.asarray(case(np.random.default_rng(7))) for name, case in CASES.items()
     }

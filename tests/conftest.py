@@ -25,7 +25,7 @@ def rng():
 
 @pytest.fixture
 def message():
-    """Returns the message of a ValueError, which must tell what was wrong."""
+    """Returns the message of a ValueError, "Expected ... Received: ..."."""
 
     def get(function, *args, **kwargs):
         with pytest.raises(ValueError, match=r"Expected .*Received: ") as error:
@@ -36,13 +36,13 @@ def message():
 
 
 def takes_ctrl_c():
-    """Lets a process that is started take SIGINT, even where the tests ignore it."""
+    """Makes a started process react to SIGINT, even if the tests ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
 def run_python():
-    """Runs Python afresh, with the package under test, on a backend of Keras."""
+    """Runs a new Python process with the package under test on a Keras backend."""
 
     def run(*arguments, backend):
         environment = {
@@ -71,7 +71,7 @@ def config_round_trip(make_layer, input_shape):
     assert type(again) is type(layer)
     assert again.get_config() == layer.get_config()
     x = np.random.default_rng(0).uniform(-1, 1, (2, *input_shape)).astype("float32")
-    # The weights start alike too, for the initializers are the same.
+    # The initial weights are also equal, because the initializers are the same.
     np.testing.assert_array_equal(again(x), layer(x))
     np.testing.assert_array_equal(again.losses, layer.losses)
     for copy, weight in zip(again.weights, layer.weights, strict=True):
@@ -142,10 +142,10 @@ def check_low_precision(make_layer, input_shape, dtype, tolerance):
     ids=lambda check: check.__name__,
 )
 def check_layer(request):
-    """One by one, what every layer must do, as Keras's `run_layer_test` has it.
+    """The checks that every layer must pass, like Keras's `run_layer_test`.
 
-    Each check takes a function that makes the layer, given keyword arguments of
-    `keras.layers.Layer`, and the shape of its inputs without the batch.
+    Each check has two arguments: a function that makes the layer from keyword arguments
+    of `keras.layers.Layer`, and the shape of the inputs without the batch.
     """
     return request.param
 

@@ -1,7 +1,7 @@
 """Equations 19 and 23 to 27 in plain loops: a network as units and their connections.
 
-Units are numbered as Keras lays them out, `(row * width + column) * maps + map`, so
-layers that only reshape have none of their own.
+Units have the numbers of Keras's layout, `(row * width + column) * maps + map`.
+Therefore layers that only reshape have no units here.
 """
 
 import math
@@ -11,8 +11,8 @@ import numpy as np
 
 from lenet_keras.layers import ConnectionTableConv2D, Subsampling2D
 
-ONE = None  # where a bias comes from
-FIXED = None  # what a connection without a weight shares
+ONE = None  # the constant input of a bias
+FIXED = None  # the name for connections without a weight
 
 WITHOUT_UNITS = (keras.layers.InputLayer, keras.layers.Flatten, keras.layers.Reshape)
 
@@ -67,7 +67,7 @@ class Network:
         return np.array([self.forward(pattern)[1] for pattern in patterns])
 
     def curvature(self, patterns, starts):
-        """Returns `h` of each trained weight, from `d2E / dx ** 2` at the outputs."""
+        """Returns `h` of each trained weight, given `d2E / dx ** 2` at the outputs."""
         totals = {id(weight): np.zeros(weight.shape) for weight in self.trained}
         for pattern, start in zip(patterns, starts, strict=True):
             steps, _ = self.forward(pattern)
@@ -123,7 +123,7 @@ def connections_of(layer):
 
 
 def biases_of(layer):
-    """Returns for each map or unit its connection to the bias, if there is one."""
+    """Returns the connection to the bias, if any, for each map or unit."""
     if not getattr(layer, "use_bias", True):
         return [[] for _ in range(layer.output.shape[-1])]
     biases = np.float64(layer.bias)
@@ -137,7 +137,7 @@ def convolution(layer, links):
     down, right = layer.strides
     top = left = 0
     if layer.padding == "same":
-        # Of an odd number of zeros the larger half is below and to the right.
+        # If the number of zeros is odd, there is one more below and to the right.
         top = max(0, (rows - 1) * down + kernel.shape[0] - height) // 2
         left = max(0, (columns - 1) * right + kernel.shape[1] - width) // 2
     kernels = [[] for _ in range(layer.output.shape[-1])]

@@ -14,7 +14,7 @@ RUN = Run("reshuffled", "mnist", 5, train_images=130, overrides={"epochs": 3})
 
 
 class Waiting(keras.callbacks.Callback):
-    """Says so in the second epoch, and waits."""
+    """Prints "waiting" in the second epoch and waits."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch

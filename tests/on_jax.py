@@ -1,4 +1,4 @@
-"""What `test_backends.py` runs in a process of its own, where Keras is on JAX."""
+"""Runs for `test_backends.py` in a separate process, with Keras on JAX."""
 
 import sys
 from functools import partial

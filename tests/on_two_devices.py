@@ -1,4 +1,4 @@
-"""What `test_devices.py` runs in a process of its own, whose CPU is two devices.
+"""Runs for `test_devices.py` in a separate process, with the CPU as two devices.
 
 python on_two_devices.py RESULTS
 """
@@ -23,7 +23,7 @@ BATCH_SIZE, PASSES = 32, 3
 
 
 def curves(loss, optimizer, strategy=None):
-    """Returns loss and accuracy by pass, and what the weights ended with."""
+    """Returns loss and accuracy per epoch, and the final weights."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(128, 32, 32, 1)).astype("float32")
     y = rng.integers(0, 10, 128)

@@ -1,4 +1,4 @@
-"""LeNet-5 in plain loops, written from the paper's text and equations."""
+"""LeNet-5 in plain loops, from the text and equations of the paper."""
 
 import math
 
@@ -10,7 +10,7 @@ def squash(a):
 
 
 def convolve(images, kernels, biases, strides=(1, 1), padding="valid"):
-    """Returns maps of which `kernels[i, k]` links input map i to output map k."""
+    """Returns the output maps; `kernels[i, k]` links input map i to output map k."""
     images = np.asarray(images, "float64")
     (height, width) = next(iter(kernels.values())).shape
     if padding == "same":
@@ -31,7 +31,7 @@ def convolve(images, kernels, biases, strides=(1, 1), padding="valid"):
 
 
 def _pad_for_same(images, kernel_size, strides):
-    # As many zeros as ceil(size / stride) outputs need, the odd one at the end.
+    # The zeros that ceil(size / stride) outputs need. An odd one is at the end.
     widths = [(0, 0)]
     for size, kernel, stride in zip(
         images.shape[1:3], kernel_size, strides, strict=True
@@ -42,7 +42,7 @@ def _pad_for_same(images, kernel_size, strides):
 
 
 def full_kernels(kernel):
-    """Returns a stock kernel, of shape (height, width, in, out), as single links."""
+    """Returns a stock kernel of shape (height, width, in, out) as single links."""
     maps = np.ndindex(kernel.shape[2:])
     return {(i, k): np.float64(kernel[:, :, i, k]) for i, k in maps}
 
@@ -54,7 +54,7 @@ def linked_kernels(kernel, table):
 
 
 def add_windows(images, pool_size):
-    """Returns the sum of each window; a rest at the edge is left out."""
+    """Returns the sum of each window; incomplete windows are ignored."""
     height, width = pool_size
     batch, rows, columns, maps = images.shape
     sums = np.zeros((batch, rows // height, columns // width, maps))
@@ -67,7 +67,7 @@ def add_windows(images, pool_size):
 
 
 def largest_in_windows(images):
-    """Returns the largest of each 2x2 window."""
+    """Returns the largest value of each 2x2 window."""
     batch, rows, columns, maps = images.shape
     largest = np.zeros((batch, rows // 2, columns // 2, maps))
     for pattern, row, column, k in np.ndindex(largest.shape):
@@ -77,7 +77,7 @@ def largest_in_windows(images):
 
 
 def subsample(images, coefficients, biases, pool_size=(2, 2)):
-    """Returns coefficient times sum plus bias, unsquashed, of each window."""
+    """Returns coefficient times sum plus bias of each window, without activation."""
     outputs = add_windows(np.asarray(images, "float64"), pool_size)
     for k, (coefficient, bias) in enumerate(zip(coefficients, biases, strict=True)):
         outputs[..., k] = coefficient * outputs[..., k] + bias
@@ -95,12 +95,12 @@ def rbf(patterns, codes):
 
 
 def mean_squared_error(labels, distances):
-    """Returns the terms of equation 8, one a pattern."""
+    """Returns the terms of equation 8, one per pattern."""
     return np.array([row[label] for label, row in zip(labels, distances, strict=True)])
 
 
 def maximum_a_posteriori(labels, distances, j, temperature=1.0):
-    """Returns the terms of equation 9, one a pattern, for distances that exp takes."""
+    """Returns the terms of equation 9, one per pattern, if exp does not underflow."""
     losses = []
     for label, row in zip(labels, distances, strict=True):
         likelihoods = [math.exp(-y / temperature) for y in [*row, j]]
@@ -109,7 +109,7 @@ def maximum_a_posteriori(labels, distances, j, temperature=1.0):
 
 
 def posterior(distances, j, temperature=1.0):
-    """Returns the probabilities behind equation 9, the rubbish class's last."""
+    """Returns the probabilities of equation 9; the last is the rubbish class."""
     probabilities = []
     for row in distances:
         parts = [math.exp(-y / temperature) for y in [*row, j]]

@@ -6,7 +6,7 @@ from lenet_keras.connection_tables import (
     LENET4_CONNECTIONS,
 )
 
-# Table I as the paper prints it: a row an S2 map, a column a C3 map.
+# Table I as printed in the paper: one row per map of S2, one column per map of C3.
 TABLE_I = """
 X...XXX..XXXX.XX
 XX...XXX..XXXX.X
@@ -40,7 +40,7 @@ def test_each_s2_map_feeds_ten_c3_maps():
         assert sum(input_map in entry for entry in C3_CONNECTIONS) == 10
 
 
-# Table 1 of the paper of 1990 from the other side, all counted from 1: the maps of H3
+# Table 1 of the paper of 1990 in the other direction, counted from 1: the maps of H3
 # that each map of H2 feeds.
 FED_BY_H2 = {
     1: {1, 2, 3, 5, 6},

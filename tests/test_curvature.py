@@ -398,8 +398,8 @@ def test_branches_are_refused(message):
     hidden = layers.Dense(4, name="hidden")(VECTORS)
     model = keras.Model(VECTORS, layers.Add(name="sum")([VECTORS, hidden]), name="fork")
     text = refusal(message, model)
-    assert "follow each other one by one" in text
-    assert "model 'fork', not so at layer 'sum'" in text
+    assert "one sequence of layers" in text
+    assert "model 'fork', not a sequence at layer 'sum'" in text
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
@@ -408,7 +408,7 @@ def test_several_inputs_or_outputs_are_refused(outputs, message):
     ends = [layers.Dense(2)(hidden), hidden]
     model = keras.Model([VECTORS, keras.Input((1,))][: 3 - outputs], ends[:outputs])
     text = message(diagonal_curvature, model, np.zeros((1, 4)), np.zeros((1, 2)), "mse")
-    assert "follow each other one by one" in text
+    assert "one sequence of layers" in text
 
 
 @pytest.mark.parametrize(
@@ -444,8 +444,8 @@ def test_regularizers_and_constraints_are_refused(extra, message):
 )
 def test_loss_that_does_not_fit_the_end_is_refused(layer, loss, message):
     text = refusal(message, [VECTORS, layer], loss)
-    assert "loss (8) or (9) behind RBF" in text
-    assert "behind layer 'end'" in text
+    assert "loss (8) or (9) after RBF" in text
+    assert "after layer 'end'" in text
 
 
 @pytest.mark.parametrize(
@@ -458,8 +458,8 @@ def test_loss_that_does_not_fit_the_end_is_refused(layer, loss, message):
 def test_logits_and_softmax_are_not_mistaken(activation, from_logits, loss, message):
     end = layers.Dense(2, activation=activation, name="end")
     text = refusal(message, [VECTORS, end], loss(from_logits=from_logits))
-    assert "behind softmax, or from logits without it" in text
-    assert f"from_logits={from_logits} behind layer 'end'" in text
+    assert "after softmax, or from logits without softmax" in text
+    assert f"from_logits={from_logits} after layer 'end'" in text
 
 
 def test_label_smoothing_is_refused(message):
@@ -522,7 +522,7 @@ def trained_model(optimizer=None):
 
 @pytest.fixture
 def estimates(monkeypatch):
-    """Trains for passes of 10 updates; returns when estimates come, and from what."""
+    """Trains for epochs of 10 updates; returns the times and data of the estimates."""
 
     def run(first=3, passes=(0, 1), **arguments):
         model = trained_model()

@@ -23,7 +23,7 @@ def distances(rng):
 
 
 def compiled(loss, labels_shape=(None,)):
-    """Returns the loss as a graph that knows the number of classes only."""
+    """Returns the loss as a graph that only knows the number of classes."""
     signature = [tf.TensorSpec(labels_shape), tf.TensorSpec((None, 4))]
     return tf.function(loss, input_signature=signature, autograph=False)
 
@@ -183,7 +183,7 @@ def test_shapes_that_do_not_fit_are_refused(
     graph = tf.function(make_loss(), autograph=False)
     for loss in (make_loss(), graph):
         text = message(loss, tf.constant(labels), tf.constant(distances))
-        assert "one integer label for each row of outputs, not one-hot" in text
+        assert "one integer label per row of outputs, not one-hot" in text
         assert f"y_true.shape={labels_shape}, y_pred.shape={distances_shape}" in text
 
 
@@ -275,7 +275,7 @@ def test_j_that_is_not_positive_is_refused(j, message):
 
 
 def squared_errors(labels, outputs):
-    """The mean over the units, in loops: 1 is wanted of the right one, -1 of others."""
+    """The mean over the units, in loops. The targets are 1 (correct class) and -1."""
     errors = []
     for label, row in zip(labels, outputs, strict=True):
         wanted = [1.0 if unit == label else -1.0 for unit in range(len(row))]

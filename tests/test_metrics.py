@@ -18,7 +18,7 @@ def distances(rng):
 
 @pytest.fixture
 def labels(distances, rng):
-    # About half of them right.
+    # About half of the labels are correct.
     right = distances.argmin(axis=1)
     return np.where(rng.random(40) < 0.5, right, rng.integers(0, 10, 40))
 
@@ -51,12 +51,12 @@ def test_smallest_distance_wins():
     distances = RBF(codes)(0.9 * codes)
     labels = np.arange(10)
     assert result(RBFAccuracy(), labels, distances) == 1
-    # Keras's own accuracy takes the largest output, the class that fits worst.
+    # Keras's own accuracy takes the largest output, which is the worst class.
     stock = keras.metrics.SparseCategoricalAccuracy()
     assert result(stock, labels, distances) == 0
 
 
-# The argmin of such a row may be any class: TensorFlow, XLA and JAX differ.
+# The argmin of a row with NaN may be any class: TensorFlow, XLA and JAX differ.
 @pytest.mark.parametrize("jit_compile", [None, False, True])
 @pytest.mark.parametrize("position", [0, 1, 2, slice(None)])
 def test_a_row_with_nan_is_wrong_whatever_the_label(position, jit_compile):
@@ -146,7 +146,7 @@ def test_config_round_trip():
 
 @pytest.fixture
 def model():
-    # Answers with the distances of the input itself to the codes.
+    # The outputs are the distances from the input itself to the codes.
     model = keras.Sequential([keras.Input((84,)), RBF(rbf_codes("0123456789"))])
     model.compile(loss=MaximumAPosteriori(), metrics=["accuracy", RBFAccuracy()])
     return model

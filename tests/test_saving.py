@@ -37,8 +37,8 @@ LAYERS = {
     "dense_with_scaled_tanh": (keras.layers.Dense(3, scaled_tanh), (5,)),
 }
 
-# Run in a process that has seen neither the models nor, but for the one import, the
-# package: loads what is in the folder and saves what it answers there.
+# Runs in a new process without the models, and with only one import of the package.
+# It loads the models in the folder and saves their outputs there.
 LOAD = """
 import pathlib, sys
 import keras, numpy as np
@@ -67,7 +67,7 @@ def model_of(layer, input_shape):
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """Returns the folder of the models, and what each answers before it is saved."""
+    """Returns the folder of the models, and their outputs before they are saved."""
     rng = np.random.default_rng(1)
     folder = tmp_path_factory.mktemp("models")
     models = {name: model_of(*LAYERS[name]) for name in LAYERS}
@@ -96,7 +96,7 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax"])
 def backend(request, saved, run_python):
-    """Names the backend of a fresh process that has loaded the models."""
+    """Returns the backend of a new process that has loaded the models."""
     run_python("-c", LOAD, saved[0], request.param, backend=request.param)
     return request.param
 

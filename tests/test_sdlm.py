@@ -38,7 +38,7 @@ def variables_of_shapes(rng, *shapes):
     return [keras.Variable(rng.normal(size=shape), dtype="float32") for shape in shapes]
 
 
-# One update after another, by hand.
+# Single updates, computed by hand.
 
 
 def by_hand(weights, curvatures, gradients, rates, mu):
@@ -144,7 +144,7 @@ def test_the_next_rates_are_all_the_global_one_without_a_schedule():
     np.testing.assert_array_equal(optimizer.next_rates(3), [0.125] * 3)
 
 
-# What is refused.
+# Errors.
 
 
 @pytest.mark.parametrize("mu", [0, -0.02, float("nan")])

@@ -18,7 +18,7 @@ PATTERNS = 50
 
 @pytest.fixture
 def stretch(monkeypatch):
-    """Makes the stretches short: 7 patterns, of which 50 are no multiple."""
+    """Makes the stretches short: 7 patterns. 50 is not a multiple of 7."""
     monkeypatch.setattr(trainer, "STRETCH", 7)
     return 7
 
@@ -31,9 +31,9 @@ def data():
 
 
 def with_curvature(model):
-    """Sets a curvature, another one for each weight, so that none is to be estimated.
+    """Sets a different curvature between 0.5 and 1.5 for each weight.
 
-    It is between 0.5 and 1.5.
+    Then the curvature need not be estimated.
     """
     rng = np.random.default_rng(8)
     model.optimizer.build(model.trainable_variables)
@@ -79,7 +79,7 @@ def assert_same_history(one, other, **tolerance):
 
 
 class Record(keras.callbacks.Callback):
-    """Keeps the calls of the batches, as (event, pass, batch)."""
+    """Records the batch calls as (event, epoch, batch)."""
 
     def __init__(self):
         super().__init__()
@@ -97,7 +97,7 @@ class Record(keras.callbacks.Callback):
 
 
 class Break(keras.callbacks.Callback):
-    """Breaks off in a pass, at a batch."""
+    """Interrupts training at a given epoch and batch."""
 
     def __init__(self, epoch, batch=0):
         super().__init__()
@@ -111,7 +111,7 @@ class Break(keras.callbacks.Callback):
             raise InterruptedError
 
 
-# The updates are those of `model.fit(batch_size=1)`.
+# The updates are the same as in `model.fit(batch_size=1)`.
 
 
 def whole_lenet5():
@@ -280,7 +280,7 @@ def test_labels_may_have_an_axis_of_their_own(rng):
 
 
 class Labels(keras.metrics.Metric):
-    """Keeps the labels in the order in which they come."""
+    """Records the labels in the order of the updates."""
 
     def __init__(self):
         super().__init__(name="labels")
@@ -294,7 +294,7 @@ class Labels(keras.metrics.Metric):
 
 
 def order_of(passes=3, **arguments):
-    """Returns the order of 50 patterns in each pass, as `fit` takes them."""
+    """Returns the order of the 50 patterns in each epoch of `fit`."""
     numbers = np.arange(PATTERNS, dtype="float32")[:, None]
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     labels = Labels()
@@ -364,7 +364,7 @@ def test_stretches_make_no_difference(data, monkeypatch):
     assert_same_weights(parts, whole, rtol=1e-6, atol=1e-7)
     assert_same_history(history, expected, rtol=1e-5)
     assert int(parts.optimizer.iterations) == 2 * PATTERNS
-    # The last stretch is shorter, and ends with the last pattern.
+    # The last stretch is shorter and ends with the last pattern.
     begins = [0, 7, 14, 21, 28, 35, 42, 49]
     ends = [6, 13, 20, 27, 34, 41, 48, 49]
     for epoch in range(2):
@@ -472,7 +472,7 @@ def test_the_progress_bar_is_that_of_keras(data, capsys):
     assert "50/50" in out
 
 
-# Training that goes on.
+# Resumed training.
 
 
 def state(model):
@@ -503,7 +503,7 @@ def test_a_training_goes_on_at_the_epoch_that_is_given(data, stretch, shuffle):
         np.testing.assert_array_equal(state(second)[name], value)
 
 
-# What is refused, and what fails.
+# Errors.
 
 
 def test_another_optimizer_is_refused(data, message):
@@ -577,7 +577,7 @@ def test_divergence_says_where(rng, stretch):
 
 def test_divergence_in_the_very_last_update_is_noticed(rng):
     x = rng.normal(size=(20, 2)).astype("float32")
-    x[-1] = 1e25  # the gradient, about its square, is beyond float32
+    x[-1] = 1e25  # the gradient is about its square, which overflows float32
     with pytest.raises(RuntimeError, match="diverged in epoch 1"):
         fit(regression(0.01), x, x[:, :1] * 0, shuffle=False, verbose=0)
 

@@ -1,4 +1,4 @@
-"""The layers of LeNet-5 and AlexNet that Keras does not have."""
+"""Layers of LeNet-5 and AlexNet that Keras does not provide."""
 
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.layers.connection_table_conv2d import ConnectionTableConv2D

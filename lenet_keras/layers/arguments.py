@@ -1,4 +1,4 @@
-"""Checks that the two-dimensional layers share."""
+"""Shared argument checks of the two-dimensional layers."""
 
 import operator
 from numbers import Integral
@@ -7,7 +7,7 @@ import keras
 
 
 def pair(value, name):
-    """Returns an integer, or a pair of them, as a pair of positive integers."""
+    """Returns a positive integer, or a pair of positive integers, as a pair."""
     values = (value, value) if isinstance(value, Integral) else value
     try:
         height, width = map(operator.index, values)
@@ -21,7 +21,7 @@ def pair(value, name):
 
 
 def image_data_format(value):
-    """Returns the data format, by default the one of the Keras configuration."""
+    """Returns the data format; the default is the value in the Keras configuration."""
     value = keras.config.image_data_format() if value is None else value
     if value not in ("channels_last", "channels_first"):
         raise ValueError(
@@ -32,10 +32,10 @@ def image_data_format(value):
 
 
 def split_image_shape(shape, data_format):
-    """Returns `(height, width), channels` of a batch of images' shape."""
+    """Returns `(height, width), channels` from the shape of a batch of images."""
     if len(shape) != 4:
         raise ValueError(
-            f"Expected inputs of 4 axes, a batch of images. Received: shape={shape}"
+            f"Expected a batch of images with 4 axes. Received: shape={shape}"
         )
     if data_format == "channels_first":
         _, channels, *size = shape
@@ -49,16 +49,16 @@ def split_image_shape(shape, data_format):
 
 
 def join_image_shape(batch, size, channels, data_format):
-    """Returns the shape of a batch of images; undoes `split_image_shape`."""
+    """Returns the shape of a batch of images; the inverse of `split_image_shape`."""
     if data_format == "channels_first":
         return (batch, channels, *size)
     return (batch, *size, channels)
 
 
 def windows(size, window, strides):
-    """Returns how many whole windows fit along each axis of an image.
+    """Returns the number of complete windows along each axis of an image.
 
-    An axis of unknown length, `None`, stays unknown.
+    The result is `None` for an axis of unknown length.
     """
     if any(n is not None and n < k for n, k in zip(size, window, strict=True)):
         raise ValueError(
@@ -71,7 +71,7 @@ def windows(size, window, strides):
 
 
 def per_map(vector, data_format):
-    """Returns one value a map in a shape that broadcasts over the images."""
+    """Returns one value per map in a shape that broadcasts over the images."""
     if data_format == "channels_first":
         return keras.ops.reshape(vector, (-1, 1, 1))
     return vector

@@ -1,4 +1,4 @@
-"""The convolution of C3: each output map sees only some of the input maps."""
+"""The convolution of C3: each output map uses only some of the input maps."""
 
 from numbers import Integral
 
@@ -11,30 +11,30 @@ from lenet_keras.layers import arguments
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class ConnectionTableConv2D(keras.layers.Layer):
-    """2-D convolution whose output maps see only the input maps of a table.
+    """2-D convolution in which a table selects the input maps of each output map.
 
     Output map `k` is
 
     `activation(bias[k] + sum(convolve(inputs[i], kernel[i, k]) for i in table[k]))`
 
-    Only the kernels that exist are stored and trained: with Table I of the paper
-    and 5x5 kernels on 6 maps there are 60 of them, 1,516 parameters with the 16
-    biases, where a full or a masked `Conv2D` holds 2,416. With a full table the
-    layer equals `keras.layers.Conv2D`.
+    The layer stores and trains only the kernels in the table. Table I of the paper
+    with 5x5 kernels on 6 maps has 60 kernels: 1,516 parameters, including 16 biases.
+    A full or a masked `Conv2D` has 2,416. With a full table the layer is equivalent
+    to `keras.layers.Conv2D`.
 
     Args:
-        connection_table: One entry an output map: the indices of the input maps
-            that it sees, each at most once, in any order.
-        kernel_size: Positive integer or pair of them, height and width.
-        strides: Positive integer or pair of them.
+        connection_table: One entry per output map: the indices of its input maps,
+            each at most once, in any order.
+        kernel_size: Positive integer or pair of positive integers, height and width.
+        strides: Positive integer or pair of positive integers.
         padding: `"valid"` or `"same"`.
-        data_format: `"channels_last"` or `"channels_first"`; by default the
+        data_format: `"channels_last"` or `"channels_first"`. The default is the
             `image_data_format` of the Keras configuration.
-        activation: Activation function; by default none.
+        activation: Activation function; none by default.
         use_bias: Whether each output map has a bias.
-        kernel_initializer: Initializer of the kernels. Every output map starts as a
-            map of a `Conv2D` that has just as many input maps would, so the fan-in
-            is the map's own.
+        kernel_initializer: Initializer of the kernels. It uses the fan-in of each
+            output map: the map starts like a map of a `Conv2D` with the same number
+            of input maps.
         bias_initializer: Initializer of the biases.
         kernel_regularizer: Optional regularizer of the kernels.
         bias_regularizer: Optional regularizer of the biases.
@@ -43,11 +43,11 @@ class ConnectionTableConv2D(keras.layers.Layer):
         bias_constraint: Optional constraint on the biases.
 
     Attributes:
-        kernel: The weight, of shape `(kernel_height, kernel_width, links)`; the
+        kernel: The weight, of shape `(kernel_height, kernel_width, links)`. The
             links are ordered by output map, then by input map.
-        dense_kernel: The same as a tensor that `Conv2D` would take, of shape
-            `(kernel_height, kernel_width, input_maps, output_maps)`, zero where
-            there is no link.
+        dense_kernel: The kernels in the layout of `Conv2D`: a tensor of shape
+            `(kernel_height, kernel_width, input_maps, output_maps)`, with zeros
+            where there is no link.
 
     Input shape:
         `(batch, height, width, input_maps)`, or `(batch, input_maps, height, width)`
@@ -69,7 +69,7 @@ class ConnectionTableConv2D(keras.layers.Layer):
     Raises:
         ValueError: If the table or one of its entries is empty, an index is
             repeated, negative, or not below the number of input maps, or another
-            argument is out of its range.
+            argument is invalid.
 
     Reference:
         LeCun et al. (1998), section II-B and Table I.
@@ -120,7 +120,7 @@ class ConnectionTableConv2D(keras.layers.Layer):
                 f"Expected indices below the number of input maps, {self.input_maps}. "
                 f"Received: connection_table={self.connection_table}, with {highest}"
             )
-        self.compute_output_shape(input_shape)  # refuses inputs that are too small
+        self.compute_output_shape(input_shape)  # raises if the inputs are too small
         links = [(i, k) for k, entry in enumerate(self.connection_table) for i in entry]
         places = np.zeros((len(links), self.input_maps, len(self.connection_table)))
         for link, (input_map, output_map) in enumerate(links):
@@ -144,9 +144,9 @@ class ConnectionTableConv2D(keras.layers.Layer):
             )
 
     def _initial_kernel(self, shape, dtype=None):
-        # One draw a fan-in, each as if all output maps had it. From it each map
-        # takes its own column, so no two kernels share a number even where the
-        # initializer repeats its stream.
+        # One draw per fan-in, as large as if all output maps had this fan-in. Each map
+        # takes its own column of the draw. So no two kernels share a number, even if
+        # the initializer returns the same values in every call.
         draws = {}
         columns = []
         for output_map, entry in enumerate(self.connection_table):
@@ -159,8 +159,8 @@ class ConnectionTableConv2D(keras.layers.Layer):
 
     @property
     def dense_kernel(self):
-        """The kernels as `(height, width, input_maps, output_maps)`, zeros between."""
-        # A product with zeros and ones puts each kernel in its place: the fastest way.
+        """The kernels, `(height, width, input_maps, output_maps)`, zero if unlinked."""
+        # A product with zeros and ones moves each kernel to its place. It is fastest.
         output_maps = len(self.connection_table)
         kernel = ops.convert_to_tensor(self.kernel)
         dense = ops.matmul(kernel, ops.cast(self._places, kernel.dtype))
@@ -215,18 +215,18 @@ def _checked_table(connection_table):
     table = tuple(tuple(entry) for entry in connection_table)
     if not table:
         raise ValueError(
-            "Expected one entry an output map. "
+            "Expected one entry per output map. "
             f"Received: connection_table={connection_table}"
         )
     for output_map, entry in enumerate(table):
         if not entry or not all(isinstance(i, Integral) and i >= 0 for i in entry):
-            problem = "is empty or not of integers from 0"
+            problem = "is empty or contains values other than integers from 0"
         elif len(set(entry)) < len(entry):
             problem = "repeats an index"
         else:
             continue
         raise ValueError(
-            "Expected each entry to hold different indices of input maps. Received: "
+            "Expected distinct indices of input maps in each entry. Received: "
             f"connection_table={connection_table}, whose entry {output_map} {problem}"
         )
     return tuple(tuple(sorted(map(int, entry))) for entry in table)

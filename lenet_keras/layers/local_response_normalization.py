@@ -1,4 +1,4 @@
-"""AlexNet's local response normalisation."""
+"""The local response normalisation of AlexNet."""
 
 from numbers import Integral
 
@@ -11,21 +11,21 @@ from lenet_keras.layers import arguments
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class LocalResponseNormalization(keras.layers.Layer):
-    """Divides each unit by the activity of its neighbours in the maps beside it.
+    """Divides each unit by the activity of the neighbouring maps at the same place.
 
     `y[i] = x[i] / (bias + alpha * sum(x[i - depth_radius : i + depth_radius + 1] ** 2))
     ** beta`
 
-    at each place of the image, over maps `i`; there are fewer neighbours at the first
-    and the last map. There are no parameters. The default constants are the paper's.
+    at each place of the image, for each map `i`. The first and last maps have fewer
+    neighbours. The layer has no parameters. The default constants are from the paper.
 
     Args:
-        depth_radius: Integer of 0 or more: how many maps on each side are counted. The
-            paper's `n` is `2 * depth_radius + 1`.
+        depth_radius: Integer of 0 or more: the number of neighbouring maps on each
+            side. The paper's `n` is `2 * depth_radius + 1`.
         bias: Positive number, the paper's `k`.
         alpha: Number of 0 or more.
         beta: Number.
-        data_format: `"channels_last"` or `"channels_first"`; by default the
+        data_format: `"channels_last"` or `"channels_first"`. The default is the
             `image_data_format` of the Keras configuration.
 
     Input shape:
@@ -33,7 +33,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         `data_format="channels_first"`.
 
     Output shape:
-        That of the inputs.
+        Same as the input shape.
 
     Example:
 
@@ -43,7 +43,7 @@ class LocalResponseNormalization(keras.layers.Layer):
     [0.25, 0.2, 0.2, 0.25]
 
     Raises:
-        ValueError: If an argument is out of its range, or the inputs are no batch of
+        ValueError: If an argument is out of range, or the inputs are not a batch of
             images.
 
     Reference:
@@ -84,11 +84,12 @@ class LocalResponseNormalization(keras.layers.Layer):
             self.sum_over_neighbours = "bhwi,ij->bhwj"
 
     def call(self, inputs):
-        # The factor first: in half precision the squares alone would be infinite.
+        # Multiply by alpha before squaring: in half precision the squares of the
+        # inputs would overflow.
         squares = ops.square(inputs * self.alpha**0.5)
         neighbours = ops.cast(self.neighbours, squares.dtype)
         activity = ops.einsum(self.sum_over_neighbours, squares, neighbours)
-        # The power by its logarithm, which is several times as fast.
+        # exp and log are several times faster than a power.
         return inputs * ops.exp(-self.beta * ops.log(self.bias + activity))
 
     def compute_output_shape(self, input_shape):

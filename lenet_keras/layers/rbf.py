@@ -1,4 +1,4 @@
-"""The output of LeNet-5: distances to codes, and probabilities from them."""
+"""The output of LeNet-5: distances to codes, and probabilities from distances."""
 
 import keras
 import numpy as np
@@ -11,14 +11,14 @@ class RBF(keras.layers.Layer):
 
     `y[i] = sum_j((x[j] - codes[i, j]) ** 2)`
 
-    There is no root and no half, and **the smallest output wins**. Keras's own
-    `metrics=["accuracy"]` takes the largest one and so reports nonsense here: use
-    `lenet_keras.metrics.RBFAccuracy`, or put `RBFPosterior` behind this layer.
+    There is no square root and no factor 1/2. **The smallest output wins.** Keras's
+    `metrics=["accuracy"]` takes the largest output, so its values are wrong here: use
+    `lenet_keras.metrics.RBFAccuracy`, or add `RBFPosterior` after this layer.
 
     Args:
-        codes: Array of shape `(classes, features)`, finite: the centres.
-        trainable: Whether the codes are trained. Codes that are not stay fixed
-            even when the whole model is set to `trainable = True`.
+        codes: Finite array of shape `(classes, features)`: the centres.
+        trainable: Whether the codes are trained. With `False` they stay fixed, even
+            if `trainable = True` is set on the whole model.
 
     Input shape:
         `(..., features)`
@@ -35,8 +35,8 @@ class RBF(keras.layers.Layer):
     [0.0, 48.0]
 
     Raises:
-        ValueError: If `codes` is no finite array of two axes, both of at least one
-            value, or the inputs have another number of features.
+        ValueError: If `codes` is not a finite, non-empty array with two axes, or the
+            inputs have a different number of features.
 
     Reference:
         LeCun et al. (1998), equation 7.
@@ -58,7 +58,7 @@ class RBF(keras.layers.Layer):
         features = self.initial_codes.shape[1]
         if input_shape[-1] != features:
             raise ValueError(
-                f"Expected inputs of {features} features, as the codes have. "
+                f"Expected inputs of {features} features, like the codes. "
                 f"Received: shape={input_shape}"
             )
         self.codes = self.add_weight(
@@ -71,7 +71,7 @@ class RBF(keras.layers.Layer):
 
     def call(self, inputs):
         # |x - c|^2 = |x|^2 - 2 x.c + |c|^2 needs no (batch, classes, features)
-        # tensor. The terms cancel, so half precision is not enough for them.
+        # tensor. The terms cancel, so half precision is not accurate enough.
         x = ops.cast(inputs, self.variable_dtype)
         squares = ops.sum(ops.square(x), axis=-1, keepdims=True)
         products = ops.matmul(x, ops.transpose(self.codes))
@@ -92,24 +92,25 @@ class RBF(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class RBFPosterior(keras.layers.Layer):
-    """Turns distances into class probabilities, a rubbish class the last of them.
+    """Converts distances to class probabilities; the last class is a rubbish class.
 
     `p[i] = exp(-y[i]) / (exp(-j) + sum_k(exp(-y[k])))` for the classes, and
-    `exp(-j) / (exp(-j) + sum_k(exp(-y[k])))` for the rubbish class, which takes
-    what is far from every code. Behind `RBF` it makes a network that code which
-    expects probabilities, and takes the largest, can use as it is.
+    `exp(-j) / (exp(-j) + sum_k(exp(-y[k])))` for the rubbish class, which is likely
+    for patterns far from every code. Add it after `RBF` if other code expects
+    probabilities and predicts the class with the largest one.
 
     Args:
-        j: Positive number: the distance at which a pattern is as likely rubbish as
-            of the class. The `j` of the loss that the network was trained with.
-        temperature: Positive number by which all distances, `j` among them, are
-            divided; that of the loss. The paper's is 1.
+        j: Positive number: the distance at which a pattern belongs to the class and
+            to the rubbish class with equal probability. Use the `j` of the training
+            loss.
+        temperature: Positive number that divides all distances, including `j`. Use
+            the `temperature` of the training loss. The paper's value is 1.
 
     Input shape:
         `(..., classes)`, distances.
 
     Output shape:
-        `(..., classes + 1)`, probabilities that add up to 1.
+        `(..., classes + 1)`, probabilities with sum 1.
 
     Example:
 

@@ -11,28 +11,29 @@ from lenet_keras.layers import arguments
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class Subsampling2D(keras.layers.Layer):
-    """Trainable subsampling: add the window, scale, shift, squash.
+    """Trainable subsampling: sum the window, multiply, add a bias, activate.
 
     Each output unit is
 
     `activation(coefficient[map] * sum(window) + bias[map])`
 
-    over windows that do not overlap; what does not fill a window at the right and
-    lower edge is left out. There are two parameters a map. With coefficient
-    `1 / window area`, bias 0 and no activation it equals `AveragePooling2D`.
+    The windows do not overlap. Incomplete windows at the right and lower edges are
+    ignored. There are two parameters per map. With coefficient `1 / window area`,
+    bias 0 and no activation the layer is equivalent to `AveragePooling2D`.
 
     Args:
-        pool_size: Positive integer or pair of them, the window's height and width.
-        activation: Activation function; `None` for none.
-        coefficient_initializer: Initializer of the coefficients; by default the
-            constant `1 / window area`, the average. The paper does not say how
-            they start.
+        pool_size: Positive integer or pair of positive integers, the height and width
+            of the window.
+        activation: Activation function, or `None`.
+        coefficient_initializer: Initializer of the coefficients. The default is the
+            constant `1 / window area`, the average. The paper does not give their
+            initial values.
         bias_initializer: Initializer of the biases.
         coefficient_regularizer: Optional regularizer of the coefficients.
         bias_regularizer: Optional regularizer of the biases.
         coefficient_constraint: Optional constraint on the coefficients.
         bias_constraint: Optional constraint on the biases.
-        data_format: `"channels_last"` or `"channels_first"`; by default the
+        data_format: `"channels_last"` or `"channels_first"`. The default is the
             `image_data_format` of the Keras configuration.
 
     Input shape:
@@ -53,8 +54,8 @@ class Subsampling2D(keras.layers.Layer):
     12
 
     Raises:
-        ValueError: If an argument is out of its range, or the inputs are no batch of
-            images of at least one window.
+        ValueError: If an argument is invalid, or the inputs are not a batch of images
+            of at least one window.
 
     Reference:
         LeCun et al. (1998), section II-B: "the four inputs to a unit in S2 are
@@ -91,7 +92,7 @@ class Subsampling2D(keras.layers.Layer):
 
     def build(self, input_shape):
         _, maps = arguments.split_image_shape(input_shape, self.data_format)
-        self.compute_output_shape(input_shape)  # refuses inputs that are too small
+        self.compute_output_shape(input_shape)  # raises if the inputs are too small
         self.coefficient = self.add_weight(
             name="coefficient",
             shape=(maps,),
@@ -111,8 +112,9 @@ class Subsampling2D(keras.layers.Layer):
         averages = ops.average_pool(
             inputs, self.pool_size, self.pool_size, data_format=self.data_format
         )
-        # The sum is the average times the area, which is cheaper on the coefficients.
-        # Laid out over the maps, one value a unit, their gradients sum much faster.
+        # The sum is the average times the area. Multiplying the coefficients by the
+        # area is cheaper. Their gradients sum much faster if coefficients and biases
+        # are first broadcast to one value per unit.
         shape = ops.shape(averages)[1:]
         coefficient = arguments.per_map(self.coefficient, self.data_format)
         coefficient = ops.broadcast_to(self.window_area * coefficient, shape)

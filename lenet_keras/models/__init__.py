@@ -1,4 +1,4 @@
-"""The networks, as functional Keras models."""
+"""All networks, as functional Keras models."""
 
 from lenet_keras.models.alexnet import alexnet
 from lenet_keras.models.fully_connected import fully_connected

@@ -9,23 +9,25 @@ from lenet_keras.layers import LocalResponseNormalization
 def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet"):
     """Builds AlexNet: 60,965,224 parameters.
 
-    Five convolutions and three fully connected layers with ReLU, overlapping max
-    pooling, local response normalisation and dropout. The paper's two graphics cards
-    are two groups of maps, which see each other in C3 and the fully connected layers,
-    and where they border, in N1 and N2: the paper's formula runs over all maps there.
+    The network has five convolutions and three fully connected layers with ReLU,
+    overlapping max pooling, local response normalisation and dropout. Two groups of
+    maps represent the paper's two graphics cards. The groups are connected in C3 and in
+    the fully connected layers. N1 and N2 also connect them at their border, because the
+    paper's formula sums over all maps.
 
-    Normalisation comes before pooling, as in the paper; study note 004 has it the other
-    way round, and so has CaffeNet, Caffe's reference model. The paper says 224x224
-    pixels, with which C1 does not come out at 55x55 units; 227x227 does.
+    Normalisation comes before pooling, as in the paper. Study note 004 and CaffeNet,
+    Caffe's reference model, use the opposite order. The paper states 224x224 pixels,
+    but then C1 does not have 55x55 units. With 227x227 pixels it does.
 
-    Weights start as in the paper: normally distributed with a deviation of 0.01, biases
-    at 1 in C2, C4, C5, F6 and F7, at 0 elsewhere.
+    The initial weights follow the paper: normal distribution with standard deviation
+    0.01; biases 1 in C2, C4, C5, F6 and F7, and 0 elsewhere.
 
     Args:
-        input_shape: `(height, width, channels)`, from 67x67 pixels on; the paper's are
-            centred, from about -128 to 128.
+        input_shape: `(height, width, channels)`, at least 67x67 pixels. The paper's
+            pixels are centred and range from about -128 to 128.
         num_classes: Positive integer.
-        groups: 2 for the paper's, 1 for maps that see all maps: 62,378,344 parameters.
+        groups: 2 as in the paper, or 1, where each map uses all input maps: 62,378,344
+            parameters.
         name: Name of the model.
 
     Returns:
@@ -39,7 +41,7 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
     60965224
 
     Raises:
-        ValueError: If the image is smaller, or `groups` is not 1 or 2.
+        ValueError: If the image is too small, or `groups` is not 1 or 2.
 
     Reference:
         Krizhevsky, Sutskever and Hinton (2012), section 3.5 and Figure 2; section 5 on
@@ -47,8 +49,8 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
     """
     if len(input_shape) != 3 or min(input_shape[:2]) < 67:
         raise ValueError(
-            "Expected an input_shape of (height, width, channels) from 67x67 pixels "
-            f"on. Received: {input_shape=}"
+            "Expected an input_shape (height, width, channels) of at least 67x67 "
+            f"pixels. Received: {input_shape=}"
         )
     if groups not in (1, 2):
         raise ValueError(f"Expected groups of 1 or 2. Received: {groups=}")
@@ -76,7 +78,7 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
     def normalization(name):
         return LocalResponseNormalization(name=name, **last)
 
-    def pooling(name):  # windows of 3x3, a step of 2: they overlap
+    def pooling(name):  # 3x3 windows at strides of 2: they overlap
         return layers.MaxPooling2D(3, strides=2, name=name, **last)
 
     def fully_connected(units, name):

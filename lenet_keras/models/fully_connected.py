@@ -1,4 +1,4 @@
-"""The networks that LeNet-5 was to beat: nothing but fully connected layers."""
+"""Baselines of the paper: networks with only fully connected layers."""
 
 import keras
 from keras import layers
@@ -9,14 +9,15 @@ from lenet_keras.activations import scaled_tanh
 def fully_connected(input_shape=(28, 28, 1), hidden=(300,), name="fully_connected"):
     """Builds a network of fully connected layers, such as the paper's 28x28-300-10.
 
-    Its hidden units are those of LeNet-5, a scaled tanh. Where it departs from the
-    paper's: the output is softmax, trained with cross-entropy, not ten squashed units.
+    The hidden units use the activation of LeNet-5, a scaled tanh. One difference from
+    the paper: the output is softmax, for training with cross-entropy. The paper has ten
+    output units with a squashing function.
 
     Args:
         input_shape: `(height, width, channels)`.
-        hidden: One positive integer a hidden layer, its number of units; or `"lenet5"`
-            for one layer that gives the network as many parameters as LeNet-5 has
-            with so many channels, or as near as there is.
+        hidden: Numbers of units, one positive integer per hidden layer. `"lenet5"`
+            gives one hidden layer, with a size that brings the number of parameters as
+            close as possible to LeNet-5 with the same number of channels.
         name: Name of the model.
 
     Returns:
@@ -31,7 +32,7 @@ def fully_connected(input_shape=(28, 28, 1), hidden=(300,), name="fully_connecte
     59635
 
     Raises:
-        ValueError: If `hidden` holds no positive integers.
+        ValueError: If `hidden` does not contain positive integers only, or is empty.
 
     Reference:
         LeCun et al. (1998), section III-C, on fully connected multilayer networks.
@@ -39,7 +40,7 @@ def fully_connected(input_shape=(28, 28, 1), hidden=(300,), name="fully_connecte
     inputs = keras.Input(input_shape, name="input")
     x = layers.Flatten("channels_last", name="flatten")(inputs)
     if hidden == "lenet5":
-        parameters = 60_000 + 150 * (input_shape[-1] - 1)  # C1 sees every channel
+        parameters = 60_000 + 150 * (input_shape[-1] - 1)  # C1 uses every channel
         hidden = (round((parameters - 10) / (x.shape[-1] + 1 + 10)),)
     units_fit = isinstance(hidden, tuple | list) and all(
         isinstance(units, int) and units > 0 for units in hidden

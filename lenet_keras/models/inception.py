@@ -1,4 +1,4 @@
-"""The inception block, and GoogLeNet, which is made of nine."""
+"""The inception block, and GoogLeNet, which has nine of them."""
 
 import keras
 from keras import layers
@@ -19,11 +19,11 @@ def inception_block(
     activation="relu",
     name="inception",
 ):
-    """Lays convolutions of three sizes and a pooling side by side.
+    """Applies convolutions of three sizes and a pooling in parallel.
 
-    Each of the four branches sees the inputs and keeps their height and width; their
-    maps are put together. The 1x1 convolutions before the 3x3 and the 5x5 ones, the
-    *bottlenecks*, save most of the work.
+    Each of the four branches receives the inputs and keeps their height and width. The
+    block concatenates the maps of all branches. The 1x1 convolutions before the 3x3 and
+    5x5 convolutions are called *bottlenecks*. They avoid most of the computation.
 
     Args:
         inputs: Symbolic tensor of shape `(batch, height, width, maps)`.
@@ -34,15 +34,16 @@ def inception_block(
         reduce_fives: Positive integer: maps of the bottleneck before the 5x5
             convolution; `None` for no bottleneck.
         fives: Positive integer: maps of the 5x5 convolution.
-        pool: Positive integer: maps of the 1x1 convolution behind the 3x3 max pooling;
-            `None` for none, so that all pooled maps go on. With three times `None` it
-            is the paper's naive version.
+        pool: Positive integer: maps of the 1x1 convolution after the 3x3 max pooling.
+            With `None` there is no convolution, and the output contains all pooled
+            maps. If all three arguments are `None`, the block is the paper's naive
+            version.
         activation: Activation function of all convolutions.
-        name: What the names of its layers begin with.
+        name: Prefix of the names of the layers.
 
     Returns:
-        Symbolic tensor of shape `(batch, height, width, ones + threes + fives + pool)`,
-        or of `+ maps` with `pool=None`.
+        Symbolic tensor of shape `(batch, height, width, ones + threes + fives + pool)`.
+        With `pool=None` the last term is `maps`.
 
     Example:
 
@@ -73,7 +74,7 @@ def inception_block(
     return layers.Concatenate(name=f"{name}_output")(branches)
 
 
-# The columns of the paper's Table 1, as `inception_block` takes them.
+# The columns of the paper's Table 1, as arguments of `inception_block`.
 GOOGLENET_BLOCKS = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
@@ -90,10 +91,11 @@ GOOGLENET_BLOCKS = {
 def googlenet(input_shape=(224, 224, 3), num_classes=1000, name="googlenet"):
     """Builds GoogLeNet: 6,998,552 parameters without the auxiliary classifiers.
 
-    The two auxiliary classifiers, which help only in training, are left out.
+    The model does not include the two auxiliary classifiers, which the paper uses only
+    in training.
 
     Args:
-        input_shape: `(height, width, channels)`, from 32x32 pixels on.
+        input_shape: `(height, width, channels)`, at least 32x32 pixels.
         num_classes: Positive integer.
         name: Name of the model.
 
@@ -108,15 +110,15 @@ def googlenet(input_shape=(224, 224, 3), num_classes=1000, name="googlenet"):
     6998552
 
     Raises:
-        ValueError: If the image is smaller.
+        ValueError: If the image is too small.
 
     Reference:
         Szegedy et al. (2015), "Going deeper with convolutions", Table 1.
     """
     if len(input_shape) != 3 or min(input_shape[:2]) < 32:
         raise ValueError(
-            "Expected an input_shape of (height, width, channels) from 32x32 pixels "
-            f"on. Received: {input_shape=}"
+            "Expected an input_shape (height, width, channels) of at least 32x32 "
+            f"pixels. Received: {input_shape=}"
         )
 
     def pooling(name):

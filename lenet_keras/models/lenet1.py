@@ -1,4 +1,4 @@
-"""LeNet-1, the network of 1990 from which LeNet-5 grew."""
+"""LeNet-1, the predecessor of LeNet-5, from 1990."""
 
 import keras
 from keras import layers
@@ -13,21 +13,21 @@ READINGS = ("1990", "dense")
 def lenet1(input_shape=(28, 28, 1), reading="1990", name="lenet1"):
     """Builds LeNet-1: 2,578 trainable parameters, 98,442 connections.
 
-    It answers with ten squashed units, aimed at 1 for the right class and at -1 for
-    the others: train it with `lenet_keras.losses.SparseMeanSquaredError`. The largest
+    The output has ten scaled-tanh units. The target is 1 for the correct class and -1
+    for the others: train with `lenet_keras.losses.SparseMeanSquaredError`. The largest
     output wins.
 
-    Where it departs from the paper: nowhere in its structure, for the default
-    arguments. What the paper leaves open of the start is ours: the averaging
-    coefficients at 1/4, all biases at 0, the kernels uniform with variance 1 over the
-    fan-in. The paper's 4,635 units are these with the pixels, and one more:
-    presumably the constant unit that the biases come from.
+    With the default arguments the structure is exactly the structure of the paper. The
+    paper does not specify the initial weights. We start the averaging coefficients at
+    1/4, all biases at 0, and draw the kernels from a uniform distribution with variance
+    `1 / fan_in`. The paper counts 4,635 units. This is the number of units here,
+    including the pixels, plus one: presumably the constant unit that feeds the biases.
 
     Args:
         input_shape: `(28, 28, channels)`.
-        reading: `"1990"`, or `"dense"` for what study note 003 describes: every map of
-            H3 sees all of H2, and the maximum in place of the trainable average. The
-            note counts 3,220 weights and leaves the biases out; so does this network.
+        reading: `"1990"`, or `"dense"` for the network in study note 003: every map of
+            H3 uses all maps of H2, and max pooling replaces the trainable average. The
+            note counts 3,220 weights without biases, so this network has no biases.
         name: Name of the model.
 
     Returns:
@@ -40,7 +40,7 @@ def lenet1(input_shape=(28, 28, 1), reading="1990", name="lenet1"):
     (2578, 3220)
 
     Raises:
-        ValueError: If the image is of another size, or there is no such reading.
+        ValueError: If the image has a different size, or `reading` is unknown.
 
     Reference:
         Le Cun et al. (1990), "Handwritten digit recognition with a back-propagation

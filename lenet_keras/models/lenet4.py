@@ -11,17 +11,19 @@ from lenet_keras.layers import ConnectionTableConv2D, Subsampling2D
 def lenet4(input_shape=(32, 32, 1), name="lenet4"):
     """Builds LeNet-4 by its description: 50,698 parameters, 262,306 connections.
 
-    The paper describes it in one sentence: 4 first maps, 8 subsampled maps, two from
-    each of them, 16 maps, 16 subsampled ones, 120 units that see all of those, and 10
-    outputs. It has "about 260,000 connections" and "about 17,000 free parameters".
+    The paper describes it in one sentence: 4 maps in the first layer, 8 subsampled maps
+    (two for each first map), 16 maps, 16 subsampled maps, 120 units connected to all of
+    them, and 10 outputs. It has "about 260,000 connections" and "about 17,000 free
+    parameters".
 
-    **Description and count do not agree.** The 120 units alone, on 16 maps of 5x5, have
-    48,120 parameters. The connections do agree, if each of the 16 maps sees three of
-    the eight: so it is built here. There is no table in the paper; ours has three
-    neighbours for each map, and the last eight maps see what the first eight do.
+    **The description contradicts the number of parameters.** The 120 units alone, on 16
+    maps of 5x5, have 48,120 parameters. The number of connections agrees if each of the
+    16 maps uses three of the eight maps, as here. The paper has no connection table. In
+    ours each map uses three neighbours, and the last eight maps use the same inputs as
+    the first eight.
 
-    It is assumed to answer as LeNet-1 does, with ten squashed units, aimed at 1 and -1;
-    the largest output wins.
+    We assume the output of LeNet-1: ten scaled-tanh units with targets 1 and -1. The
+    largest output wins.
 
     Args:
         input_shape: `(32, 32, channels)`.
@@ -37,7 +39,7 @@ def lenet4(input_shape=(32, 32, 1), name="lenet4"):
     50698
 
     Raises:
-        ValueError: If the image is of another size.
+        ValueError: If the image has a different size.
 
     Reference:
         LeCun et al. (1998), section III-C.

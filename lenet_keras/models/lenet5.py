@@ -1,4 +1,4 @@
-"""LeNet-5 as LeCun et al. (1998) describe it."""
+"""LeNet-5 as described by LeCun et al. (1998)."""
 
 import keras
 
@@ -8,7 +8,7 @@ from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.initializers import FanInUniform
 from lenet_keras.layers import RBF, ConnectionTableConv2D, Subsampling2D
 
-# What section II-B of the paper states of each layer, beside the layers that have it.
+# The numbers that section II-B of the paper states for each layer.
 PAPER_PARAMETERS = {
     "C1": 156,
     "S2": 12,
@@ -37,39 +37,39 @@ def lenet5(
 ):
     """Builds the faithful LeNet-5: 60,000 trainable parameters, 340,908 connections.
 
-    It answers with squared distances to the codes of the classes, so the smallest
-    output wins: train it with `lenet_keras.losses.RBFMeanSquaredError` or
-    `MaximumAPosteriori`, and measure it with `lenet_keras.metrics.RBFAccuracy`.
-    Keras's `metrics=["accuracy"]` would take the largest distance. For
-    probabilities, put `lenet_keras.layers.RBFPosterior` behind it.
+    The outputs are squared distances to the codes of the classes, so the smallest
+    output wins. Train with `lenet_keras.losses.RBFMeanSquaredError` or
+    `MaximumAPosteriori`, and measure with `lenet_keras.metrics.RBFAccuracy`. Keras's
+    `metrics=["accuracy"]` would take the largest distance. For probabilities, add
+    `lenet_keras.layers.RBFPosterior` after the output.
 
-    Where it departs from the paper: nowhere in its structure, for the default
-    arguments. What the paper leaves open is read so:
+    With the default arguments the structure is exactly the structure of the paper.
+    Where the paper is ambiguous, we decide as follows:
 
-    - the subsampling coefficients start at 1/4, the average, and all biases at 0;
-    - the fan-in `F` of the initial range `+-2.4 / F` does not count the bias.
+    - The subsampling coefficients start at 1/4, the average, and all biases at 0.
+    - The fan-in `F` of the initial range `+-2.4 / F` does not count the bias.
 
-    With images of more channels, C1 sees them all (CIFAR-10: 60,300 parameters);
-    the paper's images are grey. On larger images the same 60,000 parameters answer at
-    every fourth pixel, wherever a square of 32x32 pixels fits: the paper's space
-    displacement network.
+    The paper's images are grey. With more channels, C1 uses all of them (CIFAR-10:
+    60,300 parameters). On larger images, the same 60,000 parameters give one output at
+    every fourth pixel, wherever a square of 32x32 pixels fits. This is the space
+    displacement network of the paper.
 
     Args:
         input_shape: `(32, 32, channels)`, or larger by multiples of 4. The paper's
-            pixels lie between -0.1, the background, and 1.175, the ink.
-        num_classes: Integer from 1 to 10: the classes have the codes of the first
+            pixels range from -0.1 for the background to 1.175 for the ink.
+        num_classes: Integer from 1 to 10. The classes use the codes of the first
             digits.
-        codes: Array of shape `(classes, features)` of other codes; it sets the
-            number of classes, and F6 gets as many units as a code has values.
+        codes: Optional array of other codes, of shape `(classes, features)`. It
+            determines the number of classes and the number of units in F6.
         kernel_initializer: Function without arguments that returns an initializer,
-            called once a layer, or the name of one of Keras's: one instance would
-            start all layers alike.
+            called once per layer, or the name of a Keras initializer. A shared
+            instance would give all layers the same initial values.
         name: Name of the model.
 
     Returns:
         A functional `keras.Model` from `(batch, 32, 32, channels)` to distances of
-        shape `(batch, classes)`, with the layers C1 S2 C3 S4 C5 F6 output; from larger
-        images to `(batch, rows, columns, classes)`.
+        shape `(batch, classes)`, with the layers C1 S2 C3 S4 C5 F6 output. For larger
+        images the output shape is `(batch, rows, columns, classes)`.
 
     Example:
 
@@ -78,9 +78,8 @@ def lenet5(
     60000
 
     Raises:
-        ValueError: If the image is smaller than 32x32 pixels, or larger by another
-            number than a multiple of 4, or `num_classes` is not between 1 and 10 while
-            no codes are given.
+        ValueError: If the image is smaller than 32x32 pixels, a side is not a multiple
+            of 4, or no codes are given and `num_classes` is not between 1 and 10.
 
     Reference:
         LeCun et al. (1998), section II-B and Figure 2; section VII on larger images.
@@ -94,7 +93,7 @@ def lenet5(
     if codes is None:
         if num_classes not in range(1, 11):
             raise ValueError(
-                "Expected a num_classes from 1 to 10, the digits' codes, or codes. "
+                "Expected codes, or a num_classes from 1 to 10 for the digits' codes. "
                 f"Received: num_classes={num_classes}"
             )
         codes = rbf_codes("0123456789"[:num_classes])

@@ -1,4 +1,4 @@
-"""The network that study notes today call LeNet-5."""
+"""The modern network that is often called LeNet-5 today."""
 
 from functools import partial
 
@@ -9,18 +9,19 @@ from keras import layers
 def lenet5_modern(input_shape=(28, 28, 1), num_classes=10, name="lenet5_modern"):
     """Builds the modern variant: 61,706 parameters on MNIST, 62,006 on CIFAR-10.
 
-    The maps and units are LeNet-5's. Where it departs from the paper:
+    The numbers of maps and units are the same as in LeNet-5. The differences from the
+    paper are:
 
-    - C1: for 28x28 images, padded with zeros to 28x28 maps; swish, not a scaled tanh.
-    - S2, S4: the maximum of each window; no coefficient, no bias, no squashing.
-    - C3: every map sees all six maps of S2, 2,416 parameters and not 1,516; swish.
-    - C5: the maps are flattened first and C5 is a dense layer: the same weights, but
-      bound to one size of image; swish.
+    - C1: zero padding keeps 28x28 maps for 28x28 images; swish, not a scaled tanh.
+    - S2, S4: the maximum of each window; no coefficient, bias or squashing function.
+    - C3: every map uses all six maps of S2: 2,416 parameters, not 1,516; swish.
+    - C5: a dense layer on the flattened maps. It has the same weights, but works only
+      for one image size; swish.
     - F6: swish.
-    - output: a dense layer with softmax, 850 trained parameters, in place of the
+    - output: a dense layer with softmax and 850 trained parameters instead of the
       distances to 84-bit codes. The largest output wins.
 
-    It starts as Keras does: Glorot-uniform kernels, biases of 0.
+    The initial weights are the Keras defaults: Glorot-uniform kernels, biases 0.
 
     Args:
         input_shape: `(28, 28, channels)` or `(32, 32, channels)`.
@@ -39,10 +40,10 @@ def lenet5_modern(input_shape=(28, 28, 1), num_classes=10, name="lenet5_modern")
     62006
 
     Raises:
-        ValueError: If the image is of another size, or `num_classes` not positive.
+        ValueError: If the image has a different size, or `num_classes` is not positive.
 
     Reference:
-        LeCun et al. (1998), section II-B, for what it departs from.
+        LeCun et al. (1998), section II-B, for the original network.
     """
     if len(input_shape) != 3 or tuple(input_shape[:2]) not in ((28, 28), (32, 32)):
         raise ValueError(

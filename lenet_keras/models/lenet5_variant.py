@@ -1,4 +1,4 @@
-"""LeNet-5 with exchanged parts: from 1998 to today, and ideas of later networks."""
+"""LeNet-5 with replaceable parts: from 1998 to today, and ideas of later networks."""
 
 from functools import partial
 
@@ -23,8 +23,8 @@ SUBSAMPLINGS = {
     "max": partial(layers.MaxPooling2D, 2),
     "overlapping max": partial(layers.MaxPooling2D, 3, strides=2, padding="same"),
 }
-# AlexNet's constant is for pixels from -128 to 128, whose deviation is about 64. Pixels
-# with a deviation of 1 need a larger constant in the same formula.
+# AlexNet's constant is for pixels from -128 to 128 with a standard deviation of about
+# 64. Pixels with a standard deviation of 1 need a larger constant in the same formula.
 ALPHAS = {"local response": 1e-4, "scaled local response": 1e-4 * 64**2}
 PARTS = {
     "c3": ("table", "full"),
@@ -49,38 +49,40 @@ def lenet5_variant(
     block=None,
     name="lenet5_variant",
 ):
-    """Builds LeNet-5 with any of its parts exchanged, for ten classes.
+    """Builds LeNet-5 for ten classes, with any of its parts replaced.
 
-    The default parts make `lenet5` with `kernel_initializer="lecun_uniform"`. The parts
+    The default parts give `lenet5` with `kernel_initializer="lecun_uniform"`. The parts
     `c3="full"`, `subsampling="max"`, `activation="swish"`, `c5="dense"`,
-    `output="softmax"` and `kernel_initializer="glorot_uniform"` make `lenet5_modern`.
-    From the same seed the initial weights are the same too.
+    `output="softmax"` and `kernel_initializer="glorot_uniform"` give `lenet5_modern`.
+    With the same seed, the initial weights are also the same.
 
     Args:
         input_shape: `(32, 32, channels)`, or `(28, 28, channels)`, which C1 pads with
             zeros.
-        c3: `"table"` for the paper's connection table, `"full"` if each map of C3 sees
+        c3: `"table"` for the paper's connection table; `"full"` if each map of C3 uses
             all six maps of S2.
-        subsampling: `"trainable"` for the paper's coefficient, bias and squashing;
+        subsampling: `"trainable"` for the paper's coefficient, bias and scaled tanh;
             `"average"` or `"max"` of 2x2 pixels; `"overlapping max"` of 3x3 pixels at
-            strides of 2, which keeps the size of the maps.
+            strides of 2, with the same size of the output maps.
         activation: `"scaled_tanh"`, or the name of a Keras activation. C1, C3, C5, F6
             and the block use it. Trainable subsampling keeps its scaled tanh.
         c5: `"convolution"` over the whole map, or `"dense"`. Both have the same number
-            of weights. Glorot's rule counts the outputs too, so it draws the kernel of
-            the convolution from a range two and a half times narrower.
-        output: `"rbf"` for the distances to the codes, `"softmax"` for a dense layer
+            of weights. For the convolution, Glorot's rule gives an initial range that
+            is two and a half times narrower, because it also counts the outputs.
+        output: `"rbf"` for the distances to the codes; `"softmax"` for a dense layer
             of probabilities.
         kernel_initializer: Name of a Keras initializer. The block keeps Keras's
             default.
         normalization: `None`, or local response normalization before S2 and S4.
-            `"local response"` has AlexNet's constants: on standardized pixels it does
-            little but divide by 1.68. `"scaled local response"` multiplies `alpha` by
-            `64 ** 2`: on standardized pixels it does what AlexNet's does on its own.
-        dropout: Share of the units of C5 and F6 that each update leaves out, from 0 to
+            `"local response"` uses AlexNet's constants. On standardized pixels it does
+            little more than divide by 1.68. `"scaled local response"` multiplies
+            `alpha` by `64 ** 2`. On standardized pixels it then has the effect that
+            AlexNet's constants have on AlexNet's pixels.
+        dropout: Fraction of the units of C5 and F6 to drop in each update, from 0 to
             below 1.
-        block: Block between C3 and S4, from 16 maps to 16: `None`, `"plain"` for two
-            convolutions, `"residual"` for the same with a shortcut, `"inception"`.
+        block: Block between C3 and S4, from 16 maps to 16 maps: `None`, `"plain"` for
+            two convolutions, `"residual"` for the same with a shortcut, or
+            `"inception"`.
         name: Name of the model.
 
     Returns:
@@ -95,8 +97,8 @@ def lenet5_variant(
     61706
 
     Raises:
-        ValueError: If the image has another size, a part does not exist, or `dropout`
-            is outside its range.
+        ValueError: If the image has a different size, a part is unknown, or `dropout`
+            is out of range.
 
     Reference:
         LeCun et al. (1998), section II-B, for the default parts; Krizhevsky, Sutskever

@@ -4,21 +4,21 @@ from keras import layers
 
 
 def residual_block(inputs, shortcut=True, activation="relu", name="residual"):
-    """Adds two 3x3 convolutions to what they see.
+    """Adds the inputs to the result of two 3x3 convolutions.
 
     `outputs = activation(inputs + convolve(activation(convolve(inputs))))`
 
-    The convolutions keep the number of maps and their size, so that the shortcut needs
-    no weights.
+    The convolutions keep the number and the size of the maps, so the shortcut needs no
+    weights.
 
     Args:
         inputs: Symbolic tensor of shape `(batch, height, width, maps)`.
-        shortcut: Whether the inputs are added; without them the block is *plain*.
+        shortcut: Whether the inputs are added. Without them the block is *plain*.
         activation: Activation function.
-        name: What the names of its layers begin with.
+        name: Prefix of the names of the layers.
 
     Returns:
-        Symbolic tensor of the inputs' shape.
+        Symbolic tensor of the same shape as the inputs.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""A model as a chain of rules, with the loss at its end."""
+"""A model as a sequence of rules, with the loss at its end."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from lenet_keras.sdlm.rules import RULES, SLOPES
 
 
 class LossRule:
-    """What a loss sends back into the network, for one pattern.
+    """The derivatives of a loss with respect to the outputs, for one pattern.
 
     Args:
         loss: `keras.losses.Loss`.
@@ -26,19 +26,19 @@ class LossRule:
         self.loss = loss
 
     def gradient(self, y_true, output):
-        """Returns the derivative of the loss by the outputs."""
+        """Returns the first derivative of the loss with respect to the outputs."""
         raise NotImplementedError
 
     def curvature(self, y_true, output):
-        """Returns the start of the curvature recursion, one value an output."""
+        """Returns the start of the curvature recursion, one value per output."""
         raise NotImplementedError
 
 
 class DistanceLossRule(LossRule):
-    """Loss (8): the distance to the right code.
+    """Loss (8): the distance to the correct code.
 
-    The curvature starts with 1 at the right class's distance, which the `RBF` turns
-    into the second derivative 2 at each of its inputs.
+    The curvature starts with 1 at the distance of the correct class. The `RBF` layer
+    then gives the second derivative 2 at each of its inputs.
     """
 
     def gradient(self, y_true, output):
@@ -49,10 +49,10 @@ class DistanceLossRule(LossRule):
 
 
 class MaximumAPosterioriRule(DistanceLossRule):
-    """Loss (9): as loss (8), less the posterior of each class.
+    """Loss (9): like loss (8), minus the posterior of each class.
 
-    The paper gives no start for the curvature. It is that of loss (8) here, as if the
-    classes did not compete. A temperature divides both.
+    The paper gives no start for the curvature. We use the start of loss (8), as if the
+    classes did not compete. The temperature divides gradient and curvature.
     """
 
     def gradient(self, y_true, output):
@@ -80,7 +80,7 @@ class MeanSquaredErrorRule(LossRule):
 
 
 class SparseMeanSquaredErrorRule(MeanSquaredErrorRule):
-    """The same with an integer label: 1 for the right class, -1 for the others."""
+    """The same with an integer label: 1 for the correct class, -1 for the others."""
 
     label_dtype = "int32"
 
@@ -123,23 +123,24 @@ LOSS_RULES = {
 
 
 class Chain:
-    """A model as rules in a row, which first and second derivatives walk back.
+    """A model as a sequence of rules for first and second derivatives.
 
     Args:
-        model: Built `keras.Model` whose layers follow each other one by one, each of a
-            type that has a rule, in `float32`.
+        model: Built `keras.Model` that is one sequence of `float32` layers. The type of
+            each layer must have a rule.
         loss: `keras.losses.Loss`, or its name. With `RBF` at the end it is loss (8) or
-            (9), or sparse cross-entropy behind an `RBFPosterior`; else mean squared
-            error, or cross-entropy on logits or behind softmax.
+            (9), or sparse cross-entropy after an `RBFPosterior`. Otherwise it is mean
+            squared error, or cross-entropy on logits or after softmax.
 
     Attributes:
         variables: The variables of all rules, in the order of the layers.
-        output_size: How many values the last rule gives.
-        finish: What makes the model's outputs of them: the softmax or `RBFPosterior`
-            that the loss has taken over, else the identity.
+        output_size: The number of outputs of the last rule.
+        finish: Function from these outputs to the outputs of the model: the softmax or
+            `RBFPosterior` that is part of the loss here, otherwise the identity.
 
     Raises:
-        ValueError: If the model is no such chain, or the loss does not fit its end.
+        ValueError: If the model is not such a sequence, or the loss does not match its
+            last layer.
     """
 
     def __init__(self, model, loss):
@@ -151,14 +152,14 @@ class Chain:
         self.output_size = chain_layers[-1].output.shape[-1]
         if len(chain_layers[-1].output.shape) != 2:
             raise ValueError(
-                "Expected one vector of outputs a pattern. "
+                "Expected one vector of outputs per pattern. "
                 f"Received: outputs of shape {chain_layers[-1].output.shape}"
             )
         for layer in chain_layers[:-1]:
             if isinstance(layer, RBF):
                 raise ValueError(
-                    "Expected RBF only at the end. "
-                    f"Received: layer {layer.name!r} before others"
+                    "Expected RBF only as the last layer. "
+                    f"Received: layer {layer.name!r} before other layers"
                 )
         for rule in self.rules:
             if rule.activation not in SLOPES:
@@ -180,7 +181,7 @@ class Chain:
         self.variables = [v for rule in self.rules for v in rule.layer.weights]
 
     def labels(self, y):
-        """Returns labels as the loss's rule takes them, one entry a pattern."""
+        """Returns labels in the form of the loss rule, one entry per pattern."""
         y = np.asarray(y)
         if self.loss.label_dtype == "float32":
             return y.astype("float32")
@@ -193,14 +194,14 @@ class Chain:
         return y.astype("int32")
 
     def pack(self, values):
-        """Returns values, parallel to `variables`, in the form of the rules."""
+        """Returns values, one for each of `variables`, in the form of the rules."""
         values = iter(values)
         return [
             rule.pack([next(values) for _ in rule.layer.weights]) for rule in self.rules
         ]
 
     def unpack(self, weights):
-        """Undoes `pack`."""
+        """The inverse of `pack`."""
         return [
             value
             for rule, packed in zip(self.rules, weights, strict=True)
@@ -219,14 +220,14 @@ class Chain:
         return steps
 
     def gradients(self, x, y_true, weights):
-        """Returns the outputs, and the derivatives of the loss by the weights."""
+        """Returns the outputs, and the gradient of the loss for the weights."""
         steps = self.forward(x, weights)
         output = steps[-1][-1]
         signal = self.loss.gradient(y_true, output)
         return output, self._walk_back(steps, weights, signal, "backward", 1)
 
     def curvatures(self, x, y_true, weights):
-        """Returns the diagonal second derivatives of the loss by the weights."""
+        """Returns the diagonal second derivatives of the loss for the weights."""
         steps = self.forward(x, weights)
         signal = self.loss.curvature(y_true, steps[-1][-1])
         return self._walk_back(steps, weights, signal, "curvature_backward", 2)
@@ -243,7 +244,7 @@ class Chain:
 
 
 def _layers_in_a_row(model):
-    """Returns the model's layers from input to output, if each has but one next."""
+    """Returns the layers from input to output, if they form one sequence."""
     rest = [
         layer
         for layer in model.layers
@@ -264,17 +265,17 @@ def _layers_in_a_row(model):
         if len(model.inputs) == 1 and model.outputs == [tensor]:
             return rest
     raise ValueError(
-        "Expected a model whose layers follow each other one by one. "
-        f"Received: model {model.name!r}, not so at layer {layer.name!r}"
+        "Expected a model that is one sequence of layers. "
+        f"Received: model {model.name!r}, not a sequence at layer {layer.name!r}"
     )
 
 
 def _rule(layer):
     if type(layer) not in RULES:
         raise ValueError(
-            "Expected layers that have a rule: "
+            "Expected layers with a rule: "
             f"{', '.join(sorted(known.__name__ for known in RULES))}. Received: layer "
-            f"{layer.name!r} of type {type(layer).__name__}; write its rule and "
+            f"{layer.name!r} of type {type(layer).__name__}; write a rule and "
             "register it with lenet_keras.sdlm.register_rule"
         )
     if layer.compute_dtype != "float32":
@@ -286,14 +287,14 @@ def _rule(layer):
 
 
 def _end(chain_layers, loss):
-    """Returns the rule of the loss, the layers before it, and what it takes over.
+    """Returns the rule of the loss, the layers before it, and `finish` of `Chain`.
 
-    Behind an `RBFPosterior`, cross-entropy is loss (9); behind softmax, it is that of
-    the logits.
+    After an `RBFPosterior`, cross-entropy is loss (9). After softmax, it is the
+    cross-entropy of the logits.
     """
     loss = keras.losses.get(loss)
     if not isinstance(loss, keras.losses.Loss):
-        # Keras returns the function where a name is given.
+        # For a name, Keras returns the function.
         by_function = {cls().fn: cls for cls in LOSS_RULES if hasattr(cls(), "fn")}
         loss = by_function.get(loss, lambda: loss)()
     *before, last = chain_layers
@@ -319,18 +320,18 @@ def _end(chain_layers, loss):
     rule = LOSS_RULES.get(type(loss))
     if rule is None or posterior or behind_rbf != issubclass(rule, DistanceLossRule):
         raise ValueError(
-            "Expected loss (8) or (9) behind RBF, sparse cross-entropy of "
-            "probabilities behind RBFPosterior, and mean squared error or "
-            "cross-entropy behind another layer. "
-            f"Received: loss {loss} behind layer {last.name!r}"
+            "Expected loss (8) or (9) after RBF, sparse cross-entropy of "
+            "probabilities after RBFPosterior, and mean squared error or "
+            "cross-entropy after another layer. "
+            f"Received: loss {loss} after layer {last.name!r}"
         )
     softmax = getattr(last, "activation", None) is keras.activations.softmax
     if not issubclass(rule, CrossEntropyRule):
         return rule(loss), chain_layers, keras.activations.linear
     if config["from_logits"] == softmax:
         raise ValueError(
-            "Expected cross-entropy behind softmax, or from logits without it. "
-            f"Received: from_logits={softmax} behind layer {last.name!r}"
+            "Expected cross-entropy after softmax, or from logits without softmax. "
+            f"Received: from_logits={softmax} after layer {last.name!r}"
         )
     finish = keras.activations.softmax if softmax else keras.activations.linear
     return rule(loss), chain_layers, finish

@@ -1,4 +1,4 @@
-"""One program out of many operations, on whichever backend."""
+"""Compilation of many operations into one program, on any backend."""
 
 import contextlib
 import functools
@@ -7,7 +7,7 @@ import keras
 
 
 def compiled(function):
-    """Compiles a function of tensors with XLA, where the backend has it.
+    """Compiles a function of tensors with XLA, if the backend supports it.
 
     Args:
         function: Function of tensors, or of lists of them.
@@ -19,8 +19,8 @@ def compiled(function):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # As a partial, each program is one of its own to TensorFlow, which warns where
-        # one and the same is compiled often.
+        # TensorFlow warns if one function is compiled often. A new partial makes each
+        # compiled function a different one.
         function = functools.partial(function)
         return tf.function(function, jit_compile=True, autograph=False)
     if backend == "jax":
@@ -31,10 +31,10 @@ def compiled(function):
 
 
 def one_thread():
-    """Keeps each operation on one thread, where TensorFlow has not started yet.
+    """Limits each operation to one thread, if TensorFlow has not started yet.
 
-    One pattern gives two threads less to do than they cost: updates take a quarter
-    longer with them.
+    One pattern has too little work for two threads: updates with two threads take a
+    quarter longer.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

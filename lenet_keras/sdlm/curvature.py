@@ -1,4 +1,4 @@
-"""The diagonal of the loss's second derivatives, as the paper estimates it."""
+"""The paper's estimate of the diagonal second derivatives of the loss."""
 
 import keras
 import numpy as np
@@ -9,35 +9,36 @@ from lenet_keras.sdlm.compiled import compiled
 
 
 def diagonal_curvature(model, x, y, loss):
-    """Estimates the second derivative of the loss by each weight.
+    """Estimates the second derivative of the loss with respect to each weight.
 
     `h[k]` is the mean over the patterns of
     `sum(d2E / da[i] ** 2 * x[j] ** 2 for connections (i, j) that share w[k])`,
     where `d2E / da[i] ** 2 = f'(a[i]) ** 2 * sum_k(u[k, i] ** 2 * d2E / da[k] ** 2)`
-    comes back through the network as the gradient does, with everything squared. The
-    term with `f''` is dropped, so it is never negative. A weight's curvature is its
-    own: no average of squared gradients, and no figure for a whole layer.
+    propagates back through the network like the gradient, but with every factor
+    squared. The term with `f''` is dropped, so `h[k]` is never negative. Each weight
+    has its own curvature. It is not an average of squared gradients, and not one value
+    for a whole layer.
 
-    It starts at the outputs with
+    The recursion starts at the outputs with
 
-    - 1 at the distance to the right code for losses (8) and (9), which is 2 at each
-      unit of F6. For loss (9) the paper says nothing; the competition between the
-      classes is left out there;
+    - 1 at the distance to the correct code for losses (8) and (9), which is 2 at each
+      unit of F6. The paper gives no start for loss (9); we ignore the competition
+      between the classes;
     - `2 / outputs` for mean squared error;
     - `p * (1 - p)` at the logits for cross-entropy.
 
     Args:
-        model: `keras.Model`, a chain of layers that have a rule: those of
+        model: `keras.Model`, one sequence of layers with a rule: the layers of
             `lenet_keras.layers`, and Keras's `Conv2D`, `Dense`, `AveragePooling2D`,
-            `Flatten`, `Reshape` and `Activation`. Others can be added with
-            `lenet_keras.sdlm.register_rule`.
+            `Flatten`, `Reshape` and `Activation`. `lenet_keras.sdlm.register_rule`
+            adds others.
         x: Patterns of shape `(patterns, *model.input_shape[1:])`.
-        y: Their labels, as the loss takes them.
+        y: Their labels, in the form of the loss.
         loss: `keras.losses.Loss`, or its name.
 
     Returns:
-        List of arrays, parallel to `model.trainable_weights` and of their shapes, 0
-        or more.
+        List of arrays with values of 0 or more, one per weight in
+        `model.trainable_weights` and of the same shape.
 
     Example:
 
@@ -47,8 +48,8 @@ def diagonal_curvature(model, x, y, loss):
     (array([[10.]], dtype=float32), array([2.], dtype=float32))
 
     Raises:
-        ValueError: If the model is no chain of layers that have a rule, the loss does
-            not fit it, or there are no patterns.
+        ValueError: If the model is not a sequence of supported layers, the loss does
+            not match its last layer, or there are no patterns.
 
     Reference:
         LeCun et al. (1998), Appendix C, equations 22 to 27.
@@ -57,7 +58,7 @@ def diagonal_curvature(model, x, y, loss):
 
 
 def curvature_of(model, loss):
-    """Returns `diagonal_curvature` for one model and loss, to be called repeatedly."""
+    """Returns `diagonal_curvature` for one model and loss, for repeated calls."""
     chain = Chain(model, loss)
 
     @compiled
@@ -95,24 +96,24 @@ def curvature_of(model, loss):
 
 
 class CurvatureEstimation(keras.callbacks.Callback):
-    """Estimates the curvature anew before each epoch, for a model with `SDLM`.
+    """Estimates the curvature before each epoch, for a model with `SDLM`.
 
     Args:
         x: Training patterns.
         y: Their labels.
-        patterns: Positive integer: how many of them, drawn at random, an estimate is
-            made from.
-        estimates_in_first_epoch: Positive integer. In the first epoch the weights, and
-            with them the curvature, change so fast that one estimate can be too old
-            before the epoch ends: so many are made, at equal distances, each at the
-            first call after it is due. `lenet_keras.sdlm.fit` calls once in 2,000
-            patterns.
-        seed: Integer from which the drawn patterns follow; they depend on it, the
-            epoch and the update alone, so that a resumed run draws the same ones.
+        patterns: Positive integer: the number of randomly drawn patterns per estimate.
+        estimates_in_first_epoch: Positive integer: the number of estimates in the first
+            epoch. There the weights and the curvature change so fast that one estimate
+            can be outdated before the epoch ends. The estimates are equally spaced.
+            Each is made at the first call after it is due. `lenet_keras.sdlm.fit` calls
+            once per 2,000 patterns.
+        seed: Integer that determines the drawn patterns. They depend only on the seed,
+            the epoch and the number of the estimate in the epoch. Therefore a resumed
+            run draws the same patterns.
 
     Raises:
-        ValueError: If the model's optimizer is not `SDLM`, or an argument is out of
-            its range.
+        ValueError: If the optimizer of the model is not `SDLM`, or an argument is out
+            of range.
 
     Example:
 
@@ -121,7 +122,7 @@ class CurvatureEstimation(keras.callbacks.Callback):
     500
 
     Reference:
-        LeCun et al. (1998), section III-B: 500 patterns before each pass, our epoch.
+        LeCun et al. (1998), section III-B: 500 patterns before each pass (epoch).
     """
 
     def __init__(self, x, y, patterns=500, estimates_in_first_epoch=1, seed=0):

@@ -1,11 +1,11 @@
-"""Stochastic diagonal Levenberg-Marquardt: a rate of its own for each weight."""
+"""Stochastic diagonal Levenberg-Marquardt: one learning rate for each weight."""
 
 import keras
 from keras import ops
 
 from lenet_keras.sdlm.compiled import compiled
 
-# The learning rates of the paper's 20 epochs, and for how many epochs each holds.
+# The learning rates of the paper's 20 epochs, and the number of epochs with each.
 PAPER_RATES = {5e-4: 2, 2e-4: 3, 1e-4: 3, 5e-5: 4, 1e-5: 8}
 PAPER_MU = 0.02
 
@@ -16,17 +16,18 @@ class SDLM(keras.optimizers.Optimizer):
 
     `w[k] <- w[k] - learning_rate / (mu + h[k]) * gradient[k]`
 
-    where `h[k]` is the second derivative of the loss by `w[k]`, as
-    `lenet_keras.sdlm.diagonal_curvature` estimates it: weights on which the loss bends
-    sharply get small rates. It is not estimated here; set it before training, and now
-    and then again, with `set_curvature`, or let a
-    `lenet_keras.sdlm.CurvatureEstimation` callback do so.
+    where `h[k]` is the second derivative of the loss with respect to `w[k]`, estimated
+    by `lenet_keras.sdlm.diagonal_curvature`. Weights with a large second derivative get
+    a small learning rate. The optimizer does not estimate the curvature. Call
+    `set_curvature` before training and from time to time during training, or use the
+    callback `lenet_keras.sdlm.CurvatureEstimation`.
 
     Args:
         learning_rate: Positive number, or `keras.optimizers.schedules.
-            LearningRateSchedule`: the global rate. The paper's is `paper_schedule`.
-        mu: Positive number. It limits the rate of a weight without curvature to
-            `learning_rate / mu`.
+            LearningRateSchedule`: the global learning rate. The paper's schedule is
+            `paper_schedule`.
+        mu: Positive number. It limits the learning rate of a weight without curvature
+            to `learning_rate / mu`.
         name: Name of the optimizer.
 
     Example:
@@ -40,9 +41,9 @@ class SDLM(keras.optimizers.Optimizer):
     [0.9, 0.99]
 
     Raises:
-        ValueError: If `mu` is not positive, `set_curvature` gets values that are
-            negative, not finite or do not fit the weights, or an update is asked for
-            before any curvature was set: all rates would be `learning_rate / mu`.
+        ValueError: If `mu` is not positive; if the values for `set_curvature` are
+            negative, not finite or of wrong shapes; or if an update comes before the
+            curvature is set, when all learning rates would be `learning_rate / mu`.
 
     Reference:
         LeCun et al. (1998), Appendix C, equations 18 and 21.
@@ -64,7 +65,7 @@ class SDLM(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        # Negative until it is set: a saved state shows whether it was.
+        # Negative until it is set, so a saved state shows whether it was set.
         self.curvature = [
             self.add_variable_from_reference(
                 variable, name="curvature", initializer=keras.initializers.Constant(-1)
@@ -73,10 +74,11 @@ class SDLM(keras.optimizers.Optimizer):
         ]
 
     def set_curvature(self, curvature):
-        """Sets `h`, from which the rates follow until it is set again.
+        """Sets `h`, which determines the learning rates until the next call.
 
         Args:
-            curvature: One array a trainable weight, of its shape, 0 or more.
+            curvature: One array per trainable weight, of the same shape, with values
+                of 0 or more.
         """
         if not self.built:
             raise ValueError(
@@ -88,14 +90,14 @@ class SDLM(keras.optimizers.Optimizer):
         expected = [tuple(h.shape) for h in self.curvature]
         if shapes != expected:
             raise ValueError(
-                f"Expected curvature of the weights' shapes, {expected}. "
+                f"Expected curvature with the shapes of the weights, {expected}. "
                 f"Received: shapes {shapes}"
             )
         curvature = [ops.convert_to_tensor(h, "float32") for h in curvature]
         for h, variable in zip(curvature, self.curvature, strict=True):
             if not ops.all(ops.isfinite(h)) or not ops.all(h >= 0):
                 raise ValueError(
-                    "Expected finite curvature of 0 or more; it is not finite where "
+                    "Expected finite curvature of 0 or more; it is not finite if "
                     "training has diverged. "
                     f"Received: {ops.convert_to_numpy(h)} for {variable.path}"
                 )
@@ -104,16 +106,16 @@ class SDLM(keras.optimizers.Optimizer):
         self.has_curvature = True
 
     def scales(self):
-        """Returns `1 / (mu + h)`, one array a trainable weight.
+        """Returns `1 / (mu + h)`, one array per trainable weight.
 
         Raises:
-            ValueError: If no curvature was set.
+            ValueError: If the curvature is not set.
         """
         if not self.has_curvature:
             raise ValueError(
                 "Expected curvature before the first update: call `set_curvature`, or "
                 "train with the callback `lenet_keras.sdlm.CurvatureEstimation`. "
-                f"Received: {self.name!r} without any"
+                f"Received: {self.name!r} without curvature"
             )
         return [self._scale(h) for h in self.curvature]
 
@@ -121,7 +123,7 @@ class SDLM(keras.optimizers.Optimizer):
         return 1 / (self.mu + ops.convert_to_tensor(h))
 
     def next_rates(self, updates):
-        """Returns the global rates of the next updates, a tensor of so many values."""
+        """Returns the global learning rates of the next `updates` updates."""
         if self._schedule is None:
             return ops.full((updates,), ops.convert_to_tensor(self.learning_rate))
         steps = ops.arange(updates, dtype=self.iterations.dtype)
@@ -148,14 +150,14 @@ class SDLM(keras.optimizers.Optimizer):
 
 
 def paper_schedule(updates_per_epoch, scale=1.0):
-    """Returns the paper's global rate as a Keras learning-rate schedule.
+    """Returns the paper's global learning rate as a Keras learning-rate schedule.
 
-    0.0005 for two epochs, 0.0002 for three, 0.0001 for three, 0.00005 for four, and
-    0.00001 from then on.
+    The learning rate is 0.0005 for two epochs, 0.0002 for three, 0.0001 for three,
+    0.00005 for four, and 0.00001 afterwards.
 
     Args:
-        updates_per_epoch: Positive integer; one update a pattern in the paper.
-        scale: Positive number that multiplies all rates.
+        updates_per_epoch: Positive integer. The paper makes one update per pattern.
+        scale: Positive number that multiplies all learning rates.
 
     Returns:
         `keras.optimizers.schedules.PiecewiseConstantDecay`.
@@ -180,7 +182,7 @@ def paper_schedule(updates_per_epoch, scale=1.0):
     epochs, boundaries = 0, []
     for length in PAPER_RATES.values():
         epochs += length
-        boundaries.append(epochs * updates_per_epoch - 1)  # the last update of a rate
+        boundaries.append(epochs * updates_per_epoch - 1)  # the last update at a rate
     return keras.optimizers.schedules.PiecewiseConstantDecay(
         boundaries[:-1], [rate * scale for rate in PAPER_RATES]
     )

@@ -1,14 +1,14 @@
-"""How one pattern goes through each layer, and how a signal comes back.
+"""One rule per layer: the forward pass of one pattern, and the backward pass.
 
-Backpropagation and the curvature recursion of the paper are the same walk back
-through the network. Backwards, a layer is a product of three things, bilinear in its
-inputs and its weights: with inputs `x`, weights `u` and the squashing slope `f'` it
-carries first derivatives (equation 19), with `x ** 2`, `u ** 2` and `f' ** 2` the
-second ones (equations 23 to 27). So each layer has one rule, and both follow from it.
+Backpropagation and the paper's curvature recursion have the same form. Backwards, a
+layer is a product of three factors and bilinear in its inputs and weights. With inputs
+`x`, weights `u` and the slope `f'` of the activation, it propagates first derivatives
+(equation 19). With `x ** 2`, `u ** 2` and `f' ** 2` it propagates second derivatives
+(equations 23 to 27). Therefore each layer needs only one rule for both.
 
-A rule sees one pattern at a time, images as `(maps, height, width)`. There a
-convolution is one product of a matrix of kernels and a matrix of patches, the fastest
-form for one pattern. `pack` brings a layer's weights into that form.
+A rule processes one pattern at a time, with images as `(maps, height, width)`. In this
+layout a convolution is one product of a matrix of kernels and a matrix of patches. This
+is the fastest form for one pattern. `pack` converts the weights of a layer to it.
 """
 
 import keras
@@ -18,7 +18,7 @@ from keras import layers, ops
 from lenet_keras.activations import AMPLITUDE, SLOPE, scaled_tanh
 from lenet_keras.layers import RBF, ConnectionTableConv2D, Subsampling2D
 
-# The slope of each activation that is known, from its input and its output.
+# The derivative of each supported activation, from its input `a` and output `y`.
 SLOPES = {
     scaled_tanh: lambda a, y: SLOPE / AMPLITUDE * (AMPLITUDE**2 - y * y),
     keras.activations.linear: lambda a, y: ops.ones_like(y),
@@ -32,14 +32,14 @@ RULES = {}
 
 
 def register_rule(layer_class):
-    """Makes a class the rule of a layer, for curvature and for training.
+    """Registers a class as the rule of a layer, for curvature and for training.
 
     Args:
-        layer_class: Subclass of `keras.layers.Layer`. Its own subclasses need a rule
-            of their own.
+        layer_class: Subclass of `keras.layers.Layer`. Its subclasses need their own
+            rules.
 
     Returns:
-        Decorator of a subclass of `Rule`.
+        Decorator for a subclass of `Rule`.
 
     Example:
 
@@ -66,10 +66,10 @@ class Rule:
     """A layer without its activation, for one pattern.
 
     Args:
-        layer: The layer, built.
+        layer: Built `keras.layers.Layer`.
 
     Attributes:
-        activation: What follows; it has to have its slope in `SLOPES`.
+        activation: Activation function of the layer. It must be in `SLOPES`.
     """
 
     def __init__(self, layer):
@@ -82,15 +82,15 @@ class Rule:
             )
 
     def pack(self, values):
-        """Returns the layer's weights, or one value for each, as the rule has them."""
+        """Returns the weights, or one value for each, in the layout of the rule."""
         return values
 
     def unpack(self, weights):
-        """Undoes `pack`."""
+        """The inverse of `pack`."""
         return weights
 
     def forward(self, x, weights):
-        """Returns the weighted sums `a`, of the layer's shape."""
+        """Returns the weighted sums `a`, in the output shape of the layer."""
         raise NotImplementedError
 
     def backward(self, x, weights, signal):
@@ -101,7 +101,7 @@ class Rule:
         raise NotImplementedError
 
     def curvature_backward(self, x, weights, signal):
-        """Returns the same for second derivatives: everything squared but the signal.
+        """Returns the same for second derivatives: all but the signal is squared.
 
         Reference:
             LeCun et al. (1998), equations 23, 25 and 27.
@@ -110,7 +110,7 @@ class Rule:
 
 
 class WeightedSums(Rule):
-    """`a = kernel.T @ columns(x)`, where a last row takes the bias."""
+    """`a = kernel.T @ columns(x)`; the last row of the kernel is the bias."""
 
     def pack(self, values):
         kernel = ops.reshape(values[0], (-1, values[0].shape[-1]))
@@ -141,7 +141,7 @@ class WeightedSums(Rule):
         return self.fold(x, back), [ops.einsum("ip,up->iu", columns, signal)]
 
     def columns(self, x):
-        """Returns what the units see: a row an input, a column a place."""
+        """Returns the inputs of the units: one row per input, one column per place."""
         columns = self.places(x)
         if self.layer.use_bias:
             columns.append(ops.ones((1, columns[0].shape[1])))
@@ -150,13 +150,13 @@ class WeightedSums(Rule):
 
 @register_rule(layers.Dense)
 class DenseRule(WeightedSums):
-    """One place, at which the units see the whole vector."""
+    """A single place, where the inputs of each unit are the whole vector."""
 
     def __init__(self, layer):
         super().__init__(layer)
         if len(layer.input.shape) != 2:
             raise ValueError(
-                "Expected a Dense layer on one vector a pattern. Received: layer "
+                "Expected a Dense layer on one vector per pattern. Received: layer "
                 f"{layer.name!r} with inputs of shape {layer.input.shape}"
             )
 
@@ -172,7 +172,7 @@ class DenseRule(WeightedSums):
 
 @register_rule(layers.Conv2D)
 class Conv2DRule(WeightedSums):
-    """As many places as windows, at which the units see a patch."""
+    """One place per window, where the inputs of each unit are a patch."""
 
     def __init__(self, layer):
         super().__init__(layer)
@@ -185,7 +185,7 @@ class Conv2DRule(WeightedSums):
                 )
 
     def windows(self, x):
-        """Returns along each axis the kernel, stride, windows and padding around."""
+        """Yields kernel size, stride, number of windows and padding of each axis."""
         for size, kernel, stride in zip(
             x.shape[1:], self.layer.kernel_size, self.layer.strides, strict=True
         ):
@@ -202,7 +202,7 @@ class Conv2DRule(WeightedSums):
         return (-1, height, width)
 
     def places(self, x):
-        # First along the width, then along the height: ten slices, not 25.
+        # First along the width, then along the height: ten slices instead of 25.
         rows, columns = self.windows(x)
         x = ops.pad(x, [(0, 0), rows[-1], columns[-1]]) if _pads(rows, columns) else x
         x = ops.concatenate([_every(x, 2, at, columns) for at in range(columns[0])])
@@ -227,7 +227,7 @@ def _pads(*axes):
 
 
 def _every(x, axis, at, windows):
-    """Returns what the kernel's row or column `at` sees in each window."""
+    """Returns the inputs of row or column `at` of the kernel in each window."""
     _, stride, count, _ = windows
     taken = [slice(None)] * len(x.shape)
     taken[axis] = slice(at, at + (count - 1) * stride + 1, stride)
@@ -235,7 +235,7 @@ def _every(x, axis, at, windows):
 
 
 def _spread(x, axis, at, windows, size):
-    """Undoes `_every`: puts the values back to where they were seen, zeros between."""
+    """The inverse of `_every`: moves the values back to their places, else zeros."""
     _, stride, count, (before, after) = windows
     if stride > 1:
         shape = list(x.shape)
@@ -261,7 +261,7 @@ def _sum(terms):
 
 @register_rule(ConnectionTableConv2D)
 class ConnectionTableRule(Conv2DRule):
-    """A convolution whose missing kernels are zero, and zero their rates."""
+    """A convolution in which missing kernels and their rates are zero."""
 
     @property
     def kernel_shape(self):
@@ -282,10 +282,10 @@ class ConnectionTableRule(Conv2DRule):
 
 
 class Windows(Rule):
-    """What sums windows of an image that do not overlap."""
+    """Base of the rules that sum windows of an image that do not overlap."""
 
-    # Products with a matrix of zeros and ones go along the width; they are faster
-    # than every second value of a row.
+    # Along the width, products with a matrix of zeros and ones are faster than strided
+    # slices of the rows.
 
     def sums(self, x):
         """Returns the sum of each window."""
@@ -294,7 +294,7 @@ class Windows(Rule):
         return ops.matmul(rows, across)
 
     def spread(self, x, signal):
-        """Returns each window's signal at all places of the window."""
+        """Returns the signal of each window at all places of the window."""
         pool_height, height, across = self.sizes(x)
         rows = ops.matmul(signal, ops.transpose(across))
         rows = ops.stack([rows] * pool_height, axis=2)
@@ -303,7 +303,7 @@ class Windows(Rule):
         return ops.pad(rows, [(0, 0), (0, rest), (0, 0)]) if rest else rows
 
     def sizes(self, x):
-        """Returns the windows' height, that of all, and which columns are in which."""
+        """Returns one window's height, the total height, and each window's columns."""
         pool_height, pool_width = self.layer.pool_size
         _, height, width = x.shape
         windows = width // pool_width
@@ -315,7 +315,7 @@ class Windows(Rule):
 
 @register_rule(Subsampling2D)
 class Subsampling2DRule(Windows):
-    """The four inputs of a unit share the map's coefficient."""
+    """The four inputs of a unit share the coefficient of the map."""
 
     def forward(self, x, weights):
         coefficient, bias = (ops.reshape(weight, (-1, 1, 1)) for weight in weights)
@@ -332,13 +332,13 @@ class Subsampling2DRule(Windows):
 
 @register_rule(layers.AveragePooling2D)
 class AveragePooling2DRule(Windows):
-    """As a subsampling with a fixed coefficient and no bias."""
+    """Like subsampling with a fixed coefficient and no bias."""
 
     def __init__(self, layer):
         super().__init__(layer)
         if layer.strides != layer.pool_size or layer.padding != "valid":
             raise ValueError(
-                "Expected pooling windows side by side, without padding. Received: "
+                "Expected pooling with strides=pool_size, without padding. Received: "
                 f"layer {layer.name!r} with pool_size={layer.pool_size}, "
                 f"strides={layer.strides}, padding={layer.padding!r}"
             )
@@ -356,7 +356,7 @@ class AveragePooling2DRule(Windows):
 
 @register_rule(layers.Activation)
 class ActivationRule(Rule):
-    """Nothing but an activation."""
+    """Only an activation."""
 
     def forward(self, x, weights):
         return x
@@ -368,7 +368,7 @@ class ActivationRule(Rule):
 @register_rule(layers.Flatten)
 @register_rule(layers.Reshape)
 class ReshapeRule(Rule):
-    """Layers order images as `(height, width, maps)`, rules put the maps first."""
+    """Layers order images as `(height, width, maps)`; rules put the maps first."""
 
     def forward(self, x, weights):
         if len(x.shape) == 3:
@@ -385,7 +385,7 @@ class ReshapeRule(Rule):
 
 @register_rule(RBF)
 class RBFRule(Rule):
-    """The distances, on which losses (8) and (9) start with a signal a class."""
+    """The distances; losses (8) and (9) send back one signal per class."""
 
     def forward(self, x, weights):
         return ops.sum(ops.square(x - weights[0]), axis=1)

@@ -1,4 +1,4 @@
-"""Training one pattern at a time, compiled: `fit(batch_size=1)`, many times faster."""
+"""Compiled training on one pattern at a time, much faster than `fit(batch_size=1)`."""
 
 import keras
 import numpy as np
@@ -8,20 +8,20 @@ from lenet_keras.sdlm.chain import Chain
 from lenet_keras.sdlm.compiled import compiled
 from lenet_keras.sdlm.optimizer import SDLM
 
-# Patterns that one call of the compiled program takes, and so the updates between two
-# calls of the callbacks: as `steps_per_execution` in `keras.Model.compile`.
+# The number of patterns in one call of the compiled program, and of updates between two
+# calls of the callbacks, like `steps_per_execution` in `keras.Model.compile`.
 STRETCH = 2000
 
 SHUFFLES = (False, "once", "every_epoch")
 
 ADVICE = (
     "Try a smaller learning rate, more estimates of the curvature in the first epoch, "
-    "or initial weights of another range, such as keras.initializers.LecunUniform"
+    "or a different range of initial weights, as in keras.initializers.LecunUniform"
 )
 
 
 class DivergenceError(RuntimeError):
-    """Training has come to nothing: outputs that are not finite, or all alike."""
+    """Training diverged or saturated: outputs are not finite, or all the same."""
 
 
 def fit(
@@ -36,42 +36,42 @@ def fit(
     initial_epoch=0,
     verbose="auto",
 ):
-    """Trains a model that is compiled with `SDLM`, one update a pattern.
+    """Trains a model compiled with `SDLM`, with one update per pattern.
 
-    It makes the updates of `model.fit(x, y, batch_size=1)` in a fraction of the time:
-    whole stretches of an epoch run in one XLA program, in which a layer's forward pass
-    and what comes back through it follow from its rule in `lenet_keras.sdlm.rules`.
+    The updates are the same as in `model.fit(x, y, batch_size=1)`, but much faster: one
+    XLA program makes up to 2,000 updates. In this program, the rule of each layer in
+    `lenet_keras.sdlm.rules` defines its forward and backward passes.
 
     Args:
-        model: `keras.Model`, a chain of layers that have a rule, compiled with `SDLM`
-            and a loss as `lenet_keras.sdlm.diagonal_curvature` takes it.
+        model: `keras.Model`, one sequence of layers with a rule, compiled with `SDLM`
+            and a loss that `lenet_keras.sdlm.diagonal_curvature` supports.
         x: Patterns of shape `(patterns, *model.input_shape[1:])`; or a function that
-            is given the epoch, from 0, and returns `x, y` of that epoch, always of the
-            same number of patterns.
-        y: Their labels, where `x` is no function.
+            receives the epoch, from 0, and returns `x, y` for this epoch, always with
+            the same number of patterns.
+        y: Their labels, if `x` is not a function.
         epochs: Positive integer: the epoch, from 1, after which training ends.
-        shuffle: `"once"` for one random order, the same in each epoch, as the paper
-            has it; `"every_epoch"` for another one each time; `False` for the order
-            that is given.
-        seed: Integer from which the order follows.
+        shuffle: `"once"` for one random order, the same in each epoch, as in the paper;
+            `"every_epoch"` for a new order in each epoch; `False` for the given order.
+        seed: Integer that determines the order.
         validation_data: Optional pair `(x, y)` to evaluate after each epoch.
-        callbacks: Keras callbacks, among them a `CurvatureEstimation` unless the
-            optimizer has its curvature already. Those for batches are called once a
-            stretch of 2,000 patterns.
-        initial_epoch: Epoch, from 0, at which training starts. A model whose weights
-            and optimizer are those after that many epochs ends with the same weights
-            as without a break.
+        callbacks: Keras callbacks. They must include a `CurvatureEstimation` unless the
+            curvature of the optimizer is set. Batch callbacks are called once per 2,000
+            patterns.
+        initial_epoch: Epoch, from 0, at which training starts. If the weights and the
+            optimizer are in the state after this many epochs, the final weights are the
+            same as without an interruption.
         verbose: `"auto"` or 1 for Keras's progress bar, 0 for none.
 
     Returns:
-        `keras.callbacks.History`, as from `fit`: loss and metrics on the fly, while
-        the weights move, and with `val_` those after each epoch.
+        `keras.callbacks.History`, as from `keras.Model.fit`. Loss and metrics are
+        measured during each epoch, while the weights change. Values with the prefix
+        `val_` are measured after each epoch.
 
     Raises:
-        ValueError: If the model is not compiled with `SDLM`, or no such chain; an
-            argument is out of its range; or the checkpoint is of another training.
-        DivergenceError: If the outputs are no finite numbers any more, or the network
-            saturates and answers every pattern alike.
+        ValueError: If the model is not compiled with `SDLM` or is not a sequence of
+            supported layers, or an argument is out of range.
+        DivergenceError: If the outputs are not finite, or the network saturates and
+            gives the same outputs for all patterns.
 
     Example:
 
@@ -88,19 +88,19 @@ def fit(
     True
 
     Reference:
-        LeCun et al. (1998), section III-B: one update a pattern, in a random order
-        that stays the same.
+        LeCun et al. (1998), section III-B: one update per pattern, in a random order
+        that is the same in each epoch.
     """
     optimizer = getattr(model, "optimizer", None)
     if not isinstance(optimizer, SDLM):
         raise ValueError(
-            f"Expected a model that is compiled with SDLM. Received: {optimizer}"
+            f"Expected a model compiled with SDLM. Received: optimizer={optimizer}"
         )
     if shuffle not in SHUFFLES:
         raise ValueError(f"Expected shuffle among {SHUFFLES}. Received: {shuffle=}")
     if not epochs > 0 or not initial_epoch >= 0:
         raise ValueError(
-            "Expected at least one epoch, and a start of 0 or more. "
+            "Expected epochs of 1 or more and an initial_epoch of 0 or more. "
             f"Received: {epochs=}, {initial_epoch=}"
         )
     if y is None and not callable(x):
@@ -155,7 +155,7 @@ def fit(
 
 
 def _one_epoch(model, chain, update, callbacks, epoch, x, y, order):
-    """Updates the model by each pattern, in the order; returns what was measured."""
+    """Updates the model with each pattern in the given order; returns the logs."""
     model.reset_metrics()
     losses = keras.metrics.Mean()
     for begin in range(0, len(order), STRETCH):
@@ -178,11 +178,11 @@ def _one_epoch(model, chain, update, callbacks, epoch, x, y, order):
 
 
 def _compiled_updates(model, chain):
-    """Returns a function that updates the model by patterns, one after another."""
+    """Returns a function that updates the model with one pattern after another."""
     trained = [rule.layer.trainable_weights != [] for rule in chain.rules]
     if not any(trained):
         raise ValueError(
-            f"Expected a weight to train. Received: model {model.name!r}, all frozen"
+            f"Expected a trainable weight. Received: model {model.name!r}, all frozen"
         )
     first = trained.index(True)
 
@@ -193,10 +193,10 @@ def _compiled_updates(model, chain):
         def one_pattern(i, state):
             weights, outputs = state
             output, gradients = chain.gradients(x[i], y[i], weights)
-            # The gradient that is found last shows whether the pattern has one; if
-            # not, it makes all weights NaN. As every update now waits for it, XLA
-            # needs no copy of the old weights meanwhile: that saves a fifth of the
-            # time.
+            # The gradient computed last shows whether the pattern has a finite
+            # gradient. If not, all weights become NaN. Every weight now depends on this
+            # last gradient, so XLA needs no copy of the old weights. This saves a fifth
+            # of the time.
             finite = ops.isfinite(ops.sum(gradients[first][0]))
             rate = ops.where(finite, rates[i], float("nan"))
             layers = zip(trained, weights, scales, gradients, strict=True)
@@ -242,7 +242,7 @@ def _compiled_updates(model, chain):
 
 
 def _filled(array):
-    """Returns the array as long as a stretch, so that one program does for all."""
+    """Pads the array to `STRETCH` patterns, so that one program serves all calls."""
     widths = [(0, STRETCH - len(array))] + [(0, 0)] * (array.ndim - 1)
     return np.pad(array, widths)
 
@@ -256,11 +256,11 @@ def _refuse_what_is_not_finite(outputs, epoch, where):
 
 
 def _refuse_saturation(outputs, epoch):
-    """Raises an error if the network answers all of some patterns alike."""
+    """Raises an error if the outputs for some patterns are all nearly the same."""
     spread, size = np.ptp(outputs, axis=0).max(), np.abs(outputs).max()
     if len(outputs) > 1 and spread <= 1e-3 * size:
         raise DivergenceError(
-            f"Training saturated in epoch {epoch + 1}: the network answers all "
-            f"patterns alike, its outputs of up to {size:.3g} differ by {spread:.2g} "
+            f"Training saturated in epoch {epoch + 1}: the outputs are nearly the same "
+            f"for all patterns. They are up to {size:.3g} and differ by {spread:.2g} "
             f"at most. {ADVICE}"
         )

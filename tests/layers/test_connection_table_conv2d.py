@@ -12,8 +12,8 @@ from lenet_keras.layers import C3_CONNECTIONS, ConnectionTableConv2D
 
 SMALL_TABLE = ((0, 2), (1,), (0, 1, 2), (2,))
 UNSORTED_TABLE = [[2, 0], [1], [1, 2, 0], [2]]
-# Five maps, a number that no output below has columns: there the stock channels-first
-# Conv2D of Keras 3.15 on TensorFlow takes the columns for the maps of the bias.
+# Five maps, because no output below has five columns. With equal numbers, the stock
+# channels-first Conv2D of Keras 3.15 on TensorFlow adds the bias along the columns.
 FULL_TABLE = ((0, 1, 2),) * 5
 LARGE_TABLE = ((0,),) * 300 + ((1, 2, 3),) * 300 + (tuple(range(12)),) * 300
 
@@ -221,7 +221,7 @@ def test_no_two_kernels_start_alike(initializer, seed):
     )
     layer.build((None, 14, 14, 6))
     kernels = np.asarray(layer.kernel).reshape(25, 60).T
-    # Kernels of maps of other fan-ins may only differ in their scale.
+    # Maps with different fan-ins must not have kernels that differ only in scale.
     directions = kernels / np.linalg.norm(kernels, axis=1, keepdims=True)
     likeness = np.abs(directions @ directions.T) - np.eye(60)
     assert likeness.max() < 0.9
@@ -338,9 +338,9 @@ def test_activity_regularizer_adds_a_loss():
         ((), "connection_table=()"),
         (((0, 1), ()), "entry 1 is empty"),
         (((0, 1), (2, 0, 2)), "entry 1 repeats an index"),
-        (((0, -1),), "entry 0 is empty or not of integers from 0"),
-        (((0,), (1,), (1.0,)), "entry 2 is empty or not of integers from 0"),
-        ((("a",),), "entry 0 is empty or not of integers from 0"),
+        (((0, -1),), "entry 0 is empty or contains values other"),
+        (((0,), (1,), (1.0,)), "entry 2 is empty or contains values other"),
+        ((("a",),), "entry 0 is empty or contains values other"),
     ],
 )
 def test_table_that_is_none_is_refused(table, problem, message):

@@ -47,7 +47,7 @@ def test_digit_is_at_distance_zero_from_its_own_code(digits):
 
 def test_is_never_negative(rng):
     codes = rng.normal(scale=100, size=(200, 84)).astype("float32")
-    # Next to the codes the terms of the distance cancel.
+    # Very close to the codes, the terms of the distance cancel.
     x = np.nextafter(codes, np.float32(np.inf))
     distances = np.asarray(RBF(codes)(x))
     assert distances.min() >= 0
@@ -72,7 +72,7 @@ def test_unknown_axes_stay_unknown(codes):
 
 def trained_codes(layer, x):
     model = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.Dense(7), layer])
-    # Frozen and thawed: Keras hands down only a value that changes.
+    # Keras passes `trainable` on to the layers only if its value changes.
     model.trainable = False
     model.trainable = True
     assert layer.trainable
@@ -175,7 +175,7 @@ def test_codes_that_are_not_finite_are_refused(value, message):
 @pytest.mark.parametrize("shape", [(None, 6), (None, None), (7, 1)])
 def test_inputs_of_other_features_are_refused(shape, codes, message):
     text = message(RBF(codes).build, shape)
-    assert f"7 features, as the codes have. Received: shape={shape}" in text
+    assert f"7 features, like the codes. Received: shape={shape}" in text
 
 
 @pytest.mark.parametrize("j", [0.5, 10.0])

@@ -28,8 +28,8 @@ def test_output_shapes_are_those_of_study_note_004(counted):
     assert shapes["output"] == (1_000,)
 
 
-# Section 3.5. Its first number, 253,440, is 55 * 48 * 96: one 55 came out as a 48. And
-# neither sum is the "650,000 neurons" of its abstract.
+# Section 3.5. Its first number, 253,440, is 55 * 48 * 96: the paper has 48 in place of
+# one 55. Neither sum is the "650,000 neurons" of the abstract.
 def test_units_are_those_of_the_paper_but_for_its_slip(counted):
     published = {
         "C1": 253_440,
@@ -135,7 +135,7 @@ def test_a_group_equals_a_convolution_of_its_own(rng):
     layer.set_weights([kernel, bias])
     x = rng.normal(size=(2, 1, 1, 384)).astype("float32")
     for group in (slice(0, 192), slice(192, 384)):
-        # On one pixel, only the middle of the kernel sees anything.
+        # On one pixel, only the middle of the kernel has an input.
         expected = np.maximum(
             x[:, 0, 0, group] @ kernel[1, 1, :, group] + bias[group], 0
         )

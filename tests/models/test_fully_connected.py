@@ -5,7 +5,7 @@ from lenet_keras.counts import layer_table
 from lenet_keras.models import fully_connected
 
 
-# Figure 12 of the paper gives 28x28-300-100-10 267 thousand stored values.
+# Figure 12 of the paper: 28x28-300-100-10 has 267 thousand stored values.
 @pytest.mark.parametrize(
     ("hidden", "parameters"),
     [

@@ -109,8 +109,8 @@ def test_the_naive_block_hands_all_pooled_maps_on(rng):
     np.testing.assert_array_equal(pooled, tf.nn.max_pool2d(x, 3, 1, "SAME"))
 
 
-# Table 1's last column, in millions. The table is wrong of the first convolution (see
-# lenet_keras.study.family), and we do not know what it counts in 5a.
+# The last column of Table 1, in millions. The table is wrong for the first convolution
+# (see lenet_keras.study.family). Its number for 5a is unexplained.
 PUBLISHED_MILLIONS = {
     "conv1": (34, 118),
     "conv2": (360, 360),
@@ -136,7 +136,7 @@ def test_multiply_adds_of_googlenet_beside_those_of_table_1(counted):
     assert millions == {name: ours for name, (_, ours) in PUBLISHED_MILLIONS.items()}
     assert sum(millions.values()) == round(own.sum() / 1e6) + 1  # each is rounded
     published = sum(figure for figure, _ in PUBLISHED_MILLIONS.values())
-    assert round(published / 1e3, 1) == 1.5  # billion, as the paper has it
+    assert round(published / 1e3, 1) == 1.5  # billion, as in the paper
 
 
 def test_alexnet_and_vgg_16_have_more_parameters(counted):

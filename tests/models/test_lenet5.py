@@ -10,7 +10,7 @@ from lenet_keras.losses import MaximumAPosteriori, RBFMeanSquaredError
 from lenet_keras.metrics import RBFAccuracy
 from lenet_keras.models import lenet5
 
-# Table I: the maps of S2 that each map of C3 sees.
+# Table I: the maps of S2 that feed each map of C3.
 TABLE_I = [
     *([k, (k + 1) % 6, (k + 2) % 6] for k in range(6)),
     *([k, (k + 1) % 6, (k + 2) % 6, (k + 3) % 6] for k in range(6)),
@@ -82,7 +82,7 @@ def test_forward_pass_equals_loops(rng):
     weights = {}
     for layer in model.layers:
         if layer.trainable_weights:
-            # Wide enough for every squashing function to bend.
+            # Wide enough that every activation function is nonlinear.
             scale = 1 / np.sqrt(np.prod(layer.weights[0].shape[:-1]))
             values = [
                 rng.normal(scale=scale, size=w.shape).astype("float32")
@@ -214,7 +214,7 @@ def test_trains(loss, jit_compile, rng):
 
 def test_codes_stay_fixed_when_the_whole_model_is_trainable():
     model = lenet5()
-    # Keras hands down only a value that changes.
+    # Keras passes `trainable` on to the layers only if its value changes.
     model.trainable = False
     assert model.trainable_weights == []
     model.trainable = True
@@ -235,7 +235,7 @@ def test_image_of_another_size_is_refused(input_shape, message):
 @pytest.mark.parametrize("num_classes", [0, 11, -1, 2.5])
 def test_num_classes_without_codes_is_refused(num_classes, message):
     text = message(lenet5, num_classes=num_classes)
-    assert "num_classes from 1 to 10, the digits' codes, or codes" in text
+    assert "num_classes from 1 to 10 for the digits' codes" in text
     assert f"num_classes={num_classes}" in text
 
 
@@ -263,7 +263,7 @@ def test_on_larger_images_it_has_the_same_parameters():
     tables = [layer_table(lenet5((side, side, 1))) for side in (32, 64)]
     totals = [table["total"] for table in tables]
     assert totals[0].trainable == totals[1].trainable == 60_000
-    # C5 sees 81 places in place of one, and has 120 units of 401 connections at each.
+    # C5 has 81 places instead of one, with 120 units of 401 connections at each.
     assert tables[1]["C5"].connections == 81 * 120 * 401
 
 

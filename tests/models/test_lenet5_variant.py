@@ -8,7 +8,7 @@ import pytest
 from lenet_keras.counts import layer_table
 from lenet_keras.models import lenet5, lenet5_modern, lenet5_variant
 
-# The parts of the modern variant but for C5, which the ladder leaves a convolution.
+# The parts of the modern variant except C5, which stays a convolution in the ladder.
 TODAYS = {"c3": "full", "subsampling": "max", "activation": "swish"}
 TODAYS |= {"output": "softmax", "kernel_initializer": "glorot_uniform"}
 MODERN = TODAYS | {"c5": "dense"}
@@ -23,7 +23,7 @@ def of_seed(build, *arguments, **parts):
     return build(*arguments, **parts)
 
 
-# Two networks that other functions build, from their initial weights on.
+# Two networks that other functions also build, with the same initial weights.
 @pytest.mark.parametrize(
     ("parts", "other", "input_shape"),
     [
@@ -65,8 +65,8 @@ def test_a_convolution_is_the_modern_variants_c5_in_another_shape(input_shape, r
     assert ours == theirs
 
 
-# The published runs start from these weights: sums of the initial weights' magnitudes
-# from seed 0, written down once. Another order of the layers, or another name of an
+# The published runs start from these weights: stored sums of the magnitudes of the
+# initial weights for seed 0. A different order of the layers, or a different name of an
 # initializer, changes them. Parts without random numbers do not.
 @pytest.mark.parametrize(
     ("parts", "grey", "colour"),
@@ -95,7 +95,7 @@ def test_a_seed_starts_the_published_runs_again(parts, grey, colour):
         assert total == pytest.approx(expected, rel=1e-7)
 
 
-# Parameters that each part makes of the 60,000, and the type of the layer it exchanges.
+# The parameters with each part instead of 60,000, and the type of the replaced layer.
 @pytest.mark.parametrize(
     ("parts", "parameters", "layer", "expected"),
     [
@@ -119,7 +119,7 @@ def test_each_part_changes_one_layer(parts, parameters, layer, expected):
     assert types(model) == expected
 
 
-# What each idea adds to the 62,006 parameters, and a layer that it brings.
+# The parameters that each idea adds to 62,006, and one of the layers it adds.
 @pytest.mark.parametrize(
     ("idea", "added", "layer", "expected"),
     [
@@ -140,7 +140,7 @@ def test_each_part_changes_one_layer(parts, parameters, layer, expected):
         ({"dropout": 0.5}, 0, "F6_dropout", "Dropout"),
         ({"block": "plain"}, 2 * (9 * 16 + 1) * 16, "plain_2", "Conv2D"),
         ({"block": "residual"}, 2 * (9 * 16 + 1) * 16, "residual_sum", "Add"),
-        # 1x1: 4; 3x3: 8 of 8; 5x5: 2 of 2; behind pooling: 2.
+        # 1x1: 4; 3x3: 8 of 8; 5x5: 2 of 2; after pooling: 2.
         (
             {"block": "inception"},
             17 * (4 + 8 + 2 + 2) + 73 * 8 + 51 * 2,
@@ -182,7 +182,7 @@ PLAIN = ["plain_1", "plain_2", "plain_output"]
         ),
         (MODERN | {"block": "plain"}, [*ROW[:4], *PLAIN, *ROW[4:]]),
         (MODERN | {"subsampling": "overlapping max"}, ROW),
-        # The faithful network takes the ideas too.
+        # The faithful network accepts the ideas too.
         (
             {"dropout": 0.5, "block": "plain"},
             [
@@ -208,8 +208,9 @@ def test_each_idea_stands_in_its_place(parts, expected):
     assert rates == ({0.5} if "dropout" in parts else set())
 
 
-# The same pixels, once with a deviation of 1 and once of 64, as AlexNet's have: without
-# biases, and with units in proportion to what they see, both constants do the same.
+# The same pixels with a standard deviation of 1, and of 64 as in AlexNet. Without
+# biases, and with units proportional to their inputs, both constants have the same
+# effect.
 def test_scaled_normalization_does_to_standardized_pixels_what_alexnets_does(rng):
     alexnets, scaled = (
         relative(normalization=kind, activation="relu")
@@ -259,7 +260,7 @@ def test_the_activation_is_that_of_all_units_and_of_the_block(activation, block)
     model = relative(activation=activation, block=block)
     layers = {layer.name: layer for layer in model.layers}
     assert layers.pop("output").activation.__name__ == "softmax"
-    layers.pop("residual_2", None)  # squashed behind the sum
+    layers.pop("residual_2", None)  # its activation follows the sum
     activations = [getattr(layer, "activation", None) for layer in layers.values()]
     assert {a.__name__ for a in activations if a is not None} == {activation}
 
