@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from PIL import Image
 
 from lenet_keras import activations, models, pretrained, rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.counts import growth, layer_table, receptive_fields
 from lenet_keras.study import figures
 from lenet_keras.study.family import timeline
+from lenet_keras.study.figures import style
 from lenet_keras.study.perturbations import AMOUNTS
 from lenet_keras.study.recipes import CLAIMED, NOISY
 from lenet_keras.study.results import complete_trainings
@@ -192,11 +194,27 @@ def test_a_drawing_returns_a_figure_and_leaves_none_open(draw, tmp_path):
     assert (tmp_path / "figure.png").stat().st_size > 1_000
 
 
+def test_a_saved_figure_has_the_resolution_of_the_style(tmp_path):
+    figure = figures.distances(RNG.random(10), right=3)
+    assert figure.dpi == figures.STYLE["figure.dpi"]
+    figure.savefig(tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as image:
+        size = figure.get_size_inches() * figures.STYLE["savefig.dpi"]
+        assert image.size == tuple(size.astype(int)) == (900, 360)
+
+
+def test_a_figure_keeps_the_style_when_it_is_shown():
+    figure = figures.distances(RNG.random(10), right=3)
+    figure.draw_without_rendering()
+    lines = figure.axes[0].get_ygridlines()
+    assert {line.get_color() for line in lines} == {figures.STYLE["grid.color"]}
+
+
 def test_every_drawing_is_tested():
     public = {
         name
         for name, value in vars(figures).items()
-        if getattr(value, "__module__", "") == figures.__name__ and name[0] != "_"
+        if getattr(value, "__module__", "").startswith(figures.__name__)
     }
     assert public == set(DRAWINGS)
 
@@ -296,9 +314,6 @@ def test_rate_ranges_keep_the_interpretations_in_order_and_tell_which_train():
 
 def test_the_ladder_fills_the_points_of_differences_only():
     ax = figures.ladder({"mnist": rungs()}).axes[0]
-    better, worse, alike = (
-        figures.RUNG_STYLES[name][0] for name in ("better", "worse", "no difference")
-    )
     heights = {
         line.get_ydata()[0]: (line.get_color(), line.get_markerfacecolor())
         for line in ax.lines
@@ -306,9 +321,9 @@ def test_the_ladder_fills_the_points_of_differences_only():
     }
     assert heights == {
         0: ("0.25", "0.25"),
-        1: (better, better),
-        2: (worse, worse),
-        3: (alike, "white"),
+        1: (style.BLUE, style.BLUE),
+        2: (style.RED, style.RED),
+        3: ("0.45", "white"),
     }
     assert [text.get_text() for text in ax.texts] == ["no meaning here"]
 

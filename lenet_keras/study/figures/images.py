@@ -1,0 +1,123 @@
+"""Pictures: images, and the codes, maps and kernels of a network as images."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from lenet_keras.datasets.sources import PINS
+from lenet_keras.study.figures import style
+
+CIFAR10_CLASSES = PINS["cifar10"]["classes"]
+
+
+@style.drawing
+def images(images, titles=None, columns=10):
+    """Draws images in a grid.
+
+    Args:
+        images: Array of shape `(n, height, width)`, `(n, height, width, 1)` or
+            `(n, height, width, 3)`; grey ones are drawn dark on light.
+        titles: Optional sequence of `n` titles.
+        columns: Images a row.
+    """
+    height = 1.05 if titles is None else 1.45
+    for index, ax in enumerate(style.panels(len(images), (1.05, height), columns)):
+        style.picture(ax, images[index])
+        ax.spines[:].set(visible=True, color="0.85", linewidth=0.5)
+        if titles is not None:
+            ax.set_title(titles[index], fontsize=8, fontweight="normal")
+
+
+def worst_mistakes(images_, labels, probabilities, names=None, count=20):
+    """Draws the wrong answers that the network was surest of, the worst first.
+
+    Args:
+        images_: Array of images, as `images` draws them.
+        labels: Integer array of shape `(n,)`, the right classes.
+        probabilities: Array of shape `(n, classes)`.
+        names: Optional names of the classes.
+        count: Number of images to draw.
+    """
+    names = range(probabilities.shape[1]) if names is None else names
+    answers = probabilities.argmax(axis=1)
+    sure = np.where(answers == labels, -1, probabilities.max(axis=1))
+    worst = np.argsort(-sure, kind="stable")[: min(count, (answers != labels).sum())]
+    titles = [f"{names[labels[i]]},\nnot {names[answers[i]]}" for i in worst]
+    return images(images_[worst], titles)
+
+
+@style.drawing
+def codes(codes, titles, columns=16):
+    """Draws 84-bit codes as the 7x12 pictures that they are.
+
+    Args:
+        codes: Array of shape `(n, 84)` with values -1 and +1.
+        titles: Sequence of `n` titles.
+        columns: Codes a row.
+    """
+    axes = style.panels(len(codes), (0.55, 1.1), columns)
+    for ax, code, title in zip(axes, codes, titles, strict=True):
+        style.picture(ax, np.reshape(code, (12, 7)), vmin=-1.2, vmax=1)
+        ax.set_title(title, fontsize=8, fontweight="normal", parse_math=False, pad=2)
+
+
+@style.drawing
+def receptive_fields(image, fields):
+    """Draws on an image the receptive field of one unit of each layer.
+
+    Args:
+        image: Array of shape `(height, width)`.
+        fields: Dictionary from a layer's name to the side of its units' field.
+    """
+    for ax, name, side in style.each_panel(fields, (1.9, 2.2)):
+        style.picture(ax, image, alpha=0.6)
+        corner = (image.shape[0] - side) // 2 - 0.5
+        field = plt.Rectangle((corner, corner), side, side, fill=False, clip_on=False)
+        ax.add_patch(field).set(edgecolor=style.ORANGE, linewidth=2.5)
+        ax.set_title(f"{name}: {side}x{side}")
+
+
+@style.drawing
+def feature_maps(maps):
+    """Draws the feature maps of some layers for one image.
+
+    Args:
+        maps: Dictionary from a layer's name to an array of shape `(height, width,
+            number of maps)`.
+    """
+    columns = max(values.shape[-1] for values in maps.values())
+    axes = style.panels(len(maps) * columns, (0.62, 0.8), columns).reshape(-1, columns)
+    for row, (name, values) in zip(axes, maps.items(), strict=True):
+        height, width, count = values.shape
+        for index in range(count):
+            style.picture(row[index], values[..., index], cmap="gray")
+        for ax in row[count:]:
+            ax.axis("off")
+        row[0].set_ylabel(f"{name}\n{height}x{width}", fontsize=8)
+
+
+@style.drawing
+def units(values, shape, title):
+    """Draws the outputs of a layer of units as one picture.
+
+    Args:
+        values: Array of as many values as `shape` has places.
+        shape: Rows and columns.
+        title: Title.
+    """
+    ax = style.panel(0.3 * shape[1] + 0.6, 0.3 * shape[0] + 0.5, title=title)
+    drawn = style.picture(ax, np.reshape(values, shape), vmin=-1.72, vmax=1.72)
+    plt.colorbar(drawn, ax=ax)
+
+
+@style.drawing
+def kernels(values):
+    """Draws a value of each weight of a convolution, dark for a high one.
+
+    Args:
+        values: Array of shape `(height, width, kernels)`, 0 or more: curvatures, or
+            rates.
+    """
+    axes = style.panels(values.shape[-1], (1.3, 1.8), margin=(0.9, 0))
+    for index, ax in enumerate(axes):
+        drawn = style.picture(ax, values[..., index], vmin=0, vmax=values.max())
+    plt.colorbar(drawn, ax=axes, shrink=0.8)
