@@ -558,7 +558,7 @@ def report(files):
     if not files:
         from lenet_keras.study import text
 
-        for page in text.fill_pages():
+        for page in text.fill_pages(Path(text.__file__).parents[2]):
             click.echo(f"Updated {page}")
 
 

@@ -113,11 +113,6 @@ def without(*names):
     return dict.fromkeys(names)
 
 
-COMPARED = without("epochs", "study note 002 says") | {
-    "trainable parameters": "parameters",
-    "train accuracy, %": "training, %",
-    "test accuracy, %": "test, %",
-}
 SIDE_BY_SIDE = {
     f"{title}: {column}": heading
     for title in ("MNIST", "CIFAR-10")

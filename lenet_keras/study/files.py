@@ -1,10 +1,11 @@
-"""Files that hold results: each is there whole or not at all."""
+"""Files of results, each written completely or not at all, and tables of settings."""
 
 import contextlib
 import json
 import logging
 import os
 import tempfile
+import tomllib
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,7 +15,7 @@ log = logging.getLogger("lenet_keras")
 
 @contextlib.contextmanager
 def replacing(path):
-    """Gives a path beside `path` to write to; the finished file then replaces `path`.
+    """Yields a path beside `path` to write to; that file replaces `path` at the end.
 
     Args:
         path: Path of the file to write.
@@ -31,7 +32,7 @@ def replacing(path):
 
 
 def check_writable(path):
-    """Makes the folder of a file, and fails now if the file could not be written later.
+    """Creates the folder of a file, and fails now if the file cannot be written later.
 
     Args:
         path: Path of a file that a long computation will write.
@@ -51,7 +52,7 @@ def check_writable(path):
 
 @contextlib.contextmanager
 def only_writer(path):
-    """Keeps other processes from writing the results file; waits for them before.
+    """Waits until no other process writes the results file, and then locks them out.
 
     Args:
         path: Path of the results file.
@@ -70,16 +71,16 @@ def only_writer(path):
         lock.release()
 
 
-START = b'{"id": "'  # of each line
+START = b'{"id": "'  # how each line begins
 
 
 def read_results(path):
     """Returns the results in a file, in order.
 
-    A last line that was cut off while it was written is left out, with a warning.
+    If the last line was cut off while it was written, the function warns and skips it.
 
     Args:
-        path: Path of a results file, a run on each line.
+        path: Path of a results file with one run per line.
 
     Returns:
         List of dictionaries with at least `id`, `run`, `configuration` and `status`.
@@ -91,18 +92,17 @@ def read_results(path):
     path = Path(path)
     *lines, last = path.read_bytes().split(b"\n")
     if last and not (last.startswith(START) or START.startswith(last)):
-        lines.append(last)  # and not the beginning of a result
+        lines.append(last)  # not the beginning of a result
     elif last:
         log.warning("%s: the last line was cut off. Its run counts as not done.", path)
     results = []
     for number, line in enumerate(lines, start=1):
         try:
             result = json.loads(line)
-            for key in ("id", "run", "configuration", "status"):
-                result[key]
+            [result[key] for key in ("id", "run", "configuration", "status")]
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ValueError(
-                "Expected a results file, with a run on each line. "
+                "Expected a results file with one run per line. "
                 f"Received: {path}, line {number}: {type(error).__name__}: {error}"
             ) from None
         results.append(result)
@@ -110,10 +110,12 @@ def read_results(path):
 
 
 def append_result(path, result):
-    """Appends a result and returns when the disk has it; cuts off a torn last line.
+    """Appends a result, in place of a last line that was cut off.
+
+    The function returns when the result is on the disk.
 
     Args:
-        path: Path of the results file; the caller holds `only_writer` of it.
+        path: Path of the results file. The caller holds its `only_writer` lock.
         result: Dictionary of JSON values that begins with `id`.
     """
     with Path(path).open("ab+") as file:
@@ -131,13 +133,41 @@ def append_result(path, result):
 
 
 def replace_result(path, result):
-    """Puts a result in the place of the one with the same `id`, in one step.
+    """Replaces the result with the same `id`, in one step.
 
     Args:
-        path: Path of the results file; the caller holds `only_writer` of it.
+        path: Path of the results file. The caller holds its `only_writer` lock.
         result: Dictionary of JSON values that begins with `id`.
     """
     known = [result if r["id"] == result["id"] else r for r in read_results(path)]
+    text = "".join(json.dumps(result) + "\n" for result in known)
     with replacing(path) as beside:
-        lines = [json.dumps(result) + "\n" for result in known]
-        beside.write_text("".join(lines), encoding="utf-8")
+        beside.write_text(text, encoding="utf-8")
+
+
+def tables(file):
+    """Returns the tables of a TOML file in this folder, by name.
+
+    A table that is `like` an earlier one starts with the settings of that table. A
+    setting that is a table itself is added to the earlier one, unless it is empty. TOML
+    has no null, so the word "none" stands for `None`.
+
+    Args:
+        file: Name of the file.
+    """
+    named = tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
+    for name, table in named.items():
+        base = named[table.pop("like")] if "like" in table else {}
+        named[name] = base | {
+            key: base.get(key, {}) | value
+            if isinstance(value, dict) and value
+            else value
+            for key, value in _with_none(table).items()
+        }
+    return named
+
+
+def _with_none(value):
+    if isinstance(value, dict):
+        return {name: _with_none(element) for name, element in value.items()}
+    return None if value == "none" else value

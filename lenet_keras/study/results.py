@@ -454,9 +454,9 @@ def comparison_text(runs):
     table = markdown(rows)
     if "complete" in rows:
         return (
-            f"{table}\nErrors on the test images, and (epochs). The short trainings ran "
-            "here. The complete ones\nused all images, and made the trained networks "
-            "that come with the package.\n"
+            f"{table}\nErrors on the test images, and (epochs). The complete trainings "
+            "used all images, and made\nthe trained networks that come with the "
+            "package.\n"
         )
     claims = "\n".join(
         f"- {DATASET_TITLES[name]}: {NOTE_CLAIMS[name]}" for name in datasets(runs)
