@@ -29,6 +29,7 @@ include_patterns = [
     "data/**.md",
     "benchmarks/README.md",
     "README.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
 ]
 exclude_patterns = ["docs/_*", ".*", "**/.*", "build", "results", "data/paper"]

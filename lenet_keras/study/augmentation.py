@@ -1,8 +1,9 @@
-"""Changes of the training images, so that no two epochs are alike."""
+"""Changes of the training images, different in each epoch."""
 
 import numpy as np
 
 from lenet_keras.preprocessing import BACKGROUND, INK
+from lenet_keras.study.checks import expect
 from lenet_keras.study.distortions import Ranges, distort, distorted_set
 from lenet_keras.study.perturbations import perturb
 
@@ -11,10 +12,10 @@ def flip_and_shift(images, rng, reach=2):
     """Mirrors half of the images, and shifts each by some pixels in each direction.
 
     Args:
-        images: Array of shape `(n, height, width, channels)`; 0 comes in from outside,
-            the mean where pixels are `"standard"`.
+        images: Array of shape `(n, height, width, channels)`. The pixels that enter
+            from outside are 0, which is the mean of `"standard"` pixels.
         rng: `numpy.random.Generator`.
-        reach: Integer: the most pixels of a shift.
+        reach: Integer, the largest shift in pixels.
 
     Returns:
         Array of the images' shape.
@@ -28,15 +29,14 @@ def flip_and_shift(images, rng, reach=2):
     return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None]]
 
 
-# Multiplies the small ranges of distortions; chosen on held-out digits.
-SCALE = 1.5
+SCALE = 1.5  # multiplies the small ranges of distortions; chosen on held-out digits
 
 
 def distort_at_random(images, rng, scale=SCALE):
     """Distorts each image by a random planar affine map.
 
     Args:
-        images: Array as `lenet_keras.study.distortions.distort` takes it.
+        images: Array, as for `lenet_keras.study.distortions.distort`.
         rng: `numpy.random.Generator`.
         scale: Positive number that multiplies the small ranges.
 
@@ -48,7 +48,7 @@ def distort_at_random(images, rng, scale=SCALE):
 
 
 def spoil(images, rng):
-    """Makes a tenth of each image's pixels background or ink.
+    """Replaces a tenth of each image's pixels by background or ink.
 
     Args:
         images: Array of shape `(n, height, width, channels)`, of the paper's values.
@@ -58,19 +58,19 @@ def spoil(images, rng):
         Array of the images' shape.
 
     Reference:
-        LeCun et al. (1998), section III-E, trained a network with "salt and pepper"
-        of its own kind: a tenth of the pixels were inverted. Here half of the tenth
-        keep their value.
+        LeCun et al. (1998), section III-E, trained a network with another kind of
+        "salt and pepper": they inverted a tenth of the pixels. Here half of that tenth
+        keeps its value.
     """
     return perturb(images, "noise", 0.1, BACKGROUND, INK, seed=rng)
 
 
 def anew(change):
-    """Returns a function that changes all images anew in each epoch."""
+    """Returns a function that changes all images differently in each epoch."""
 
     def epochs(images, labels, seed, **arguments):
         def images_of(epoch):
-            # A stream beside that of the order, which has the same seed and epoch.
+            # The order has the same seed and epoch, so the 1 makes another stream.
             rng = np.random.default_rng([seed, epoch, 1])
             return change(images, rng, **arguments), labels
 
@@ -80,7 +80,7 @@ def anew(change):
 
 
 def distorted(images, labels, seed, scale=SCALE):
-    """Returns the epochs over the paper's set of distorted digits."""
+    """Returns the images of each epoch from the paper's set of distorted digits."""
     return distorted_set(images, labels, seed, Ranges().times(scale))
 
 
@@ -93,25 +93,25 @@ AUGMENTATIONS = {
 
 
 def augmented(images, labels, name, seed=0, **arguments):
-    """Returns the images of each epoch, augmented.
+    """Returns the augmented images of each epoch.
 
     Args:
         images: Prepared images of shape `(n, height, width, channels)`.
         labels: Their labels.
-        name: Key of `AUGMENTATIONS`. `"distorted-set"` is the paper's set of ten times
-            as many images, which holds each image once as it is. The others change all
-            images anew in each epoch.
-        seed: Integer. It and the epoch alone decide everything that is drawn.
+        name: Key of `AUGMENTATIONS`, or `None` for unchanged images.
+            `"distorted-set"` is the paper's set of ten times as many images, which
+            includes the originals. The others change all images differently in each
+            epoch.
+        seed: Integer. The random changes depend only on the seed and the epoch.
         **arguments: `reach` of flips and shifts; `scale` of distortions.
 
     Returns:
         Function of the epoch, from 0, that returns `x, y`.
 
     Raises:
-        ValueError: If there is no such augmentation.
+        ValueError: If the augmentation is unknown.
     """
-    if name not in AUGMENTATIONS:
-        raise ValueError(
-            f"Expected an augmentation among {list(AUGMENTATIONS)}. Received: {name=}"
-        )
+    if name is None:
+        return lambda epoch: (images, labels)
+    expect(name in AUGMENTATIONS, f"one of {list(AUGMENTATIONS)}", name=name)
     return AUGMENTATIONS[name](images, labels, seed, **arguments)

@@ -1,4 +1,4 @@
-"""Digits bent a little: the planar affine distortions of the paper's larger set."""
+"""Slightly distorted digits: the planar affine maps of the paper's larger set."""
 
 import dataclasses
 
@@ -6,23 +6,24 @@ import keras
 import numpy as np
 
 from lenet_keras.preprocessing import BACKGROUND
+from lenet_keras.study.checks import expect
 
-COPIES = 9  # of each digit, distorted, beside the original
+COPIES = 9  # distorted copies of each digit, in addition to the original
 
 
 @dataclasses.dataclass(frozen=True)
 class Ranges:
-    """How far a distortion goes at most, in either direction.
+    """The largest distortions, in either direction.
 
     The paper names translation, scaling, squeezing and horizontal shearing, and gives
-    no ranges. By default they are small: the digit stays as legible as it was.
+    no ranges. The defaults are small, so that the digits stay legible.
 
     Attributes:
         shift: Pixels, horizontally and vertically.
         scale: Logarithm of the factor of both axes.
         squeeze: Logarithm of the factor by which the width grows and the height
             shrinks.
-        shear: Pixels to the side a pixel of height.
+        shear: Horizontal pixels per vertical pixel.
     """
 
     shift: float = 1.2
@@ -32,27 +33,26 @@ class Ranges:
 
     def times(self, factor):
         """Returns all ranges multiplied by a factor."""
-        values = dataclasses.astuple(self)
-        return Ranges(*(factor * value for value in values))
+        return Ranges(*(factor * value for value in dataclasses.astuple(self)))
 
 
 def distort(images, amounts, ranges=None):
-    """Distorts prepared images by a planar affine map each, about their centre.
+    """Distorts each prepared image by a planar affine map about its centre.
 
     Args:
         images: `float32` array of shape `(n, height, width, channels)`, as
-            `lenet_keras.preprocessing` gives them for `"paper"`; what comes in
-            from outside is background.
+            `lenet_keras.preprocessing.prepare` returns it for `"paper"`. The pixels that
+            enter from outside are background.
         amounts: Array of shape `(n, 5)`, each from -1 to 1, in units of the ranges:
             shift to the right, shift down, scaling, squeezing, shear.
-        ranges: `Ranges`; by default the small ones.
+        ranges: `Ranges`. The defaults are small.
 
     Returns:
-        `float32` array of the images' shape, interpolated linearly. Amounts of zero
-        leave an image as it is.
+        `float32` array of the images' shape, interpolated linearly. Amounts of zero do
+        not change an image.
 
     Raises:
-        ValueError: If the amounts are not five an image, or not from -1 to 1.
+        ValueError: If an image does not have five amounts from -1 to 1.
 
     Example:
 
@@ -70,36 +70,32 @@ def distort(images, amounts, ranges=None):
     """
     ranges = Ranges() if ranges is None else ranges
     amounts = np.asarray(amounts, "float64")
-    if amounts.shape != (len(images), 5) or not (np.abs(amounts) <= 1).all():
-        raise ValueError(
-            "Expected five amounts from -1 to 1 an image. "
-            f"Received: amounts of shape={amounts.shape} for {len(images)} images"
-        )
+    expect(
+        amounts.shape == (len(images), 5) and (np.abs(amounts) <= 1).all(),
+        "five amounts from -1 to 1 per image",
+        shape=amounts.shape,
+        images=len(images),
+    )
     right, down, scale, squeeze, shear = amounts.T
     width = np.exp(scale * ranges.scale + squeeze * ranges.squeeze)
     height = np.exp(scale * ranges.scale - squeeze * ranges.squeeze)
-    # From where in the image each place of the new one comes: the map backwards.
+    # The inverse map gives the place in the image of each place in the new image.
     zero = np.zeros_like(width)
-    backward = np.stack(
-        [
-            np.stack([1 / width, -shear * ranges.shear / width], axis=1),
-            np.stack([zero, 1 / height], axis=1),
-        ],
-        axis=1,
-    )
+    rows = [[1 / width, -shear * ranges.shear / width], [zero, 1 / height]]
+    backward = np.moveaxis(np.array(rows), 2, 0)
     return affine(images, backward, ranges.shift * np.stack([right, down], axis=1))
 
 
 def affine(images, backward, shifts, background=BACKGROUND):
-    """Maps images by a planar affine map each, about their centre.
+    """Maps each image by a planar affine map about its centre.
 
     Args:
         images: Array of shape `(n, height, width, channels)`.
-        backward: Array of shape `(n, 2, 2)`: a new place, seen from the centre and
-            without the shift, times this is where in the image it comes from. Places
-            are `(x, y)`, `x` to the right and `y` down.
-        shifts: Array of shape `(n, 2)`: pixels to the right and down.
-        background: What comes in from outside.
+        backward: Array of shape `(n, 2, 2)`. This matrix maps a place in the new image,
+            relative to the centre and without the shift, to its place in the old
+            image. Places are `(x, y)`, with `x` to the right and `y` down.
+        shifts: Array of shape `(n, 2)`, pixels to the right and down.
+        background: Value of the pixels that enter from outside.
 
     Returns:
         `float32` array of the images' shape, interpolated linearly.
@@ -123,21 +119,21 @@ def affine(images, backward, shifts, background=BACKGROUND):
 
 
 def distorted_set(images, labels, seed=0, ranges=None):
-    """Returns the digits of each epoch over the paper's set with distortions.
+    """Returns the digits of each epoch from the paper's set of distorted digits.
 
-    The set holds each digit ten times: as it is, and nine times distorted. It has one
-    random order, of which each epoch takes the next tenth. After ten epochs it starts
-    again.
+    The set holds each digit ten times: the original, and nine distorted copies. It has
+    one random order, and each epoch takes the next tenth of it. After ten epochs it
+    starts again.
 
     Args:
         images: Prepared images of shape `(n, height, width, channels)`.
         labels: Their labels.
-        seed: Integer from which the distortions and the order follow.
-        ranges: `Ranges`; by default the small ones.
+        seed: Integer that determines the distortions and the order.
+        ranges: `Ranges`. The defaults are small.
 
     Returns:
-        Function of the epoch, from 0, that returns `x, y`, `n` of each, as
-        `lenet_keras.sdlm.fit` takes it.
+        Function of the epoch, from 0, that returns `x, y`, `n` of each, for
+        `lenet_keras.sdlm.fit`.
 
     Reference:
         LeCun et al. (1998), section III-B: 540,000 distorted patterns and the 60,000

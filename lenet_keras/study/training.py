@@ -1,4 +1,4 @@
-"""One run: a recipe, a data set and a seed give a model, its history and a row."""
+"""One run: a recipe, a data set and a seed determine a model and its results."""
 
 import dataclasses
 import functools
@@ -23,8 +23,9 @@ from lenet_keras.counts import layer_table
 from lenet_keras.datasets import load_cifar10, load_mnist
 from lenet_keras.preprocessing import prepare
 from lenet_keras.study.augmentation import augmented
+from lenet_keras.study.checks import expect
 from lenet_keras.study.files import replacing
-from lenet_keras.study.recipes import RECIPES, Recipe, plain
+from lenet_keras.study.recipes import RECIPES, Recipe, plain, without_defaults
 
 DATASETS = {
     "mnist": load_mnist,
@@ -35,10 +36,10 @@ TRAIN_IMAGES = {"mnist": 60_000, "cifar10": 50_000, "cifar10-sample": 5_000}
 
 
 def identity(configuration):
-    """Returns the identity of a configuration: twelve digits of its SHA-256.
+    """Returns the identity of a configuration, twelve digits of its SHA-256.
 
     Args:
-        configuration: Dictionary of JSON values, without those at their default.
+        configuration: Dictionary of JSON values that differ from the defaults.
     """
     text = json.dumps(configuration, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -46,24 +47,25 @@ def identity(configuration):
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What `train` trains.
+    """One training, for `train`.
 
-    The defaults never change, because a run's identity leaves them out.
+    The defaults never change, because the identity of a run leaves them out.
 
     Attributes:
         recipe: Name of one of `lenet_keras.study.recipes.RECIPES`.
         dataset: `"mnist"`, `"cifar10"` or `"cifar10-sample"`.
-        seed: Integer of 0 or more. It decides the initial weights, the order of the
+        seed: Integer of 0 or more. It determines the initial weights, the order of the
             images and their augmentation.
-        train_images: Number of training images, the first ones; by default all.
-        held_out: Number of those, the last ones, that are not trained on. They take
-            the place of the test images: use them to choose something.
+        train_images: Number of training images, counted from the first. By default the
+            run uses all.
+        held_out: Number of training images, counted from the last, that are held out.
+            They replace the test images; use them to choose settings.
         overrides: Settings that replace the recipe's, by the names of the attributes
             of `lenet_keras.study.recipes.Recipe`, such as `{"epochs": 2}`.
 
     Raises:
-        ValueError: If there is no such recipe, data set or setting, or a number is out
-            of its range.
+        ValueError: If the recipe, the data set or a setting is unknown, or a number is
+            out of range.
 
     Example:
 
@@ -80,34 +82,29 @@ class Run:
     overrides: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        for name, known in {
-            "recipe": RECIPES,
-            "dataset": DATASETS,
-            "overrides": [f.name for f in dataclasses.fields(Recipe) if f.compare],
-        }.items():
-            value = getattr(self, name)
-            given = value if name == "overrides" else [value]
-            if not set(given) <= set(known):
-                raise ValueError(
-                    f"Expected {name} among {list(known)}. Received: {name}={value!r}"
-                )
-        for name in ("seed", "train_images", "held_out"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, Integral) or value < 0):
-                raise ValueError(
-                    f"Expected an integer of 0 or more. Received: {name}={value!r}"
-                )
-            if value is not None:
-                object.__setattr__(self, name, int(value))  # and not NumPy's
+        fields = [f.name for f in dataclasses.fields(Recipe) if f.compare]
+        for name, value, known in (
+            ("recipe", [self.recipe], RECIPES),
+            ("dataset", [self.dataset], DATASETS),
+            ("overrides", self.overrides, fields),
+        ):
+            fits = set(value) <= set(known)
+            expect(fits, f"{name} among {list(known)}", **{name: getattr(self, name)})
         available = TRAIN_IMAGES[self.dataset]
         used = available if self.train_images is None else self.train_images
-        if not 0 <= self.held_out < used <= available:
-            raise ValueError(
-                f"Expected fewer held-out images than training images, and at most "
-                f"{available} training images. Received: held_out={self.held_out}, "
-                f"train_images={self.train_images}"
-            )
-        # The same run is described in one way alone.
+        numbers = {"seed": self.seed, "train_images": used, "held_out": self.held_out}
+        for name, value in numbers.items():
+            fits = isinstance(value, Integral) and value >= 0
+            expect(fits, "an integer of 0 or more", **{name: value})
+            object.__setattr__(self, name, int(value))  # not an integer of NumPy
+        expect(
+            self.held_out < used <= available,
+            "fewer held-out images than training images, and at most "
+            f"{available} training images",
+            held_out=self.held_out,
+            train_images=used,
+        )
+        # Each run has only one description.
         if used == available:
             object.__setattr__(self, "train_images", None)
         recipe = RECIPES[self.recipe]
@@ -117,7 +114,7 @@ class Run:
             if plain(value) != plain(getattr(recipe, name))
         }
         object.__setattr__(self, "overrides", changed)
-        dataclasses.replace(recipe, **changed)  # refuses what cannot be
+        dataclasses.replace(recipe, **changed)  # checks the settings
 
     @property
     def settings(self):
@@ -126,55 +123,49 @@ class Run:
 
     @property
     def epochs(self):
-        """How many epochs it has."""
+        """The number of epochs."""
         return self.settings.epochs
 
     @property
     def asked(self):
-        """What was asked for, as JSON values, without what is at its default."""
-        asked = {"recipe": self.recipe, "dataset": self.dataset, "seed": self.seed}
-        for name in ("train_images", "held_out", "overrides"):
-            if value := getattr(self, name):
-                asked[name] = plain(value)
-        return asked
+        """The seed and the attributes that are not at their default, as JSON values."""
+        first = {"recipe": self.recipe, "dataset": self.dataset, "seed": self.seed}
+        return first | without_defaults(self)
 
     @property
     def configuration(self):
-        """All that decides the result, beside the code, without the defaults."""
-        asked = {
-            k: v for k, v in self.asked.items() if k not in ("recipe", "overrides")
-        }
-        if self.seed == 0:
-            del asked["seed"]
-        return self.settings.settings | asked
+        """All settings that differ from the defaults."""
+        own = without_defaults(self)
+        for name in ("recipe", "overrides"):
+            own.pop(name, None)
+        return self.settings.settings | own
 
     @property
     def id(self):
-        """The run's identity: a hash of its configuration."""
+        """The identity, a hash of the configuration."""
         return identity(self.configuration)
 
     @property
     def name(self):
-        """What tells it from other runs, in words."""
-        asked = self.asked | self.asked.get("overrides", {})
-        words = [asked.pop("recipe"), asked.pop("dataset")]
-        seed = asked.pop("seed")
-        asked.pop("overrides", None)
-        words += [f"{name} {value}" for name, value in asked.items()]
-        return ", ".join([*words, f"seed {seed}"])
+        """The attributes that differ from the defaults, in words."""
+        asked = self.asked
+        recipe, dataset, seed = (asked.pop(n) for n in ("recipe", "dataset", "seed"))
+        overrides = asked.pop("overrides", {})
+        words = [f"{name} {value}" for name, value in (asked | overrides).items()]
+        return ", ".join([recipe, dataset, *words, f"seed {seed}"])
 
 
 class Result(NamedTuple):
-    """What a run gives.
+    """The result of a run.
 
     Attributes:
         model: The trained `keras.Model`.
-        history: `pandas.DataFrame`, one row an epoch: loss and accuracy on the training
-            images, measured on the fly while the weights change, and on the test (or
-            held-out) images, measured after the epoch; and the seconds of the epoch.
-            `"SDLM"` adds loss and accuracy on the training images after the epoch, and
-            the lowest and the highest learning rate of a weight.
-        row: Dictionary of all that repeats the run, and its final results.
+        history: `pandas.DataFrame` with one row per epoch: loss and accuracy on the
+            training images, measured while the weights change; loss and accuracy on
+            the test (or held-out) images, measured after the epoch; and the seconds of
+            the epoch. `"SDLM"` adds loss and accuracy on the training images after the
+            epoch, and the lowest and the highest learning rate of a weight.
+        row: Dictionary of the final results and the settings that repeat the run.
     """
 
     model: keras.Model
@@ -183,7 +174,7 @@ class Result(NamedTuple):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One bar for all epochs of a run.
+    """One progress bar for all epochs of a run.
 
     Args:
         title: Text before the bar.
@@ -222,10 +213,12 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 class RefuseDivergence(keras.callbacks.Callback):
-    """Ends a training whose loss is not finite, after one call of the program.
+    """Stops training when the loss is not finite.
+
+    It checks the loss after each call of the compiled function.
 
     Raises:
-        lenet_keras.sdlm.DivergenceError: If a loss is not finite.
+        lenet_keras.sdlm.DivergenceError: If the loss is not finite.
     """
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -246,10 +239,10 @@ class RefuseDivergence(keras.callbacks.Callback):
 
 
 class _Record(keras.callbacks.Callback):
-    """Keeps the history, and writes the checkpoint after each epoch.
+    """Records the history, and writes the checkpoint after each epoch.
 
-    A checkpoint is one file. It holds all that the next epoch depends on: the weights,
-    the states of the random generators in layers, the optimizer and the history.
+    The checkpoint is one file. It holds everything that the next epoch depends on: the
+    weights, the states of the layers' random generators, the optimizer and the history.
     """
 
     def __init__(self, run, train_images, unseen, path):
@@ -263,27 +256,22 @@ class _Record(keras.callbacks.Callback):
         self.rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_end(self, epoch, logs=None):
+        seconds = round(time.perf_counter() - self.start, 1)
         row = {
             "train_loss": logs["loss"],
             "train_accuracy": logs["accuracy"],
             f"{self.unseen}_loss": logs["val_loss"],
             f"{self.unseen}_accuracy": logs["val_accuracy"],
         }
-        seconds = time.perf_counter() - self.start
-        rates = {}
-        if isinstance(self.model.optimizer, sdlm.SDLM):
+        rates, optimizer = {}, self.model.optimizer
+        if isinstance(optimizer, sdlm.SDLM):
             after = evaluate(self.model, *self.train_images)
             row |= {f"train_{name}_after_epoch": value for name, value in after.items()}
-            scales = np.concatenate(
-                [np.ravel(s) for s in self.model.optimizer.scales()]
-            )
-            rates = {
-                "lowest_learning_rate": float(f"{self.rate * scales.min():.3g}"),
-                "highest_learning_rate": float(f"{self.rate * scales.max():.3g}"),
-            }
+            scales = np.concatenate([np.ravel(scale) for scale in optimizer.scales()])
+            for name, scale in (("lowest", scales.min()), ("highest", scales.max())):
+                rates[f"{name}_learning_rate"] = float(f"{self.rate * scale:.3g}")
         row = {name: round(float(value), 5) for name, value in row.items()}
-        seconds = {"seconds": round(seconds, 1)}
-        self.rows.append({"epoch": epoch + 1} | row | rates | seconds)
+        self.rows.append({"epoch": epoch + 1} | row | rates | {"seconds": seconds})
         if self.path is not None:
             self._save()
 
@@ -298,7 +286,7 @@ class _Record(keras.callbacks.Callback):
             np.savez(file, known=np.array(json.dumps(known)), **arrays)
 
     def restore(self, model):
-        """Brings a new model to where the checkpoint was written, if there is one."""
+        """Restores a new model from the checkpoint, if there is one."""
         if self.path is None or not self.path.exists():
             return
         try:
@@ -306,46 +294,42 @@ class _Record(keras.callbacks.Callback):
                 arrays = dict(content)
             known = json.loads(str(arrays["known"]))
             configuration, self.rows = known["configuration"], known["history"]
-        except Exception as error:  # NumPy has many ways to say that a file is damaged
+        except Exception as error:  # NumPy raises many types for a damaged file
             raise CheckpointError(
                 "Expected a checkpoint that can be read; remove the file to train from "
-                f"the first epoch. Received: {self.path}: {type(error).__name__}: "
-                f"{error}"
+                f"the first epoch. Received: {self.path}: {error!r}"
             ) from None
-        if configuration != self.run.configuration:
-            names = configuration.keys() | self.run.configuration.keys()
-            other = sorted(
-                name
-                for name in names
-                if configuration.get(name) != self.run.configuration.get(name)
-            )
+        own = self.run.configuration
+        names = sorted(own.keys() | configuration.keys())
+        other = [name for name in names if own.get(name) != configuration.get(name)]
+        if other:
             raise CheckpointError(
                 "Expected a checkpoint of the same run; nothing was trained, and the "
-                f"file was left as it is. Received: {self.path}, with another "
+                f"file was not changed. Received: {self.path}, with another "
                 f"{', '.join(other)}"
             )
         for index, variable in enumerate(model.variables):
             variable.assign(arrays[f"model/{index}"])
         model.optimizer.build(model.trainable_variables)
-        start = "optimizer/"
+        parts = [(*key.partition("/"), array) for key, array in arrays.items()]
         model.optimizer.load_own_variables(
-            {k[len(start) :]: v for k, v in arrays.items() if k.startswith(start)}
+            {index: array for kind, _, index, array in parts if kind == "optimizer"}
         )
 
 
 class CheckpointError(ValueError):
-    """A file is not a checkpoint of the run that is to go on from it."""
+    """A checkpoint is damaged or belongs to another run."""
 
 
 def train(run, checkpoint=None, callbacks=(), verbose=1):
-    """Trains a network; the result is that of the final epoch.
+    """Trains a network and returns the result after the final epoch.
 
     Args:
         run: `Run`.
-        checkpoint: Optional path of a file that is replaced after each epoch. If it is
-            there, training goes on from it, and ends with the same weights as without
-            a break.
-        callbacks: Further Keras callbacks.
+        checkpoint: Optional path of a file that is replaced after each epoch. If the
+            file exists, training resumes from it, and ends with the same weights as an
+            uninterrupted training.
+        callbacks: Additional Keras callbacks.
         verbose: 1 for a progress bar, 0 for none.
 
     Returns:
@@ -353,8 +337,9 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
 
     Raises:
         lenet_keras.sdlm.DivergenceError: If training diverges or saturates.
-        lenet_keras.datasets.sources.DataError: If the data set is not to be had.
-        CheckpointError: If the checkpoint is damaged or of another run.
+        lenet_keras.datasets.sources.DataError: If the data set is missing or damaged,
+            and every download failed.
+        CheckpointError: If the checkpoint is damaged or belongs to another run.
 
     Example:
 
@@ -366,6 +351,8 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     recipe = run.settings
     (x, y), (x_unseen, y_unseen) = load_images(run)
     x, x_unseen = (prepare(part, recipe.pixels) for part in (x, x_unseen))
+    arguments = recipe.augmentation_arguments
+    images = augmented(x, y, recipe.augmentation, run.seed, **arguments)
     unseen = "held_out" if run.held_out else "test"
 
     keras.utils.set_random_seed(run.seed)
@@ -384,18 +371,17 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     }
     try:
         if recipe.optimizer == "SDLM":
-            _fit_patterns(model, run, x, y, **arguments)
+            _fit_patterns(model, run, images, x, y, **arguments)
         else:
-            arguments |= {
-                "batch_size": recipe.batch_size,
-                "validation_batch_size": 1000,
-            }
-            fit_minibatches(model, _epochs(run, x, y), **arguments)
+            sizes = {"batch_size": recipe.batch_size, "validation_batch_size": 1000}
+            fit_minibatches(model, images, **sizes, **arguments)
     finally:
         bar.close()
 
     history = pd.DataFrame(record.rows).set_index("epoch")
     after = evaluate(model, x, y)
+    counts = layer_table(model)["total"]._asdict()
+    del counts["output_shape"]
     row = {
         "recipe": run.recipe,
         "dataset": run.dataset,
@@ -406,7 +392,7 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
         "learning_rate": recipe.learning_rate,
         "train_images": len(x),
         "held_out": run.held_out,
-        **_counts(model),
+        **counts,
         "train_accuracy": round(after["accuracy"], 5),
         f"{unseen}_accuracy": float(history[f"{unseen}_accuracy"].iloc[-1]),
         "seconds": round(float(history["seconds"].sum()), 1),
@@ -416,14 +402,14 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
 
 
 def load_images(run):
-    """Returns a run's images as their data set has them.
+    """Returns the images of a run, as stored in the data set.
 
     Args:
         run: `Run`.
 
     Returns:
-        `(x, y), (x_unseen, y_unseen)`: those to train on, and the held-out ones, or
-        the test images, to measure on.
+        `(x, y), (x_unseen, y_unseen)`: the images to train on, and the held-out images
+        or else the test images, to measure on.
     """
     (x, y), test = DATASETS[run.dataset]()
     used = run.train_images or len(x)
@@ -438,34 +424,25 @@ def evaluate(model, x, y):
 
 
 def steps_per_execution():
-    """Returns how many updates one call of the compiled function makes."""
+    """Returns the number of updates in one call of the compiled function."""
     return 1 if keras.backend.backend() == "torch" else 10
 
 
-def _epochs(run, x, y):
-    """Returns the function of the epoch that gives its images and labels."""
-    recipe = run.settings
-    if recipe.augmentation is None:
-        return lambda epoch: (x, y)
-    return augmented(
-        x, y, recipe.augmentation, run.seed, **recipe.augmentation_arguments
-    )
-
-
 def fit_minibatches(model, epochs_of, epochs, initial_epoch=0, seed=0, **arguments):
-    """Trains a compiled model by Keras's own `fit`, in an order that the seed decides.
+    """Trains a compiled model by Keras's `fit`, in an order that the seed determines.
 
-    The order of the images follows from the seed and the epoch alone, as in
-    `lenet_keras.sdlm.fit` with `shuffle="every_epoch"`. So networks of any kind see the
-    same images in the same order with the same seed, and their results are pairs.
+    The order of the images depends only on the seed and the epoch, as in
+    `lenet_keras.sdlm.fit` with `shuffle="every_epoch"`. With the same seed, all
+    networks see the same images in the same order, so their results can be compared in
+    pairs.
 
     Args:
         model: Compiled `keras.Model`.
         epochs_of: Function of the epoch, from 0, that returns its images and labels.
-        epochs: Positive integer: the epoch, from 1, after which training ends.
+        epochs: Positive integer, the epoch, from 1, after which training ends.
         initial_epoch: Epoch, from 0, at which training starts.
         seed: Integer.
-        **arguments: Further arguments of `keras.Model.fit`.
+        **arguments: Additional arguments of `keras.Model.fit`.
     """
     for epoch in range(initial_epoch, epochs):
         x, y = epochs_of(epoch)
@@ -481,7 +458,7 @@ def fit_minibatches(model, epochs_of, epochs, initial_epoch=0, seed=0, **argumen
         )
 
 
-def _fit_patterns(model, run, x, y, **arguments):
+def _fit_patterns(model, run, images, x, y, **arguments):
     """Trains by the method of 1998."""
     recipe = run.settings
     estimation = sdlm.CurvatureEstimation(
@@ -493,17 +470,12 @@ def _fit_patterns(model, run, x, y, **arguments):
     )
     arguments["callbacks"] = [estimation, *arguments["callbacks"]]
     order = False if recipe.order == "given" else recipe.order
-    sdlm.fit(model, _epochs(run, x, y), shuffle=order, verbose=0, **arguments)
-
-
-def _counts(model):
-    counts = layer_table(model)["total"]._asdict()
-    return {name: counts[name] for name in counts if name != "output_shape"}
+    sdlm.fit(model, images, shuffle=order, verbose=0, **arguments)
 
 
 @functools.cache
 def code():
-    """Returns which code computes: versions, and the commit of a checkout."""
+    """Returns the versions of the code, and the commit of a checkout."""
     checkout, commit = Path(__file__).parents[2], None
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     if (checkout / ".git").exists() and shutil.which("git"):

@@ -160,7 +160,7 @@ def test_shear_moves_rows_sideways_by_their_height(square):
 @pytest.mark.parametrize(
     ("amounts", "received"),
     [
-        (np.zeros((2, 5)), "(2, 5) for 3 images"),
+        (np.zeros((2, 5)), "(2, 5), images=3"),
         (np.zeros((3, 4)), "(3, 4)"),
         (np.zeros(5), "(5,)"),
         (np.full((3, 5), 1.01), "(3, 5)"),
