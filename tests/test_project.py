@@ -56,6 +56,7 @@ LAYERS_OF_THE_HOUSE = [
 ]
 # And within the study, from what is trained to what is shown.
 FLOORS_OF_THE_STUDY = [
+    ["checks"],
     ["files", "statistics", "distortions", "family"],
     ["perturbations"],
     ["augmentation"],

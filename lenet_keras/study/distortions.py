@@ -41,8 +41,8 @@ def distort(images, amounts, ranges=None):
 
     Args:
         images: `float32` array of shape `(n, height, width, channels)`, as
-            `lenet_keras.preprocessing.prepare` returns it for `"paper"`. The pixels that
-            enter from outside are background.
+            `lenet_keras.preprocessing.prepare` returns it for `"paper"`. The pixels
+            that enter from outside are background.
         amounts: Array of shape `(n, 5)`, each from -1 to 1, in units of the ranges:
             shift to the right, shift down, scaling, squeezing, shear.
         ranges: `Ranges`. The defaults are small.
