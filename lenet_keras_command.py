@@ -109,16 +109,22 @@ seeds_option = click.option(
     help="A seed, or the first and the last as 0-4.",
 )
 epochs_option = click.option(
-    "--epochs", type=click.IntRange(min=1), help="Instead of the recipe's."
+    "--epochs",
+    type=click.IntRange(min=1),
+    help="Number of epochs, in place of the recipe's.",
 )
 train_images_option = click.option(
-    "--train-images", type=click.IntRange(min=1), help="Use only the first so many."
+    "--train-images",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Use only the first N training images.",
 )
 held_out_option = click.option(
     "--held-out",
     default=0,
+    metavar="N",
     type=click.IntRange(min=0),
-    help="Measure on the last so many training images, not on the test images.",
+    help="Measure on the last N training images, not on the test images.",
 )
 set_option = click.option(
     "--set",
@@ -130,12 +136,12 @@ set_option = click.option(
     "loss_arguments.j=5.",
 )
 overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Do again what is done, and replace it."
+    "--overwrite", is_flag=True, help="Repeat runs that are stored, and replace them."
 )
 
 
 def where_options(function):
-    """Adds the options on where runs are done."""
+    """Adds the options that say where runs are done."""
     for option in (
         click.option(
             "--scheduler", help="Address of a Dask scheduler, to run on its workers."
@@ -145,7 +151,7 @@ def where_options(function):
             default=2,
             show_default=True,
             type=click.IntRange(min=1),
-            help="Runs at once on this machine, one thread each.",
+            help="Parallel runs on this machine, one thread each.",
         ),
     ):
         function = option(function)
@@ -159,7 +165,7 @@ def output_option(default):
         default=default,
         show_default=True,
         type=click.Path(dir_okay=False, path_type=Path),
-        help="File of the results, a run on each line. It is added to.",
+        help="Results file with one run per line. New runs are added.",
     )
 
 
@@ -188,7 +194,7 @@ def cli():
 @click.option(
     "--full",
     is_flag=True,
-    help="Ten epochs on the complete sets, and the note's recipe.",
+    help="Ten epochs on the complete data sets, and study note 002's recipe too.",
 )
 @click.option(
     "--seeds",
@@ -203,8 +209,8 @@ def cli():
 def compare(full, seeds, output, **where):
     """Train both networks on MNIST and CIFAR-10 and compare them.
 
-    CIFAR-10 is the complete set if it is there, else the sample that is. What the
-    results file holds already is not trained again.
+    It uses the complete CIFAR-10 if that is in the data folder, and otherwise the
+    sample that comes with the project. Runs in the results file are not repeated.
 
     \b
     Examples:
@@ -225,7 +231,7 @@ def compare(full, seeds, output, **where):
 
 
 def _sweep(runs, output, where, **how):
-    """Does the runs; ends with exit code 1 if some have no result."""
+    """Does the runs. The exit code is 1 if some have no result."""
     from lenet_keras.datasets import sources
     from lenet_keras.study import files, sweep
 
@@ -263,7 +269,7 @@ def _report(output):
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
-    help="Instead of the recipe's.",
+    help="Number of epochs, in place of the recipe's.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @train_images_option
@@ -277,7 +283,7 @@ def _report(output):
 @click.option(
     "--checkpoint",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Replace this file after each epoch; go on from it if it is there.",
+    help="Write this file after each epoch, and resume from it if it exists.",
 )
 def train(
     network,
@@ -355,9 +361,9 @@ def reproduce(
 ):
     """Train LeNet-5 on MNIST by the paper's own method, one pattern at a time.
 
-    A run that was stopped goes on after its last epoch. What the results file holds
-    already is not trained again. The answers to the test digits are written to
-    `answers` beside it.
+    A run that was stopped resumes after its last epoch. Runs that the results file
+    holds are not repeated. The folder `answers` beside the file gets the answers to the
+    test digits.
 
     \b
     Examples:
@@ -399,7 +405,7 @@ def reproduce(
 @cli.command()
 @click.argument("name", type=click.Choice(PRETRAINED))
 def pretrain(name):
-    """Train one of the networks that come with the package anew, and store it there.
+    """Train one of the package's trained networks again, and store it there.
 
     \b
     Example:
@@ -435,7 +441,7 @@ def pretrain(name):
 @click.option(
     "--tune",
     is_flag=True,
-    help="First choose each learning rate among three, on 10,000 held-out images.",
+    help="First choose the best of three learning rates, on 10,000 held-out images.",
 )
 @output_option("results/sweep.jsonl")
 @where_options
@@ -453,14 +459,14 @@ def sweep(
     overwrite,
     **grid_settings,
 ):
-    """Do many runs; go on where it stopped.
+    """Do many runs, and resume where a sweep stopped.
 
-    NAMES are recipes, groups of recipes (`ladder`, `baselines`, `claims`, `permuted`,
-    `lenet1`, `relatives`), which the options below apply to, or one study, a list of
-    runs with options of its own: `compare`, `protocol`, `protocol-choices`, `choices`,
-    `perturbed`, `interpretations`. Each run is added to the results file as soon as it
-    is done; what the file holds already is not done again. Ends with exit code 1 if a
-    run failed.
+    NAMES are recipes or groups of recipes: `ladder`, `baselines`, `claims`, `permuted`,
+    `lenet1`, `relatives`. The options below apply to them. Or NAMES is one study, a
+    list of runs with its own options: `compare`, `protocol`, `protocol-choices`,
+    `choices`, `perturbed`, `interpretations`. The results file gets each run as soon as
+    it is done. Runs that the file holds are not repeated. The exit code is 1 if a run
+    failed.
 
     \b
     Examples:
@@ -566,7 +572,7 @@ def report(files):
 @click.argument("interpretation", type=click.Choice(INTERPRETATIONS))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 def probe(interpretation, seed):
-    """Look at LeNet-5 before its first update, under an interpretation of the paper.
+    """Show LeNet-5's signals before the first update, under an interpretation.
 
     \b
     Example:
@@ -580,11 +586,11 @@ def probe(interpretation, seed):
 
 @cli.command()
 @click.argument("model", type=click.Choice(NETWORKS))
-@click.option("--cifar10", is_flag=True, help="Built for the images of CIFAR-10.")
+@click.option("--cifar10", is_flag=True, help="Build it for the images of CIFAR-10.")
 def summary(model, cifar10):
     """Print a network layer by layer: parameters, connections, multiply-adds.
 
-    It is built for the images that it was made for, without its weights.
+    The command builds it for the images of its paper, without its weights.
 
     \b
     Examples:
@@ -616,13 +622,13 @@ def family():
 
 @cli.group(cls=Group)
 def data():
-    """Fetch the data sets ahead of time, or check what is there."""
+    """Fetch the data sets, or check the files in the data folder."""
 
 
 @data.command()
 @click.argument("dataset", type=click.Choice(DATASETS))
 def fetch(dataset):
-    """Fetch a data set into the data folder, unless it is there.
+    """Fetch a data set into the data folder, if it is missing.
 
     \b
     Example:
@@ -637,7 +643,7 @@ def fetch(dataset):
 def verify():
     """Check every data set in the data folder against its pinned SHA-256.
 
-    Ends with exit code 1 if a file is damaged.
+    The exit code is 1 if a file is damaged.
     """
     from lenet_keras.datasets import sources
 
@@ -650,7 +656,7 @@ def verify():
 
 
 def main():
-    """Runs the command line; an error that a user can cause ends in a message."""
+    """Runs the command line. Errors that a user can cause end in a message."""
     try:
         sys.exit(cli.main(standalone_mode=False))
     except (click.Abort, KeyboardInterrupt):

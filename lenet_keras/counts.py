@@ -77,7 +77,7 @@ class Counts(dict):
 
 
 def _kernel(maps):
-    """Returns the rule of a layer that uses one kernel, and one bias a map, all over.
+    """Returns the rule of a layer with shared weights: a kernel and a bias per map.
 
     Every weight is used once at each position of the output maps.
     """
@@ -123,8 +123,8 @@ def _nothing(layer, units):
     return 0, 0
 
 
-#: What a layer type costs: a function of the layer and the number of its output units
-#: that returns connections and multiply-adds. Add your own type's here.
+#: The cost of a layer type: a function of the layer and the number of its output units.
+#: It returns connections and multiply-adds. Add the rule of your own layer type here.
 COUNTING_RULES = {
     layers.Conv2D: _kernel(lambda layer: layer.filters),
     layers.Dense: _kernel(lambda layer: layer.units),
@@ -151,15 +151,16 @@ COUNTING_RULES = {
 def layer_table(model):
     """Counts parameters, connections and multiply-adds of each layer of a model.
 
-    A *connection* is an input in a unit's receptive field (padding counted; the
-    window for pooling, the neighbours in local response normalisation) or its bias. A
-    *multiply-add* is a product with a trained weight or coefficient, or a squared
-    difference; pooling without a coefficient has none. The figures are those of one
-    image after training: batch normalisation is one coefficient and one bias a unit.
+    A *connection* is an input in a unit's receptive field, or the unit's bias. Padding
+    counts. For pooling the field is the window, for local response normalisation the
+    neighbours. A *multiply-add* is a product with a trained weight or coefficient, or a
+    squared difference. Pooling without a coefficient has none. The counts are for one
+    image after training: batch normalisation has one coefficient and one bias per unit.
 
     Args:
-        model: A built functional or sequential `keras.Model`, of layers alone, each
-            called once and with its type's rule in `lenet_keras.counts.COUNTING_RULES`.
+        model: A built functional or sequential `keras.Model`. It consists of layers
+            that are called once, and `lenet_keras.counts.COUNTING_RULES` has a rule
+            for the type of each.
 
     Returns:
         `Counts`: a dictionary from a layer's name to its `Count`. The last entry,
@@ -173,17 +174,17 @@ def layer_table(model):
     (151600, 60000)
 
     Raises:
-        TypeError: If a layer's type has no rule, or the model computes with something
-            that is no layer, such as `x + y`; the message names it.
-        ValueError: If the model is not built, a layer is called more than once, or
-            its output has an unknown size.
+        TypeError: If a layer's type has no rule, or if an operation of the model is
+            not a layer, such as `x + y`. The message names it.
+        ValueError: If the model is not built, if a layer is called more than once, or
+            if its output has an unknown size.
 
     Reference:
-        LeCun et al. (1998), section II-B, which counts parameters and connections so.
+        LeCun et al. (1998), section II-B, which counts in this way.
     """
     if not model.built:
         raise ValueError(f"Expected a built model. Received: model={model.name}")
-    # What a functional model computes with beside its layers is no layer of it.
+    # The operations of a functional model include those that are not layers.
     operations = getattr(model, "operations", model.layers)
     rows = {operation.name: _count(operation) for operation in operations}
     for layer in model.get_config()["layers"]:
@@ -198,7 +199,7 @@ def layer_table(model):
 
 
 def symbolic_layer_table(build):
-    """Counts a network, however large, without making its weights.
+    """Counts a network of any size without creating its weights.
 
     Args:
         build: Function without arguments that returns a model, such as
@@ -222,8 +223,8 @@ def symbolic_layer_table(build):
         with keras.StatelessScope(initialize_variables=False):
             return layer_table(build())
 
-    # Keras gives values to variables that wait for them as soon as another such scope
-    # ends in the same thread. So these live and die in a thread of their own.
+    # When another such scope ends in the same thread, Keras initializes all variables
+    # that still wait for values. So these variables live in a thread of their own.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(count).result()
 
@@ -256,15 +257,15 @@ def growth(build, sides, channels=1):
 
 
 def receptive_fields(model):
-    """Measures how much of the image one unit of each layer sees.
+    """Computes the receptive field of one unit of each layer.
 
     Args:
-        model: A chain of layers; those with a `kernel_size` or a `pool_size` have
-            units that see a window.
+        model: A sequence of layers. Those with a `kernel_size` or a `pool_size` have
+            windows.
 
     Returns:
-        Dictionary from the name of each layer that has windows to the side, in
-        pixels, of the square of the image that its units see.
+        Dictionary from the name of each layer with windows to the side, in pixels, of
+        its units' square receptive field in the image.
 
     Example:
 

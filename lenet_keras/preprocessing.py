@@ -5,7 +5,7 @@ import numpy as np
 BACKGROUND, INK = -0.1, 1.175
 PIXELS = ("paper", "paper-unpadded", "paper-reduced", "unit", "standard", "raw")
 
-# LeNet-1 saw digits of 16x16 pixels, where MNIST has 20x20.
+# The digits of LeNet-1 have 16x16 pixels, those of MNIST 20x20.
 REDUCTION = 16 / 20
 
 # Mean and standard deviation of the training images' channels, from 0 to 1, by the
@@ -17,27 +17,27 @@ STATISTICS = {
 
 
 def prepare(images, pixels):
-    """Turns images of a data set into a network's input.
+    """Turns `uint8` images into the input of a network.
 
     Args:
         images: `uint8` array of shape `(n, height, width)` or `(n, height, width,
             channels)`.
-        pixels: What a pixel becomes:
+        pixels: The values of the pixels:
 
-            - `"paper"`: `-0.1` for 0, the background, to `1.175` for 255, the ink,
-              and images of 28x28 get two rows and columns of background all
-              around: the input of the faithful network.
+            - `"paper"`: from `-0.1` for 0, the background, to `1.175` for 255, the
+              ink. Images of 28x28 pixels get a border of two background pixels. This
+              is the input of the faithful network.
             - `"paper-unpadded"`: the same values without the border.
-            - `"paper-reduced"`: the same, with the digits reduced to 16x16 pixels, in
-              the middle of the same field: the input of LeNet-1. Each pixel becomes
-              the mean over the area that it now covers.
-            - `"unit"`: 0 to 1.
+            - `"paper-reduced"`: the same values, and the digits reduced to 16x16
+              pixels in the middle of the field. Each new pixel is the mean over the
+              area that it covers. This is the input of LeNet-1.
+            - `"unit"`: from 0 to 1.
             - `"standard"`: mean 0 and standard deviation 1 in each channel over the
-              training images of MNIST, for one channel, or CIFAR-10, for three.
-            - `"raw"`: 0 to 255, as study note 002 feeds them.
+              training images: of MNIST for one channel, of CIFAR-10 for three.
+            - `"raw"`: from 0 to 255, as in study note 002.
 
-            With `"-permuted"` behind it, such as `"paper-permuted"`, all pixels of an
-            image stand in one random order, the same for all images.
+            The ending `"-permuted"`, as in `"paper-permuted"`, puts the pixels of an
+            image in a random order, the same order for all images.
 
     Returns:
         `float32` array of shape `(n, height, width, channels)`.
@@ -49,12 +49,12 @@ def prepare(images, pixels):
     (2, 32, 32, 1)
 
     Raises:
-        ValueError: If the images are no `uint8` array of such a shape, or `pixels`
-            is none of these.
+        ValueError: If the images are not a `uint8` array of such a shape, or if
+            `pixels` is not one of these.
 
     Reference:
-        LeCun et al. (1998), section II-B, for the input of the faithful network;
-        section III-C on that of LeNet-1.
+        LeCun et al. (1998), section II-B (input of LeNet-5) and section III-C (input
+        of LeNet-1).
     """
     kind, _, permuted = pixels.partition("-permuted")
     if kind not in PIXELS or permuted:
@@ -101,14 +101,14 @@ def _values(images, kind):
 
 
 def _reduced(images):
-    """Shrinks what is in the images by `REDUCTION`, about their centre."""
+    """Shrinks the contents of the images by `REDUCTION`, about the centre."""
     sides = images.shape[1:3]
     down, right = (_covered(side) for side in sides)
     return np.einsum("yh,nhwc,xw->nyxc", down, images, right, optimize=True)
 
 
 def _covered(side):
-    """Returns the share that each new pixel, a row, has of each old one, a column."""
+    """Returns the share of each old pixel, a column, in each new pixel, a row."""
     edges = (np.arange(side + 1) - side / 2) / REDUCTION + side / 2
     first, last = edges[:-1, np.newaxis], edges[1:, np.newaxis]
     old = np.arange(side)

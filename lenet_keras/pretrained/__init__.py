@@ -13,10 +13,15 @@ def records():
     """Returns the records of all trained networks, by name.
 
     Returns:
-        Dictionary from a name to a dictionary: `model`, `input_shape` and `pixels`,
-        what it is and what it sees (`lenet_keras.preprocessing`); `command`, which
-        makes it; `run`, the row of its run; `test_errors` of `test_images`, what it
-        gets wrong on the whole test set; `sha256` of its file of weights.
+        Dictionary from a name to a dictionary:
+
+        - `model`, `dataset`, `input_shape`: the network, and what it was trained on;
+        - `pixels`: the second argument of `lenet_keras.preprocessing.prepare`;
+        - `command`: the command that trains it again;
+        - `run`: the row of its run;
+        - `test_errors`, `test_images`: wrong answers on the whole test set, and its
+          size;
+        - `sha256`: SHA-256 of its file of weights.
     """
     return json.loads((FOLDER / "records.json").read_text(encoding="utf-8"))
 
@@ -24,22 +29,22 @@ def records():
 def load_pretrained(name):
     """Loads a trained network.
 
-    `lenet_keras.pretrained.records()` tells how each was trained and how well it does.
+    `lenet_keras.pretrained.records()` has the training and the test error of each.
 
     Args:
         name: One of
 
-            - `"lenet5-mnist"`: the faithful network, trained the paper's way, one
-              pattern at a time with loss (9);
-            - `"lenet5-mnist-distorted"`: the same on distorted digits too, which is
-              the recommended way;
+            - `"lenet5-mnist"`: the faithful network, trained by the paper's method,
+              one pattern at a time with loss (9);
+            - `"lenet5-mnist-distorted"`: the same, also on distorted digits; this is
+              the recommended training;
             - `"lenet5_modern-mnist"`: the modern variant, by its recommended recipe;
-            - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both on CIFAR-10, by
-              theirs.
+            - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both networks on CIFAR-10,
+              by their recommended recipes.
 
     Returns:
-        `keras.Model`, not compiled. The faithful ones answer with distances, so the
-        smallest output wins; the modern ones with probabilities.
+        `keras.Model`, not compiled. The faithful networks return distances: the
+        smallest output wins. The modern ones return probabilities: the largest wins.
 
     Example:
 
@@ -49,7 +54,7 @@ def load_pretrained(name):
 
     Raises:
         ValueError: If there is no such network.
-        OSError: If its file is damaged or gone.
+        OSError: If its file is damaged or missing.
     """
     known = records()
     if name not in known:
