@@ -424,3 +424,17 @@ class TestProtocol:
 def test_the_trained_networks_were_measured_on_all_test_images():
     for record in pretrained.records().values():
         assert record["test_images"] == 10_000
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/layers.md"])
+def test_the_examples_run_as_they_are_printed(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        names = {}
+        exec(example, names)
+        if "answers" in names:
+            assert names["answers"].shape == (len(names["distances"]),)
+        else:
+            assert names["model"].output_shape == (None, 10)

@@ -66,3 +66,23 @@ def test_the_reference_has_every_module():
     unshown = {"lenet_keras.study", "lenet_keras.study.commands"}
     modules = {".".join(p.parts) for p in parts if p.name != "__init__"} - unshown
     assert modules - set(shown) == set()
+
+
+def linked(page):
+    """The pages of the project that a page links to."""
+    for target in re.findall(r"\]\(([^)#\s]+\.(?:md|ipynb))", page.read_text("utf-8")):
+        if "://" not in target:
+            yield (page.parent / target).resolve()
+
+
+def test_every_page_and_notebook_is_reached_from_readme():
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached:
+            reached.add(page)
+            waiting += linked(page)
+    site = {"index", "findings", "guides", "notebooks", "project", "stored-tables"}
+    pages = {page for page in (ROOT / "docs").glob("*.md") if page.stem not in site}
+    assert len(pages) >= 11
+    assert pages | set((ROOT / "notebooks").glob("*.ipynb")) <= reached
