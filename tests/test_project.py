@@ -57,8 +57,8 @@ LAYERS_OF_THE_HOUSE = [
 # And within the study, from what is trained to what is shown.
 FLOORS_OF_THE_STUDY = [
     ["checks"],
-    ["files", "statistics", "distortions", "family"],
-    ["perturbations"],
+    ["files", "statistics", "distortions"],
+    ["perturbations", "family"],
     ["augmentation"],
     ["recipes"],
     ["training"],

@@ -1,11 +1,9 @@
-"""LeNet-5's family, from LeNet-1 to ResNet, counted, beside what was published.
+"""Counts of LeNet-5's family, from LeNet-1 to ResNet, beside the published figures.
 
 family.toml has the networks and the published figures, as data.
 """
 
-import tomllib
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -13,16 +11,17 @@ import pandas as pd
 
 from lenet_keras import models
 from lenet_keras.counts import layer_table, symbolic_layer_table
+from lenet_keras.study.files import tables
 
 
 class Published(NamedTuple):
-    """A figure as it was printed.
+    """A published figure, as printed.
 
     Attributes:
         value: The figure.
         step: The unit of its last digit.
-        source: Where it stands.
-        why: Why our count is another one; empty where it is not.
+        source: The publication.
+        why: Why our count differs, or an empty text if it does not.
     """
 
     value: float
@@ -31,7 +30,7 @@ class Published(NamedTuple):
     why: str = ""
 
     def fits(self, count):
-        """Returns whether a count is the figure, up to its last digit."""
+        """Returns whether a count rounds to the figure."""
         return abs(count - self.value) <= self.step / 2
 
 
@@ -39,11 +38,10 @@ class Member(NamedTuple):
     """A network of the family.
 
     Attributes:
-        year: Year of the paper that its figures are from, or of the competition that
-            it was in.
-        build: Function without arguments that returns it.
+        year: Year of the paper with its figures, or of the competition that it was in.
+        build: Function without arguments that returns the network.
         published: Dictionary from `"parameters"`, `"connections"` or
-            `"multiply_adds"` to what was published of it.
+            `"multiply_adds"` to the published figure.
     """
 
     year: int
@@ -51,36 +49,25 @@ class Member(NamedTuple):
     published: dict
 
 
-def _load():
-    """Returns the networks of family.toml by name."""
-    text = Path(__file__).with_name("family.toml").read_text(encoding="utf-8")
-    family = {}
-    for name, network in tomllib.loads(text).items():
-        figures = network["published"].items()
-        published = {count: Published(**figure) for count, figure in figures}
-        family[name] = Member(network["year"], _builder(network["build"]), published)
-    return family
+def _member(year, build, published):
+    own = getattr(models, build, None)
+    build = own or partial(getattr(keras.applications, build), weights=None)
+    return Member(year, build, {n: Published(**f) for n, f in published.items()})
 
 
-def _builder(name):
-    if name in models.__all__:
-        return getattr(models, name)
-    return partial(getattr(keras.applications, name), weights=None)
-
-
-FAMILY = _load()
+FAMILY = {name: _member(**table) for name, table in tables("family.toml").items()}
 
 
 def timeline():
-    """Counts each member of the family and puts what was published beside it.
+    """Counts each network of the family, and adds the published figures.
 
-    The networks are counted from symbolic shapes: nothing of their size is made.
+    The counts use symbolic shapes, so no weights are created.
 
     Returns:
         `pandas.DataFrame` indexed by `network`, with the columns `year`, `parameters`
-        (trained and fixed ones, but for LeNet-5's codes, which its paper does not
-        count), `connections`, `multiply_adds`, and for each of the three
-        `published_...`, NaN where there is no figure.
+        (trained and fixed; without LeNet-5's codes, which its paper does not count),
+        `connections`, `multiply_adds`, and for each of the three `published_...`, which
+        is NaN if there is no figure.
 
     Example:
 
@@ -97,9 +84,8 @@ def timeline():
             "connections": total.connections,
             "multiply_adds": total.multiply_adds,
         }
-        for count, figure in figures.items():
-            row[f"published_{count}"] = figure.value
-        rows[name] = row
+        stated = {f"published_{count}": fig.value for count, fig in figures.items()}
+        rows[name] = row | stated
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
 
 
@@ -107,12 +93,12 @@ def published(counted):
     """Returns each published figure beside our count.
 
     Args:
-        counted: What `timeline` returns.
+        counted: `pandas.DataFrame` from `timeline`.
 
     Returns:
-        `pandas.DataFrame` indexed by `network` and `figure`, with the columns
-        `published`, `counted`, `ratio` of the count to the figure, `reason` that they
-        differ, empty where they do not, and `source`.
+        `pandas.DataFrame` indexed by `network` and `figure`. The columns are
+        `published`, `counted`, `ratio` of the count to the figure, `reason` why they
+        differ, empty if they do not, and `source`.
     """
     rows = [
         {
@@ -131,18 +117,18 @@ def published(counted):
 
 
 def stacked_threes(maps, filters):
-    """Counts the weights of five 3x3 convolutions and of the 11x11 that sees as much.
+    """Counts the weights of five 3x3 convolutions and of one 11x11 convolution.
 
-    With `D` maps before them and `N` filters they are `9 D N + 36 N ** 2` and
-    `121 D N`, biases left out: the stack saves weights where `N` is below
-    `112 / 36 D = 3.11 D`. Study note 004 says 3.6 D.
+    Both have the same receptive field. With `D` input maps and `N` filters they have
+    `9 D N + 36 N ** 2` and `121 D N` weights without biases. So the stack saves weights
+    if `N` is below `112 / 36 D = 3.11 D`. Study note 004 says 3.6 D.
 
     Args:
-        maps: Positive integer `D`: maps before the convolutions.
-        filters: Positive integer `N`: filters of each.
+        maps: Positive integer `D`, the number of input maps.
+        filters: Positive integer `N`, the number of filters of each convolution.
 
     Returns:
-        Pair of integers: the weights of the five, and of the one.
+        Pair of integers, the weights of the five convolutions and of the one.
 
     Example:
 
@@ -163,11 +149,11 @@ def stacked_threes(maps, filters):
 
 
 def block_counts(block, input_shape):
-    """Counts a block of a network by itself.
+    """Counts one block of a network.
 
     Args:
         block: Function from a symbolic tensor to another.
-        input_shape: Shape of what it sees, without the batch.
+        input_shape: Shape of the block's input, without the batch.
 
     Returns:
         `lenet_keras.counts.Count`, the total.

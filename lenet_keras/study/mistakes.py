@@ -1,4 +1,4 @@
-"""The digits that a network gets wrong, and its error if it may refuse to answer."""
+"""The mistakes of a network, and its error if it may reject digits."""
 
 from pathlib import Path
 
@@ -6,28 +6,28 @@ import numpy as np
 import pandas as pd
 
 from lenet_keras.preprocessing import prepare
+from lenet_keras.study.checks import expect
 from lenet_keras.study.results import load
 from lenet_keras.study.training import load_images
 
 
 def measure(run, model):
-    """Returns the answers of a run's network to the images that it is measured on.
+    """Returns the answers of a run's network to the test images or held-out images.
 
     Args:
         run: `lenet_keras.study.training.Run` of a network whose outputs are distances.
         model: The trained network.
 
     Returns:
-        More results for `lenet_keras.study.sweep.sweep`: a CSV file with a row a digit,
-        its `label`, the two nearest classes, `answer` and `second_answer`, and their
-        distances.
+        Additional results for `lenet_keras.study.sweep.sweep`: a CSV file with one row
+        per digit. Its columns are `label`, the two nearest classes, `answer` and
+        `second_answer`, and their distances.
     """
     _, (x, labels) = load_images(run)
-    distances = model.predict(
-        prepare(x, run.settings.pixels), batch_size=1000, verbose=0
-    )
-    nearest = np.argsort(distances, axis=1)
-    best, second = (distances[np.arange(len(x)), nearest[:, k]] for k in (0, 1))
+    x = prepare(x, run.settings.pixels)
+    distances = model.predict(x, batch_size=1000, verbose=0)
+    nearest = np.argsort(distances, axis=1)[:, :2]
+    best, second = np.take_along_axis(distances, nearest, axis=1).T
     table = pd.DataFrame(
         {
             "label": labels,
@@ -49,19 +49,19 @@ def load_answers(path, recipe):
 
     Args:
         path: Path of the results file.
-        recipe: Name of the recipe, whose runs took all training images.
+        recipe: Name of the recipe. Only its runs with all training images count.
 
     Returns:
-        Dictionary from a seed to a `pandas.DataFrame`, indexed by test digit: `label`,
-        `answer`, `distance`, `second_answer` and `second_distance`.
+        Dictionary from each seed to a `pandas.DataFrame`, indexed by test digit, with
+        the columns `label`, `answer`, `distance`, `second_answer` and
+        `second_distance`.
 
     Raises:
         ValueError: If the file has no such run.
     """
     path, runs = Path(path), load(path)
     chosen = (runs["recipe"] == recipe) & (runs["train_images"] == 60_000)
-    if not chosen.any():
-        raise ValueError(f"Expected runs of a recipe in {path}. Received: {recipe=}")
+    expect(chosen.any(), f"runs of a recipe in {path}", recipe=recipe)
     return {
         seed: pd.read_csv(path.parent / f"{_file(f'{recipe}, mnist, seed {seed}')}.gz")
         for seed in sorted(runs[chosen]["seed"])
@@ -74,17 +74,18 @@ def mistakes(answers):
 
 
 def rejection_curve(answers):
-    """Returns the error on what is left when the least certain digits are rejected.
+    """Returns the error on the remaining digits when the least certain are rejected.
 
-    A digit is the less certain the nearer the two smallest distances are to each
-    other.
+    The smaller the difference between the two smallest distances, the less certain the
+    answer.
 
     Args:
-        answers: `pandas.DataFrame` as `load_answers` returns it.
+        answers: `pandas.DataFrame` from `load_answers`.
 
     Returns:
-        `rejected, error`: arrays in percent, of all digits and of those that are left,
-        for none rejected, one rejected and so on, up to all but one.
+        `rejected, error`: the rejected digits in percent of all digits, and the error
+        on the remaining digits in percent. The arrays start with no rejected digit and
+        end with one remaining digit.
 
     Example:
 
@@ -96,8 +97,8 @@ def rejection_curve(answers):
     [[0.0, 50.0], [50.0, 0.0]]
 
     Reference:
-        LeCun et al. (1998), section III-C and Figure 10: "the difference between the
-        activation levels of the top two classes" decides.
+        LeCun et al. (1998), section III-C and Figure 10, reject by "the difference
+        between the activation levels of the top two classes".
     """
     margin = answers["second_distance"] - answers["distance"]
     wrong = (answers["answer"] != answers["label"]).to_numpy()
@@ -108,9 +109,9 @@ def rejection_curve(answers):
 
 
 def rejected_for(answers, error=0.5):
-    """Returns the least percentage to reject for at most so much error on the rest.
+    """Returns the percentage to reject for at most `error` percent on the rest.
 
-    It is 100 if even the most certain answer is wrong.
+    It is the smallest such percentage, or 100 if even the most certain answer is wrong.
     """
     rejected, errors = rejection_curve(answers)
     return min(rejected[errors <= error], default=100.0)

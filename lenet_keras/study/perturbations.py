@@ -1,15 +1,16 @@
-"""Images moved, scaled, turned, squeezed and spoilt: how far do networks read them?"""
+"""Accuracy on shifted, scaled, rotated, squeezed and noisy images."""
 
 import numpy as np
 import pandas as pd
 
 from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import prepare
+from lenet_keras.study.checks import expect
 from lenet_keras.study.distortions import affine
 from lenet_keras.study.files import read_results
 from lenet_keras.study.statistics import crossing
 
-# What is done to the images, and how much of it: pixels, factors, degrees, a fraction.
+# The amounts of each perturbation: pixels, factors, degrees, or a fraction.
 AMOUNTS = {
     "shift right": list(range(-10, 11)),
     "shift down": list(range(-10, 11)),
@@ -21,22 +22,23 @@ AMOUNTS = {
 
 
 def perturb(images, kind, amount, background, ink, seed=0):
-    """Does one thing to all images alike.
+    """Perturbs all images in the same way.
 
     Args:
         images: Array of shape `(n, height, width, channels)`.
-        kind: What is done, and with it the unit of `amount`:
+        kind: The perturbation, which determines the unit of `amount`:
 
-            - `"shift right"`, `"shift down"`: pixels; negative ones to the other side.
+            - `"shift right"`, `"shift down"`: pixels. Negative ones shift to the left
+              or up.
             - `"scale"`: factor of width and height.
             - `"rotation"`: degrees, counter-clockwise.
             - `"squeeze"`: factor by which the width grows and the height shrinks.
-            - `"noise"`: fraction of the pixels, drawn for each image, that become
-              background or ink, either with the same chance ("salt and pepper").
+            - `"noise"`: fraction of the pixels of each image, chosen at random, that
+              become background or ink with equal probability ("salt and pepper").
         amount: Number.
-        background: Value of an empty pixel, which comes in from outside.
-        ink: Value of a full one.
-        seed: Integer, or `numpy.random.Generator`, from which the noise follows.
+        background: Value of an empty pixel. Pixels from outside have it too.
+        ink: Value of a full pixel.
+        seed: Integer or `numpy.random.Generator` that determines the noise.
 
     Returns:
         `float32` array of the images' shape, interpolated linearly.
@@ -50,96 +52,85 @@ def perturb(images, kind, amount, background, ink, seed=0):
     1.0
 
     Raises:
-        ValueError: If `kind` is none of these, a factor is not positive, or a fraction
-            not from 0 to 1.
+        ValueError: If `kind` is unknown, a factor is not positive, or a fraction is
+            outside 0 ... 1.
 
     Reference:
-        LeCun et al. (1998), section III-E, on what LeNet-5 bears.
+        LeCun et al. (1998), section III-E, on the variations that LeNet-5 tolerates.
     """
-    if kind not in AMOUNTS:
-        raise ValueError(f"Expected kind among {list(AMOUNTS)}. Received: {kind=}")
-    if kind in ("scale", "squeeze") and not amount > 0:
-        raise ValueError(f"Expected a positive factor. Received: {amount=}")
+    expect(kind in AMOUNTS, f"kind among {list(AMOUNTS)}", kind=kind)
+    if kind in ("scale", "squeeze"):
+        expect(amount > 0, "a positive factor", amount=amount)
     if kind == "noise":
         return _salt_and_pepper(images, amount, background, ink, seed)
     backward, shift = np.eye(2), (0, 0)
-    if kind == "shift right":
-        shift = (amount, 0)
-    elif kind == "shift down":
-        shift = (0, amount)
-    elif kind == "scale":
-        backward = np.eye(2) / amount
-    elif kind == "squeeze":
-        backward = np.diag([1 / amount, amount])
+    if kind in ("shift right", "shift down"):
+        shift = (amount, 0) if kind == "shift right" else (0, amount)
+    elif kind in ("scale", "squeeze"):
+        backward = np.diag([1 / amount, amount if kind == "squeeze" else 1 / amount])
     else:
         cos, sin = np.cos(np.radians(amount)), np.sin(np.radians(amount))
         backward = np.array([[cos, -sin], [sin, cos]])
-    count = len(images)
-    return affine(
-        images,
-        np.broadcast_to(backward, (count, 2, 2)),
-        np.broadcast_to(shift, (count, 2)),
-        background,
-    )
+    backward = np.broadcast_to(backward, (len(images), 2, 2))
+    shifts = np.broadcast_to(shift, (len(images), 2))
+    return affine(images, backward, shifts, background)
 
 
 def _salt_and_pepper(images, fraction, background, ink, seed):
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"Expected an amount from 0 to 1. Received: amount={fraction}")
+    expect(0 <= fraction <= 1, "an amount from 0 to 1", amount=fraction)
     rng = np.random.default_rng(seed)
-    shape = (*images.shape[:3], 1)  # all channels of a pixel alike
+    shape = (*images.shape[:3], 1)  # all channels of a pixel together
     spoilt = rng.random(shape) < fraction
     values = np.where(rng.random(shape) < 0.5, background, ink)
     return np.where(spoilt, values, images).astype("float32")
 
 
 def accuracies(model, pixels, images, labels, amounts=AMOUNTS):
-    """Measures a network on digits to which one thing is done at a time.
+    """Measures a network on perturbed digits, one perturbation at a time.
 
     Args:
         model: Trained and compiled network with the metric `accuracy`.
         pixels: The network's input, as in `lenet_keras.preprocessing`.
         images: `uint8` digits of shape `(n, 28, 28)`.
         labels: Their labels.
-        amounts: Dictionary from what is done, as in
-            `perturb`, to how much of it is tried.
+        amounts: Dictionary from each `kind` of `perturb` to its amounts.
 
     Returns:
         `pandas.DataFrame` with the columns `perturbation`, `amount`, `accuracy`.
     """
-    # Of an image full of ink the padding is background.
-    full = prepare(np.full((1, 28, 28), 255, "uint8"), pixels)
-    background = float(prepare(np.zeros((1, 28, 28), "uint8"), pixels).max())
-    ink = float(full.max())
+    # The largest values, because the padding of an image full of ink is background.
+    background, ink = (
+        float(prepare(np.full((1, 28, 28), byte, "uint8"), pixels).max())
+        for byte in (0, 255)
+    )
     prepared = prepare(images, pixels)
+    sizes = {"batch_size": 1000, "return_dict": True, "verbose": 0}
     rows = []
-    for kind, tried in amounts.items():
-        for amount in tried:
-            changed = perturb(prepared, kind, amount, background, ink)
-            measured = model.evaluate(
-                changed, labels, batch_size=1000, return_dict=True, verbose=0
-            )
-            accuracy = round(measured["accuracy"], 5)
-            rows.append((kind, float(amount), accuracy))
-    return pd.DataFrame(rows, columns=["perturbation", "amount", "accuracy"])
+    for kind, amount in ((kind, n) for kind, tried in amounts.items() for n in tried):
+        changed = perturb(prepared, kind, amount, background, ink)
+        accuracy = round(model.evaluate(changed, labels, **sizes)["accuracy"], 5)
+        rows.append(
+            {"perturbation": kind, "amount": float(amount), "accuracy": accuracy}
+        )
+    return pd.DataFrame(rows)
 
 
 def measure(run, model):
-    """Measures the network of a run on perturbed test digits, for `sweep`."""
+    """Returns the accuracies of a run's network on perturbed digits, for `sweep`."""
     _, (images, labels) = load_mnist()
     table = accuracies(model, run.settings.pixels, images, labels)
     return {"perturbed": table.to_dict(orient="records")}
 
 
 def load_perturbed(path):
-    """Returns the accuracies on perturbed digits that a sweep has measured.
+    """Returns the accuracies on perturbed digits that a sweep measured.
 
     Args:
         path: Path of the results file.
 
     Returns:
-        `pandas.DataFrame` with one row a run, perturbation and amount: `recipe`,
-        `seed`, `perturbation`, `amount`, `accuracy`.
+        `pandas.DataFrame` with one row per run, perturbation and amount, and the
+        columns `recipe`, `seed`, `perturbation`, `amount` and `accuracy`.
     """
     return pd.DataFrame(
         {"recipe": result["run"]["recipe"], "seed": result["run"]["seed"]} | measured
@@ -149,27 +140,26 @@ def load_perturbed(path):
 
 
 def reach(table, level=0.9):
-    """Returns up to which amounts each network is right on a share of the digits.
+    """Returns the range of amounts in which each network reaches an accuracy.
 
     Args:
-        table: What `load_perturbed` returns.
-        level: Share of the digits, from 0 to 1.
+        table: `pandas.DataFrame` from `load_perturbed`.
+        level: Accuracy, from 0 to 1.
 
     Returns:
-        `pandas.DataFrame` with one row a recipe and perturbation, `low` and `high`: the
-        amounts, around the one that changes nothing, between which the mean accuracy
-        over the seeds is at least the level, by straight lines between the amounts
-        that were tried; the last amount where the accuracy stays above the level, and
-        NaN where it is below it from the start.
+        `pandas.DataFrame` with one row per recipe and perturbation. Between `low` and
+        `high`, around the amount that changes nothing, the mean accuracy over the seeds
+        is at least the level, by linear interpolation between the measured amounts. A
+        bound is the last amount if the accuracy stays above the level, and NaN if even
+        unchanged digits are below it.
     """
     rows = []
     for (recipe, kind), own in table.groupby(["recipe", "perturbation"], sort=False):
         mean = own.groupby("amount")["accuracy"].mean()
         start = mean.index.get_loc(1.0 if kind in ("scale", "squeeze") else 0.0)
-        row = {"recipe": recipe, "perturbation": kind}
-        row["low"] = _bound(mean.iloc[start::-1], level)
-        row["high"] = _bound(mean.iloc[start:], level)
-        rows.append(row)
+        low, high = mean.iloc[start::-1], mean.iloc[start:]
+        bounds = {"low": _bound(low, level), "high": _bound(high, level)}
+        rows.append({"recipe": recipe, "perturbation": kind} | bounds)
     return pd.DataFrame(rows)
 
 

@@ -1,4 +1,4 @@
-"""Makes the trained networks that come with the package."""
+"""Trains the networks that come with the package."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from lenet_keras.preprocessing import prepare
 from lenet_keras.study.files import check_writable, replacing
 from lenet_keras.study.training import Run, load_images, train
 
-# Each by the recipe of its name, which begins with network and data set.
+# The names of their recipes. Each starts with the network and the data set.
 NAMES = [
     "lenet5-mnist",
     "lenet5-mnist-distorted",
@@ -27,11 +27,11 @@ def pretrain(name, folder=pretrained.FOLDER, **arguments):
 
     Args:
         name: One of `NAMES`.
-        folder: Folder to write to. While it trains, its checkpoint is there too.
-        **arguments: Further arguments of `Run`.
+        folder: Folder to write to. During training it also holds the checkpoint.
+        **arguments: Additional arguments of `Run`.
 
     Returns:
-        The record, as `lenet_keras.pretrained.records` has it.
+        The record, as in `lenet_keras.pretrained.records`.
     """
     folder = Path(folder)
     weights, records = folder / f"{name}.weights.h5", folder / "records.json"
@@ -42,7 +42,7 @@ def pretrain(name, folder=pretrained.FOLDER, **arguments):
     result = train(run, checkpoint)
     _, (x, y) = load_images(run)
     x = prepare(x, run.settings.pixels)
-    # A network that is not compiled: otherwise the optimizer's state is saved too.
+    # The file of a compiled network would also hold the state of the optimizer.
     model = run.settings.build(x.shape[1:])
     model.set_weights(result.model.get_weights())
     known = json.loads(records.read_text(encoding="utf-8")) if records.exists() else {}
@@ -67,7 +67,7 @@ def pretrain(name, folder=pretrained.FOLDER, **arguments):
 
 
 def errors(model, network, x, labels):
-    """Returns how many images a network answers wrongly."""
+    """Returns the number of images that a network classifies wrongly."""
     outputs = model.predict(x, batch_size=1000, verbose=0)
     answers = np.argmin if network == "lenet5" else np.argmax
     return int((answers(outputs, axis=1) != labels).sum())

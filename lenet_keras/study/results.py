@@ -1,10 +1,11 @@
-"""Stored runs as tables: every run, its epochs, and what their seeds say together."""
+"""Stored runs as tables: every run, its epochs, and the mean over seeds."""
 
 import json
 
 import pandas as pd
 
 from lenet_keras import pretrained
+from lenet_keras.study.checks import expect
 from lenet_keras.study.files import read_results
 from lenet_keras.study.recipes import (
     BASELINES,
@@ -29,35 +30,36 @@ def load(*paths):
     """Returns the runs of studies that are done or have diverged.
 
     Args:
-        *paths: Paths of results files, as `lenet_keras.study.sweep.sweep` writes them.
+        *paths: Paths of results files from `lenet_keras.study.sweep.sweep`.
 
     Returns:
-        `pandas.DataFrame` with one row a run: its `id` and `status`; the `recipe`, the
-        `changes` to it beside epochs and learning rate, and `setup`, which runs of the
-        same configuration with other seeds share; and for a run that is done the `row`
-        of `lenet_keras.study.training.Result`.
+        `pandas.DataFrame` with one row per run: its `id` and `status`, the `recipe`,
+        the `changes` to it other than epochs and learning rate, and `setup`, which is
+        the same for all seeds of a configuration. Runs that are done also have the
+        `row` of `lenet_keras.study.training.Result`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a file holds something else, or a run whose settings are not
+        ValueError: If a file is not a results file, or the settings of a run are not
             those of its recipe.
     """
-    rows = []
-    for result in _checked(paths):
-        known, row = _known(result), result.get("row", {})
-        rows.append({"id": result["id"], "status": result["status"]} | known | row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {"id": result["id"], "status": result["status"]}
+        | _known(result)
+        | result.get("row", {})
+        for result in _checked(paths)
+    )
 
 
 def load_history(*paths):
-    """Returns the epochs of studies' runs that are done.
+    """Returns the epochs of the runs that are done.
 
     Args:
-        *paths: Paths of results files, as `lenet_keras.study.sweep.sweep` writes them.
+        *paths: Paths of results files from `lenet_keras.study.sweep.sweep`.
 
     Returns:
-        `pandas.DataFrame` with one row an epoch of a run: what tells the runs apart, as
-        in `load`, and the columns of `lenet_keras.study.training.Result.history`.
+        `pandas.DataFrame` with one row per epoch of a run: the columns that describe
+        the run, as in `load`, and those of `lenet_keras.study.training.Result.history`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -74,42 +76,34 @@ def _checked(paths):
     for path in paths:
         for result in read_results(path):
             asked, configuration = result["run"], result["configuration"]
-            if result["id"] != identity(configuration):
-                raise ValueError(
-                    "Expected the configuration that the id is made of. "
-                    f"Received: {path}, id={result['id']!r}"
-                )
-            known = asked.get("recipe") in RECIPES
-            if known and Run(**asked).configuration != configuration:
-                raise ValueError(
-                    f"Expected the settings of recipe {asked['recipe']}. "
-                    f"Received: {path}, id={result['id']!r}, with other settings"
-                )
+            where = {"path": str(path), "id": result["id"]}
+            fits = result["id"] == identity(configuration)
+            expect(fits, "an id that is the hash of the configuration", **where)
+            if (recipe := asked.get("recipe")) in RECIPES:
+                fits = Run(**asked).configuration == configuration
+                where["configuration"] = configuration
+                expect(fits, f"the settings of recipe {recipe}", **where)
             yield result
 
 
 def _known(result):
     asked, configuration = result["run"], result["configuration"]
-    setup = {name: v for name, v in configuration.items() if name != "seed"}
     known = {k: v for k, v in asked.items() if k not in ("overrides", "train_images")}
-    if "recipe" not in asked:
-        return known | {"setup": identity(setup)}
-    changes = asked.get("overrides", {})
-    return {
-        **known,
-        "held_out": asked.get("held_out", 0),
-        "epochs": configuration.get("epochs", Recipe.epochs),
-        "learning_rate": configuration["learning_rate"],
-        "changes": ", ".join(
-            _words(name, value)
-            for name, value in changes.items()
-            if name not in ("epochs", "learning_rate")
-        ),
-        "setup": identity(setup),
-    }
+    if "recipe" in asked:
+        changes = asked.get("overrides", {}).items()
+        known |= {
+            "held_out": asked.get("held_out", 0),
+            "epochs": configuration.get("epochs", Recipe.epochs),
+            "learning_rate": configuration["learning_rate"],
+            "changes": ", ".join(
+                _words(n, v) for n, v in changes if n not in ("epochs", "learning_rate")
+            ),
+        }
+    setup = {name: v for name, v in configuration.items() if name != "seed"}
+    return known | {"setup": identity(setup)}
 
 
-# The columns of words; those of numbers go to the right.
+# The columns of words are aligned left, those of numbers right.
 WORDS = [
     *("data set", "network", "recipe", "changes", "change", "a difference?"),
     *("measured on", "study note 002 says", "held-out error, %", "digits right, %"),
@@ -118,14 +112,14 @@ WORDS = [
 
 
 def _words(name, value):
-    """Returns a changed setting in words; of arguments, each by its name."""
+    """Returns a changed setting in words, or each argument by its name."""
     if isinstance(value, dict) and value:
         return ", ".join(_words(argument, value[argument]) for argument in value)
     return f"{name.removesuffix('_arguments')} {json.dumps(value)}"
 
 
 def markdown(frame):
-    """Returns a table of text as Markdown: words to the left, numbers to the right.
+    """Returns a table of text as Markdown, with words left and numbers right.
 
     Args:
         frame: `pandas.DataFrame` of text.
@@ -136,30 +130,31 @@ def markdown(frame):
 
 
 def summary(runs):
-    """Returns any runs as a table to read, in Markdown.
+    """Returns any runs as a table in Markdown.
 
     Args:
-        runs: `pandas.DataFrame` with one row a run, as `load` returns it.
+        runs: `pandas.DataFrame` with one row per run, as `load` returns it.
 
     Returns:
-        A table with a row a configuration, over its seeds: the error after the final
-        epoch, mean ± standard deviation in percent, on the test images or on the
+        A table with one row per configuration: over its seeds, the error after the
+        final epoch, mean ± standard deviation in percent, on the test images or on the
         held-out training images, and the minutes of a run.
 
     Raises:
-        ValueError: If a configuration has two runs of a seed.
+        ValueError: If a configuration has two runs with the same seed.
     """
     rows = []
     place = runs["dataset"].map(list(DATASET_TITLES).index)
     order = ["place", "recipe", "held_out", "epochs", "learning_rate", "changes"]
     in_order = runs.assign(place=place).sort_values(order, kind="stable")
     for _, own in in_order.groupby("setup", sort=False):
-        first, done = own.iloc[0], own[own["status"] == "done"]
-        if own["seed"].duplicated().any():
-            raise ValueError(
-                "Expected one run a seed. "
-                f"Received: seeds {own['seed'].tolist()} of {first['recipe']}"
-            )
+        first, seeds = own.iloc[0], own["seed"].tolist()
+        fits = not own["seed"].duplicated().any()
+        expect(fits, "one run per seed", recipe=first["recipe"], seeds=seeds)
+        unseen, words = "test", "test images"
+        if first["held_out"]:
+            unseen, words = "held_out", "held-out images"
+        diverged = (own["status"] != "done").sum()
         row = {
             "data set": DATASET_TITLES[first["dataset"]],
             "recipe": first["recipe"],
@@ -168,32 +163,29 @@ def summary(runs):
             "images": "",
             "epochs": str(first["epochs"]),
             "seeds": str(len(own)),
-            "measured on": "held-out images" if first["held_out"] else "test images",
-            "error, %": f"{len(own) - len(done)} of {len(own)} diverged",
+            "measured on": words,
+            "error, %": f"{diverged} of {len(own)} diverged",
             "trainable parameters": "",
             "minutes a run": "",
         }
-        if len(done) == len(own):
-            unseen = "held_out" if first["held_out"] else "test"
-            errors = 100 * (1 - done[f"{unseen}_accuracy"])
-            row["error, %"] = f"{errors.mean():.2f}{_spread(errors)}"
-            row["images"] = f"{int(done['train_images'].iloc[0]):,}"
-            row["trainable parameters"] = f"{int(done['trainable'].iloc[0]):,}"
-            if done["seconds"].notna().all():
-                row["minutes a run"] = f"{done['seconds'].mean() / 60:.1f}"
+        if not diverged:
+            row["error, %"] = _mean(100 * (1 - own[f"{unseen}_accuracy"]))
+            row["images"] = f"{int(first['train_images']):,}"
+            row["trainable parameters"] = f"{int(first['trainable']):,}"
+            if own["seconds"].notna().all():
+                row["minutes a run"] = f"{own['seconds'].mean() / 60:.1f}"
         rows.append(row)
     table = pd.DataFrame(rows)
-    if not table["changes"].any():
-        table = table.drop(columns="changes")
-    return markdown(table)
+    return markdown(table if table["changes"].any() else table.drop(columns="changes"))
 
 
-def _spread(values):
-    return f" ± {values.std():.2f}" if len(values) > 1 else ""
+def _mean(values):
+    spread = f" ± {values.std():.2f}" if len(values) > 1 else ""
+    return f"{values.mean():.2f}{spread}"
 
 
-# The recipes that tables compare: the words for what each is compared with, and its
-# name, or `None`.
+# The recipes that tables compare. Each comparison has the words for its references, and
+# the reference of each recipe, or `None`.
 COMPARISONS = {
     "ladder": (
         "the rung before",
@@ -223,18 +215,18 @@ def rungs(runs, dataset, comparison="ladder"):
     """Returns each recipe of a comparison on a data set, over its seeds.
 
     Args:
-        runs: `pandas.DataFrame` with one row a run, as `load` returns it, with at
-            least two seeds a recipe.
+        runs: `pandas.DataFrame` with one row per run, as `load` returns it, with at
+            least two seeds per recipe.
         dataset: Name of the data set.
-        comparison: `"ladder"`, with the baselines behind it, or `"relatives"`.
+        comparison: `"ladder"`, which includes the baselines, or `"relatives"`.
 
     Returns:
-        `pandas.DataFrame` indexed by recipe, in the order of the comparison, of
-        numbers: `learning_rate`; `errors`, in percent, one a seed; `error`, their mean,
-        with `error_low` and `error_high`, its 95 % interval; `difference` to the recipe
-        that it is compared with, paired by seed, with `difference_low`,
-        `difference_high` and `is_difference`; the counts and the mean `seconds`. A
-        recipe that has no meaning on the data set, or diverged, has only its `change`
+        `pandas.DataFrame` of numbers, indexed by recipe, in the order of the
+        comparison. The columns are `learning_rate`; `errors`, one per seed, in percent;
+        `error`, their mean, with the 95 % interval `error_low` and `error_high`;
+        `difference` to the reference recipe, paired by seed, with `difference_low`,
+        `difference_high` and `is_difference`; the counts; and the mean `seconds`. A
+        recipe that diverged, or is meaningless on the data set, has only its `change`
         and a `note`.
 
     Raises:
@@ -244,11 +236,8 @@ def rungs(runs, dataset, comparison="ladder"):
     of_dataset = runs[(runs["dataset"] == dataset) & (runs["held_out"] == 0)]
     for setting in ("epochs", "train_images"):
         values = of_dataset.get(setting, pd.Series()).dropna().unique().tolist()
-        if len(values) > 1:
-            raise ValueError(
-                f"Expected the same {setting} in all runs on {dataset}. "
-                f"Received: {setting}={values}"
-            )
+        what = f"the same {setting} in all runs on {dataset}"
+        expect(len(values) < 2, what, **{setting: values})
     rows, errors_of = {}, {}
     for name, reference in compared_with.items():
         row = {"change": RECIPES[name].title, "is_baseline": name in BASELINES}
@@ -258,16 +247,14 @@ def rungs(runs, dataset, comparison="ladder"):
             continue
         if own.empty and name in BASELINES:
             continue
-        if own.empty:
-            raise ValueError(f"Expected runs of {name} on {dataset}. Received: none")
-        if own["setup"].nunique() > 1 or own.index.has_duplicates:
-            raise ValueError(
-                "Expected one run a seed, all of one configuration. Received: seeds "
-                f"{own.index.tolist()} of {name} on {dataset}, with "
-                f"learning_rate={own['learning_rate'].unique().tolist()}"
-            )
-        diverged = (own["status"] != "done").sum()
-        if diverged:
+        expect(len(own), f"runs of {name} on {dataset}", runs=len(own))
+        expect(
+            own["setup"].nunique() == 1 and not own.index.has_duplicates,
+            f"one run per seed, all of one configuration, of {name} on {dataset}",
+            seeds=own.index.tolist(),
+            learning_rate=own["learning_rate"].unique().tolist(),
+        )
+        if diverged := (own["status"] != "done").sum():
             rows[name] = row | {"note": f"{diverged} of {len(own)} diverged"}
             continue
         errors_of[name] = errors = 100 * (1 - own["test_accuracy"])
@@ -289,21 +276,18 @@ def rungs(runs, dataset, comparison="ladder"):
 
 
 def _interval(name, interval):
-    return {
-        name: interval.mean,
-        f"{name}_low": interval.low,
-        f"{name}_high": interval.high,
-    }
+    return dict(zip((name, f"{name}_low", f"{name}_high"), interval, strict=True))
 
 
 def rates_at_edge(runs):
-    """Returns how often the best learning rate is the lowest or highest that was tried.
+    """Counts how often the best learning rate is the lowest or highest one tried.
 
     Args:
-        runs: `pandas.DataFrame` with one row a run, as `load` returns it.
+        runs: `pandas.DataFrame` with one row per run, as `load` returns it.
 
     Returns:
-        Pair of integers: in how many cases, a recipe on a data set each, of how many.
+        Pair of integers: the number of such cases, and the number of all cases. A case
+        is one recipe on one data set.
     """
     cases = runs[runs["held_out"] > 0].groupby(["dataset", "recipe"])
     best = runs.loc[cases["held_out_accuracy"].idxmax()]
@@ -314,7 +298,7 @@ def rates_at_edge(runs):
 
 
 def table(runs, dataset, comparison="ladder"):
-    """Returns `rungs` as a table to read, in Markdown."""
+    """Returns `rungs` as a table in Markdown."""
     rows = []
     for _, rung in rungs(runs, dataset, comparison).iterrows():
         row = dict.fromkeys(HEADINGS, "")
@@ -336,7 +320,7 @@ def table(runs, dataset, comparison="ladder"):
 def overview(runs, comparison="ladder"):
     """Returns the errors on all data sets side by side, in Markdown.
 
-    A difference whose interval leaves out 0 is printed bold.
+    A difference is bold if its interval excludes 0.
     """
     compared_with, recipes = COMPARISONS[comparison]
     measured = {name: rungs(runs, name, comparison) for name in datasets(runs)}
@@ -368,7 +352,7 @@ def _difference(rung):
 
 
 def datasets(runs):
-    """Returns the data sets of runs, in the order of `DATASET_TITLES`."""
+    """Returns the data sets of the runs, in the order of `DATASET_TITLES`."""
     return [name for name in DATASET_TITLES if name in set(runs["dataset"])]
 
 
@@ -378,8 +362,8 @@ def plus_minus(rung, name, sign=""):
     return f"{rung[name]:{sign}.2f} ± {half_width:.2f}"
 
 
-# Claims of study note 002 on its network and its training. Its training accuracies are
-# taken on the fly; its "test" accuracy was measured on the training images.
+# Claims of study note 002 on its network and its training. Its training accuracies were
+# measured during training, and its "test" accuracy on the training images.
 NOTE_CLAIMS = {
     "mnist": "98.7 % train",
     "cifar10": '56.2 % train, 54.28 % "test" (on training images)',
@@ -389,7 +373,7 @@ NETWORK_TITLES = {"lenet5": "LeNet-5 (1998)", "lenet5_modern": "modern variant"}
 
 
 def in_order(runs):
-    """Returns runs by data set, recipe, epochs and seed, however they were stored."""
+    """Returns the runs sorted by data set, recipe, epochs and seed."""
     places = {
         "dataset": runs["dataset"].map(list(DATASET_TITLES).index),
         "recipe": runs["recipe"].map({name: n for n, name in enumerate(RECIPES)}),
@@ -410,16 +394,15 @@ def complete_trainings():
 
 
 def comparison_table(runs):
-    """Returns the runs of `compare` as a table to read: a row a configuration.
+    """Returns the runs of `compare` as a table with one row per configuration.
 
     Args:
-        runs: `pandas.DataFrame` with one row a run, as `load` returns it.
+        runs: `pandas.DataFrame` with one row per run, as `load` returns it.
 
     Returns:
-        `pandas.DataFrame` of text. Errors are in percent, `mean ± standard deviation`
-        where there are several seeds, with the number of epochs behind them. Beside
-        short trainings stands the complete training of the network that comes with the
-        package.
+        `pandas.DataFrame` of text. Errors are in percent: `mean ± standard deviation`
+        if there are several seeds, and `(epochs)`. If all trainings are short, a column
+        has the complete training of the network that comes with the package.
     """
     done = in_order(runs[runs["status"] == "done"])
     complete = complete_trainings().set_index(["network", "dataset"])
@@ -442,8 +425,7 @@ def comparison_table(runs):
         else:
             row["epochs"] = first["epochs"]
             for kind in ("train", "test"):
-                wrong = _errors(own[f"{kind}_accuracy"])
-                row[f"{kind} error, %"] = f"{wrong.mean():.2f}{_spread(wrong)}"
+                row[f"{kind} error, %"] = _mean(_errors(own[f"{kind}_accuracy"]))
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -469,6 +451,4 @@ def _errors(accuracies):
 
 
 def _error_and_epochs(runs):
-    wrong = _errors(runs["test_accuracy"])
-    epochs = runs["epochs"].iloc[0]
-    return f"{wrong.mean():.2f}{_spread(wrong)} % ({epochs})"
+    return f"{_mean(_errors(runs['test_accuracy']))} % ({runs['epochs'].iloc[0]})"

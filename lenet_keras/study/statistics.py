@@ -1,9 +1,11 @@
-"""Statistics over several runs: means with their intervals, differences, crossings."""
+"""Statistics over several runs: means with intervals, differences, crossings."""
 
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+
+from lenet_keras.study.checks import expect
 
 
 class Interval(NamedTuple):
@@ -26,7 +28,7 @@ class Interval(NamedTuple):
 
     @property
     def is_difference(self):
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
     def __str__(self):
@@ -36,9 +38,9 @@ class Interval(NamedTuple):
 def mean_interval(values):
     """Returns the mean of values and its 95 % interval by Student's distribution.
 
-    `mean ± t * s / sqrt(n)`, where `s` is the standard deviation with `n - 1` and `t`
-    the quantile of Student's distribution with `n - 1` degrees of freedom. It says
-    what other seeds would give, not what other test images would give.
+    The interval is `mean ± t * s / sqrt(n)`. `s` is the standard deviation with
+    `n - 1`, and `t` is the quantile of Student's distribution with `n - 1` degrees of
+    freedom. It covers other seeds, but not other test images.
 
     Args:
         values: At least two numbers.
@@ -56,10 +58,8 @@ def mean_interval(values):
         ValueError: If there are fewer than two values, or one is not finite.
     """
     values = np.asarray(values, dtype="float64")
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(
-            f"Expected at least two finite values. Received: values={values}"
-        )
+    fits = values.ndim == 1 and len(values) > 1 and np.isfinite(values).all()
+    expect(fits, "at least two finite values", values=values.tolist())
     half = stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
     mean = float(values.mean())
     return Interval(mean, float(mean - half), float(mean + half))
@@ -70,7 +70,7 @@ def paired_difference(before, after):
 
     Args:
         before: `pandas.Series` of results, indexed by seed.
-        after: The same of the other recipe, with the same seeds.
+        after: `pandas.Series` of the other recipe's results, with the same seeds.
 
     Returns:
         `Interval` of `after - before`, by the paired t-test.
@@ -85,28 +85,25 @@ def paired_difference(before, after):
     (1.07, True)
 
     Raises:
-        ValueError: If the seeds are not the same, each once, or fewer than two.
+        ValueError: If the seeds differ or repeat, or there are fewer than two.
     """
     seeds = [sorted(values.index) for values in (before, after)]
-    if seeds[0] != seeds[1] or len(set(seeds[0])) < len(seeds[0]):
-        raise ValueError(
-            "Expected the same seeds in both, each once. "
-            f"Received: seeds {seeds[0]} and {seeds[1]}"
-        )
+    fits = seeds[0] == seeds[1] and not before.index.has_duplicates
+    expect(fits, "the same seeds in both, each once", seeds=seeds)
     return mean_interval((after - before).to_numpy())
 
 
 def crossing(values, level):
-    """Returns where values first fall to a level.
+    """Returns the index at which values first fall to a level.
 
     Args:
         values: `pandas.Series` of numbers, indexed by numbers.
         level: Number.
 
     Returns:
-        A number along the index, by a straight line between the two values around the
-        level: the first of the index if its value is not above the level, NaN if none
-        is that low.
+        The index of the crossing, by linear interpolation between the two values around
+        the level. It is the first index if the first value is not above the level, and
+        NaN if no value falls to the level.
 
     Example:
 
@@ -118,8 +115,5 @@ def crossing(values, level):
     reached = np.flatnonzero(values <= level)
     if len(reached) == 0:
         return float("nan")
-    last = reached[0]
-    if last == 0:
-        return float(where[0])
-    share = (values[last - 1] - level) / (values[last - 1] - values[last])
-    return float(where[last - 1] + share * (where[last] - where[last - 1]))
+    around = slice(max(reached[0] - 1, 0), reached[0] + 1)
+    return float(np.interp(-level, -values[around], where[around]))

@@ -178,7 +178,7 @@ def test_runs_of_several_configurations_are_never_averaged():
     ):
         rungs(pd.concat([runs, other_rate]), "mnist")
     twice = pd.concat([runs, runs[(runs["recipe"] == "1998") & (runs["seed"] == 0)]])
-    with pytest.raises(ValueError, match="one run a seed"):
+    with pytest.raises(ValueError, match="one run per seed"):
         rungs(twice, "mnist")
     for setting, value in {"epochs": 3, "train_images": 640}.items():
         usual = {"epochs": 10, "train_images": 60_000}
@@ -289,7 +289,7 @@ def test_a_summary_has_a_row_a_configuration_over_its_seeds():
 
 def test_a_summary_averages_no_run_twice():
     runs = made_up().query("recipe == 'max'").assign(epochs=10, train_images=60_000)
-    with pytest.raises(ValueError, match=r"Expected one run a seed.*of max"):
+    with pytest.raises(ValueError, match=r"Expected one run per seed.*recipe='max'"):
         summary(pd.concat([runs, runs]))
 
 
@@ -422,7 +422,9 @@ def test_a_run_whose_settings_are_not_its_recipes_is_refused(tmp_path, message):
     path = tmp_path / "study.jsonl"
     other = dataclasses.replace(RUN, overrides={"epochs": 2})
     write(path, line(other) | {"run": RUN.asked})
-    assert "with other settings" in message(load, path)
+    text = message(load, path)
+    assert "the settings of recipe max" in text
+    assert f"configuration={other.configuration!r}" in text
     write(path, line(RUN) | {"id": other.id})
     assert f"id={other.id!r}" in message(load, path)
 
