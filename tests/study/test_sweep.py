@@ -395,7 +395,7 @@ def test_the_bar_moves_by_the_epoch_and_starts_where_the_sweep_stopped(
 
     def told(bar, run_id, epoch):
         tell(bar, run_id, epoch)
-        seen.append((bar.bar.n, bar.bar.total))
+        seen.append((bar.n, bar.total))
 
     monkeypatch.setattr(module._Bar, "tell", told)
     sweep(runs[:2], output)
