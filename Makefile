@@ -41,18 +41,19 @@ benchmark: .venv/done        ## the speed figures of benchmarks/README.md
 report: .venv/done           ## make all tables, pictures and figures in the text again
 	$(BIN)/lenet-keras report
 
-clean:                       ## remove the environment and the site
-	rm -rf .venv docs/_build
+clean:                       ## remove the environment, the site and what pip builds
+	rm -rf .venv docs/_build build lenet_keras.egg-info
 
 # An environment that is broken, or of another Python than the one asked for, is built anew.
 VERSION := import sys; print("%d.%d" % sys.version_info[:2])
-FOUND := $(shell $(BIN)/python -c '$(VERSION)' 2>&1)
+FOUND := $(shell { $(BIN)/python -c '$(VERSION)'; } 2>/dev/null)
 ASKED := $(if $(filter file,$(origin PYTHON)),$(FOUND),$(shell $(PYTHON) -c '$(VERSION)'))
 CLEAR := $(if $(and $(filter 3.11 3.12 3.13,$(FOUND)),$(filter $(FOUND),$(ASKED))),,--clear)
 
 .venv/done: pyproject.toml $(if $(CLEAR),anew)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "Expected Python 3.11, 3.12 or 3.13. Received: PYTHON=$(PYTHON)"; exit 1; }
+	@echo "Setting up .venv: some minutes and 3 GB, once."
 	$(PYTHON) -m venv $(CLEAR) .venv
 	$(BIN)/python -m pip install --quiet --editable '.[suite]'
 	touch $@

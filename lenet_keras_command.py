@@ -101,6 +101,14 @@ def _overrides(recipe, settings, epochs=None, learning_rate=None):
     return overrides
 
 
+def _refuse_unknown(name, known, what):
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=5, cutoff=0.5) or known
+        raise click.BadParameter(
+            f"Expected {what}, such as {', '.join(near)}. Received: {name}"
+        )
+
+
 seeds_option = click.option(
     "--seeds",
     default="0",
@@ -227,7 +235,9 @@ def compare(full, seeds, output, **where):
     click.echo("")
     click.echo(results.comparison_text(rows[rows["id"].isin([run.id for run in runs])]))
     _report(output)
-    click.echo("Next: `make lab` opens the notebooks, `lenet-keras --help` shows more.")
+    click.echo(
+        "Next: docs/comparison.md explains the table, `make lab` opens the notebooks."
+    )
 
 
 def _sweep(runs, output, where, **how):
@@ -262,8 +272,8 @@ def _report(output):
 @click.argument("dataset", type=click.Choice(DATASETS))
 @click.option(
     "--recipe",
-    type=click.Choice(list(RECIPES)),
-    help="How to train it; by default the recommended recipe.",
+    metavar="RECIPE",
+    help="How to train it. The default is the recommended recipe.",
 )
 @epochs_option
 @click.option(
@@ -309,11 +319,8 @@ def train(
 
     recipe = recipe or recipes.recommended(network, dataset)
     known = recipes.RECIPES
-    if known[recipe].network != network:
-        fitting = [name for name in known if known[name].network == network]
-        raise click.BadParameter(
-            f"Expected a recipe of {network}: {', '.join(fitting)}. Received: {recipe}"
-        )
+    fitting = [name for name in known if known[name].network == network]
+    _refuse_unknown(recipe, fitting, f"a recipe of {network}")
     if save and save.suffix != ".keras":
         raise click.BadParameter(f"Expected a .keras file. Received: {save}")
     overrides = _overrides(recipe, settings, epochs, learning_rate)
@@ -359,7 +366,9 @@ def reproduce(
     output,
     **where,
 ):
-    """Train LeNet-5 on MNIST by the paper's own method, one pattern at a time.
+    """Train LeNet-5 on MNIST by the paper's own method.
+
+    The method trains one pattern at a time.
 
     A run that was stopped resumes after its last epoch. Runs that the results file
     holds are not repeated. The folder `answers` beside the file gets the answers to the
@@ -403,9 +412,12 @@ def reproduce(
 
 
 @cli.command()
-@click.argument("name", type=click.Choice(PRETRAINED))
+@click.argument("name", metavar="NAME", type=click.Choice(PRETRAINED))
 def pretrain(name):
-    """Train one of the package's trained networks again, and store it there.
+    """Train one of the package's networks again, and store it.
+
+    NAME is lenet5-mnist, lenet5-mnist-distorted, lenet5_modern-mnist, lenet5-cifar10 or
+    lenet5_modern-cifar10.
 
     \b
     Example:
@@ -482,12 +494,7 @@ def sweep(
 
     known = [*STUDIES, *GROUPS, *RECIPES]
     for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=5, cutoff=0.3) or known
-            raise click.BadParameter(
-                f"Expected a study, a group or a recipe, such as {', '.join(near)}. "
-                f"Received: {name}"
-            )
+        _refuse_unknown(name, known, "a study, a group or a recipe")
     where = {"workers": workers, "scheduler": scheduler}
     if set(names) & set(STUDIES):
         if len(names) > 1:
@@ -547,7 +554,7 @@ def sweep(
     "files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 def report(files):
-    """Make the tables and pictures of studies, each beside its results file.
+    """Make the tables and pictures of results files.
 
     Without FILES it makes those of all studies of this checkout. Then it puts their
     figures into the marked blocks of README and of the pages in docs.
@@ -569,10 +576,13 @@ def report(files):
 
 
 @cli.command()
-@click.argument("interpretation", type=click.Choice(INTERPRETATIONS))
+@click.argument("interpretation", metavar="NAME", type=click.Choice(INTERPRETATIONS))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 def probe(interpretation, seed):
-    """Show LeNet-5's signals before the first update, under an interpretation.
+    """Show LeNet-5's signals before the first update.
+
+    NAME is an interpretation of the paper, which lenet_keras/study/interpretations.toml
+    lists: how the weights and the learning rates start.
 
     \b
     Example:
@@ -588,7 +598,9 @@ def probe(interpretation, seed):
 @click.argument("model", type=click.Choice(NETWORKS))
 @click.option("--cifar10", is_flag=True, help="Build it for the images of CIFAR-10.")
 def summary(model, cifar10):
-    """Print a network layer by layer: parameters, connections, multiply-adds.
+    """Print the counts of a network, layer by layer.
+
+    These are parameters, connections and multiply-adds.
 
     The command builds it for the images of its paper, without its weights.
 
@@ -608,7 +620,7 @@ def summary(model, cifar10):
 
 @cli.command()
 def family():
-    """Print parameters, connections and multiply-adds of LeNet-1 to ResNet-50.
+    """Print the counts of the networks from LeNet-1 to ResNet-50.
 
     \b
     Example:

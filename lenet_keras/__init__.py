@@ -2,11 +2,13 @@
 
 from lenet_keras import (
     activations,
+    counts,
     initializers,
     layers,
     losses,
     metrics,
     models,
+    preprocessing,
     sdlm,
 )
 from lenet_keras.codes import rbf_codes
@@ -16,12 +18,14 @@ __version__ = "0.2.0"
 
 __all__ = [
     "activations",
+    "counts",
     "initializers",
     "layers",
     "load_pretrained",
     "losses",
     "metrics",
     "models",
+    "preprocessing",
     "rbf_codes",
     "sdlm",
 ]

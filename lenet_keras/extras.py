@@ -29,4 +29,4 @@ def needs(extra):
             f'Expected the extra "{extra}" of lenet_keras. Received: no module '
             f"{error.name}. Install it: pip install 'lenet_keras[{extra}]'",
             name=error.name,
-        ) from error
+        ) from None

@@ -429,9 +429,9 @@ def comparison_text(runs):
     table = markdown(rows)
     if "complete" in rows:
         return (
-            f"{table}\nErrors on the test images, and (epochs). The complete trainings "
-            "used all images, and made\nthe trained networks that come with the "
-            "package.\n"
+            f"{table}\nErrors on the test images, with the epochs in brackets. short: "
+            "the training that just ran.\ncomplete: the trained network that comes "
+            "with the package, on the complete data set, one seed.\n"
         )
     claims = "\n".join(
         f"- {DATASET_TITLES[name]}: {NOTE_CLAIMS[name]}" for name in datasets(runs)

@@ -338,7 +338,7 @@ def test_short_trainings_stand_beside_the_complete_ones():
     wrong = pretrained.records()["lenet5-cifar10"]["test_errors"]
     assert row["complete"] == f"{wrong / 100:.2f} % (30)"
     assert row["short"] == "50.00 % (10)"
-    assert "The complete trainings" in comparison_text(runs)
+    assert "complete: the trained network" in comparison_text(runs)
 
 
 def test_markdown_has_a_line_a_row_and_numbers_to_the_right():

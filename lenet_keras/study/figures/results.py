@@ -67,7 +67,8 @@ def comparison(runs, complete):
         ax.set_ylabel("test error, %")
         ax.locator_params(axis="x", nbins=5)
         ax.xaxis.set_major_formatter("{x:,.0f}")
-    place = {"loc": "outside lower center", "ncols": 3}
+    columns = 3 if len(points) > 4 else 2  # a column a kind of training
+    place = {"loc": "outside lower center", "ncols": columns}
     axes[0].figure.legend(points.values(), points, **place)
 
 
