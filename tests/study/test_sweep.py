@@ -324,7 +324,10 @@ from lenet_keras.study.training import Run
 def wait(run, measure, checkpoint, progress):
     with open(sys.argv[1], "a") as file:
         file.write(f"{os.getpid()}\\n")
-    time.sleep(float(sys.argv[3]))
+    for _ in range(6_000):  # ten minutes
+        if os.path.exists(sys.argv[3]):
+            break
+        time.sleep(0.1)
     return {"status": "done", "row": {}, "history": []}
 
 if __name__ == "__main__":
@@ -333,11 +336,12 @@ if __name__ == "__main__":
 """
 
 
-def start_sweep(tmp_path, seconds):
+def start_sweep(tmp_path):
+    """Starts a sweep whose run lasts until a file is there; it is named `go`."""
     script, started = tmp_path / "waiting_sweep.py", tmp_path / "started"
     script.write_text(TWO_SWEEPS)
     return started, subprocess.Popen(
-        [sys.executable, script, started, tmp_path / "study.jsonl", str(seconds)],
+        [sys.executable, script, started, tmp_path / "study.jsonl", tmp_path / "go"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=takes_ctrl_c,
@@ -346,22 +350,26 @@ def start_sweep(tmp_path, seconds):
 
 
 def test_of_two_sweeps_of_one_run_the_second_waits_and_takes_the_first_ones(tmp_path):
-    started, first = start_sweep(tmp_path, 8)
+    started, first = start_sweep(tmp_path)
     with first:
         while not started.exists():
             assert first.poll() is None
             time.sleep(0.1)
-        _, second = start_sweep(tmp_path, 8)
-        out, err = second.communicate()
-        assert first.communicate()[0] == out == "1\n"
-    assert "Waiting until it ends" in err
+        _, second = start_sweep(tmp_path)
+        for line in second.stderr:
+            if "Waiting until it ends" in line:
+                break
+        else:
+            pytest.fail("the second sweep did not wait")
+        (tmp_path / "go").touch()
+        assert first.communicate()[0] == second.communicate()[0] == "1\n"
     assert len(started.read_text().split()) == 1  # it was done once
     assert len(read_results(tmp_path / "study.jsonl")) == 1
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["kill", "int"])
 def test_no_worker_goes_on_when_the_sweep_has_ended(tmp_path, end):
-    started, sweeping = start_sweep(tmp_path, 600)
+    started, sweeping = start_sweep(tmp_path)
     with sweeping:
         while not started.exists() or not started.read_text():
             assert sweeping.poll() is None
