@@ -118,6 +118,7 @@ CASES = {
     ),
     "rbf": lambda rng: answer(RBF(rbf_codes("0123456789")), (3, 84), rng),
     "posterior": lambda rng: answer(RBFPosterior(0.5), (3, 4), rng),
+    "posterior without rubbish": lambda rng: answer(RBFPosterior(), (3, 4), rng),
     "equation 8": lambda rng: loss(RBFMeanSquaredError(reduction=None), rng),
     "equation 9": lambda rng: loss(MaximumAPosteriori(2.0, reduction=None), rng),
     "mean squared error": lambda rng: loss(SparseMeanSquaredError(reduction=None), rng),

@@ -39,6 +39,24 @@ class TestNetwork:
         assert (answers != labels).sum() == record["test_errors"]
         assert len(labels) == record["test_images"] == 10_000
 
+    def test_its_probabilities_have_the_same_answers(self, name):
+        record = RECORDS[name]
+        if record["dataset"] == "cifar10" and not sources.available("cifar10"):
+            pytest.skip("the complete CIFAR-10 is not in the data folder")
+        _, (x, labels) = DATASETS[record["dataset"]]()
+        model = load_pretrained(name, output="probabilities")
+        x = prepare(x, record["pixels"])
+        outputs = model.predict(x, batch_size=1000, verbose=0)
+        np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-5)
+        assert (outputs.argmax(axis=1) != labels).sum() == record["test_errors"]
+        assert model.output_shape == (None, 10)
+
+    def test_its_record_has_what_its_loss_divides_distances_by(self, name):
+        arguments = RECIPES[name].loss_arguments
+        temperature = arguments.get("temperature", 1.0) if arguments else None
+        assert RECORDS[name]["temperature"] == temperature
+        assert RECORDS[name]["j"] == arguments.get("j")
+
     def test_its_record_is_that_of_its_run(self, name):
         record = RECORDS[name]
         row = record["run"]
@@ -68,6 +86,11 @@ class TestNetwork:
         monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
         with pytest.raises(OSError, match=r"Expected .* Received: .* is damaged"):
             load_pretrained(name)
+
+
+def test_an_unknown_output_is_refused(message):
+    text = message(load_pretrained, "lenet5-mnist", output="logits")
+    assert "Expected None or 'probabilities'. Received: output='logits'" in text
 
 
 def test_an_unknown_name_lists_the_known_ones(message):
@@ -111,6 +134,7 @@ class TestPretrain:
         assert pretrained.records() == {small: record}
         assert record["run"]["recipe"] == small
         assert record["pixels"] == RECIPES[small].pixels
+        assert record["temperature"] == RECORDS[small]["temperature"]
         wrong = 1 - record["run"]["test_accuracy"]
         assert record["test_errors"] == pytest.approx(300 * wrong, abs=0.01)
         stored = load_pretrained(small).get_weights()

@@ -92,17 +92,21 @@ class RBF(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class RBFPosterior(keras.layers.Layer):
-    """Converts distances to class probabilities; the last class is a rubbish class.
+    """Converts distances to class probabilities, if wanted with a rubbish class.
 
-    `p[i] = exp(-y[i]) / (exp(-j) + sum_k(exp(-y[k])))` for the classes, and
-    `exp(-j) / (exp(-j) + sum_k(exp(-y[k])))` for the rubbish class, which is likely
-    for patterns far from every code. Add it after `RBF` if other code expects
-    probabilities and predicts the class with the largest one.
+    Without `j`: `p[i] = exp(-y[i]) / sum_k(exp(-y[k]))`. The smallest distance gets the
+    largest probability. Add it after `RBF` if other code expects probabilities and
+    predicts the class with the largest one.
+
+    With `j`: `p[i] = exp(-y[i]) / (exp(-j) + sum_k(exp(-y[k])))` for the classes, and
+    `exp(-j) / (exp(-j) + sum_k(exp(-y[k])))` for one more class at the end, the rubbish
+    class. It is the most likely one for patterns that are farther than `j` from every
+    code, so it can be the largest output although a class is right.
 
     Args:
         j: Positive number: the distance at which a pattern belongs to the class and
             to the rubbish class with equal probability. Use the `j` of the training
-            loss.
+            loss. `None` leaves out the rubbish class.
         temperature: Positive number that divides all distances, including `j`. Use
             the `temperature` of the training loss. The paper's value is 1.
 
@@ -110,37 +114,52 @@ class RBFPosterior(keras.layers.Layer):
         `(..., classes)`, distances.
 
     Output shape:
-        `(..., classes + 1)`, probabilities with sum 1.
+        `(..., classes + 1)`, or `(..., classes)` without `j`: probabilities with sum 1.
 
     Example:
 
     >>> probabilities = RBFPosterior(j=10.0)(keras.ops.array([[0.0, 50.0]]))
     >>> [round(float(p), 4) for p in probabilities[0]]
     [1.0, 0.0, 0.0]
+    >>> [float(p) for p in RBFPosterior()(keras.ops.array([[50.0, 50.0]]))[0]]
+    [0.5, 0.5]
 
     Raises:
-        ValueError: If `j` or `temperature` is not positive.
+        ValueError: If `j` or `temperature` is not positive, or if the number of classes
+            is unknown.
 
     Reference:
         LeCun et al. (1998), section II-C, on equation 9; the temperature is ours.
     """
 
-    def __init__(self, j, temperature=1.0, **kwargs):
+    def __init__(self, j=None, temperature=1.0, **kwargs):
         super().__init__(**kwargs)
         for argument, value in {"j": j, "temperature": temperature}.items():
+            if argument == "j" and value is None:
+                continue
             if not value > 0:
                 raise ValueError(
                     f"Expected a positive {argument}. Received: {argument}={value}"
                 )
         self.j, self.temperature = j, temperature
 
+    def build(self, input_shape):
+        if input_shape[-1] is None:
+            raise ValueError(
+                "Expected a known number of classes. "
+                f"Received: shape={tuple(input_shape)}"
+            )
+        self.built = True
+
     def call(self, inputs):
-        rubbish = ops.full_like(inputs[..., :1], self.j)
-        distances = ops.concatenate([inputs, rubbish], axis=-1)
+        distances = inputs
+        if self.j is not None:
+            rubbish = ops.full_like(inputs[..., :1], self.j)
+            distances = ops.concatenate([inputs, rubbish], axis=-1)
         return ops.softmax(-distances / self.temperature, axis=-1)
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], input_shape[-1] + 1)
+        return (*input_shape[:-1], input_shape[-1] + (self.j is not None))
 
     def get_config(self):
         return {

@@ -4,7 +4,10 @@ import hashlib
 import json
 from pathlib import Path
 
+import keras
+
 from lenet_keras import models
+from lenet_keras.layers import RBFPosterior
 
 FOLDER = Path(__file__).parent
 
@@ -17,6 +20,8 @@ def records():
 
         - `model`, `dataset`, `input_shape`: the network, and what it was trained on;
         - `pixels`: the second argument of `lenet_keras.preprocessing.prepare`;
+        - `j`, `temperature`: those of the training loss, for
+          `lenet_keras.layers.RBFPosterior`; `null` for the modern networks;
         - `command`: the command that trains it again;
         - `run`: the row of its run;
         - `test_errors`, `test_images`: wrong answers on the whole test set, and its
@@ -26,7 +31,7 @@ def records():
     return json.loads((FOLDER / "records.json").read_text(encoding="utf-8"))
 
 
-def load_pretrained(name):
+def load_pretrained(name, output=None):
     """Loads a trained network.
 
     `lenet_keras.pretrained.records()` has the training and the test error of each.
@@ -42,6 +47,11 @@ def load_pretrained(name):
             - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both networks on CIFAR-10,
               by their recommended recipes.
 
+        output: `"probabilities"` for a network whose largest output wins, for code that
+            expects probabilities. A faithful network gets an
+            `lenet_keras.layers.RBFPosterior` without a rubbish class; its answers stay
+            the same. `None` for the network as it was trained.
+
     Returns:
         `keras.Model`, not compiled. The faithful networks return distances: the
         smallest output wins. The modern ones return probabilities: the largest wins.
@@ -53,12 +63,14 @@ def load_pretrained(name):
     (None, 10)
 
     Raises:
-        ValueError: If there is no such network.
+        ValueError: If there is no such network, or no such output.
         OSError: If its file is damaged or missing.
     """
     known = records()
     if name not in known:
         raise ValueError(f"Expected a name among {list(known)}. Received: {name=}")
+    if output not in (None, "probabilities"):
+        raise ValueError(f"Expected None or 'probabilities'. Received: {output=}")
     record, path = known[name], FOLDER / f"{name}.weights.h5"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != record["sha256"]:
@@ -69,4 +81,7 @@ def load_pretrained(name):
     build = getattr(models, record["model"])
     model = build(input_shape=tuple(record["input_shape"]))
     model.load_weights(path)
-    return model
+    if output is None or record["temperature"] is None:
+        return model
+    posterior = RBFPosterior(temperature=record["temperature"], name="posterior")
+    return keras.Model(model.input, posterior(model.output), name=model.name)

@@ -314,14 +314,15 @@ def _end(chain_layers, loss):
     posterior = isinstance(last, RBFPosterior)
     behind_rbf = isinstance(before[-1] if posterior and before else last, RBF)
     is_sparse = type(loss) is keras.losses.SparseCategoricalCrossentropy
-    if posterior and behind_rbf and is_sparse and not config["from_logits"]:
+    with_rubbish = posterior and last.j is not None
+    if with_rubbish and behind_rbf and is_sparse and not config["from_logits"]:
         loss = MaximumAPosteriori(last.j, last.temperature)
         return MaximumAPosterioriRule(loss), before, last
     rule = LOSS_RULES.get(type(loss))
     if rule is None or posterior or behind_rbf != issubclass(rule, DistanceLossRule):
         raise ValueError(
             "Expected loss (8) or (9) after RBF, sparse cross-entropy of "
-            "probabilities after RBFPosterior, and mean squared error or "
+            "probabilities after RBFPosterior with a j, and mean squared error or "
             "cross-entropy after another layer. "
             f"Received: loss {loss} after layer {last.name!r}"
         )

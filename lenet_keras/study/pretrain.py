@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lenet_keras import pretrained
+from lenet_keras import losses, pretrained
 from lenet_keras.preprocessing import prepare
 from lenet_keras.study.files import check_writable, replacing
 from lenet_keras.study.training import Run, load_images, train
@@ -51,6 +51,7 @@ def pretrain(name, folder=pretrained.FOLDER, **arguments):
         "dataset": run.dataset,
         "input_shape": list(model.input_shape[1:]),
         "pixels": run.settings.pixels,
+        **posterior(run.settings),
         "command": shlex.join(["lenet-keras", "pretrain", name]),
         "test_errors": errors(model, run.settings.network, x, y),
         "test_images": len(x),
@@ -64,6 +65,14 @@ def pretrain(name, folder=pretrained.FOLDER, **arguments):
         beside.write_text(text + "\n", encoding="utf-8")
     checkpoint.unlink()
     return record
+
+
+def posterior(recipe):
+    """Returns the `j` and `temperature` of loss (9), or `None` for another loss."""
+    loss = {}
+    if recipe.loss == "MaximumAPosteriori":
+        loss = losses.MaximumAPosteriori(**recipe.loss_arguments).get_config()
+    return {name: loss.get(name) for name in ("j", "temperature")}
 
 
 def errors(model, network, x, labels):

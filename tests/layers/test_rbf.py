@@ -186,6 +186,27 @@ def test_posterior_equals_loops(j, rng):
     np.testing.assert_allclose(probabilities, posterior(distances, j), atol=1e-6)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 20.0])
+def test_posterior_without_rubbish_prefers_the_smallest_distance(temperature, rng):
+    distances = rng.uniform(0, 200, (50, 10)).astype("float32")
+    layer = RBFPosterior(temperature=temperature)
+    probabilities = np.asarray(layer(distances))
+    exponentials = np.exp(-distances.astype("float64") / temperature)
+    expected = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+    np.testing.assert_array_equal(probabilities.argmax(-1), distances.argmin(-1))
+
+
+def test_posterior_without_rubbish_checklist(check_layer):
+    check_layer(partial(RBFPosterior, temperature=2.0), (3,))
+
+
+@pytest.mark.parametrize("j", [None, 1.0])
+def test_posterior_of_unknown_classes_is_refused(j, message):
+    text = message(RBFPosterior(j), keras.Input((None,)))
+    assert "known number of classes. Received: shape=(None, None)" in text
+
+
 def test_posterior_adds_up_to_one(rng):
     distances = rng.uniform(0, 5000, (20, 10)).astype("float32")
     sums = np.sum(RBFPosterior(10.0)(distances), axis=-1)
