@@ -21,9 +21,15 @@ from lenet_keras.study.results import (
     plus_minus,
     rates_at_edge,
     rungs,
+    spread,
     summary,
 )
-from lenet_keras.study.statistics import crossing, mean_interval, paired_difference
+from lenet_keras.study.statistics import (
+    crossing,
+    error_percent,
+    mean_interval,
+    paired_difference,
+)
 from lenet_keras.study.studies import protocol_choices
 
 
@@ -80,12 +86,7 @@ class Blocks:
 
 def errors(runs, kind="test"):
     """Returns errors in percent: `"test"`, `"train"` or `"held_out"` ones."""
-    return 100 * (1 - runs[f"{kind}_accuracy"])
-
-
-def spread(values):
-    """Returns mean ± standard deviation as text."""
-    return f"{values.mean():.2f} ± {values.std():.2f}"
+    return error_percent(runs[f"{kind}_accuracy"])
 
 
 NUMBERS = {

@@ -16,7 +16,11 @@ from lenet_keras.study.recipes import (
     WITHOUT_MEANING,
     Recipe,
 )
-from lenet_keras.study.statistics import mean_interval, paired_difference
+from lenet_keras.study.statistics import (
+    error_percent,
+    mean_interval,
+    paired_difference,
+)
 from lenet_keras.study.training import Run, identity
 
 DATASET_TITLES = {
@@ -169,7 +173,7 @@ def summary(runs):
             "minutes a run": "",
         }
         if not diverged:
-            row["error, %"] = _mean(100 * (1 - own[f"{unseen}_accuracy"]))
+            row["error, %"] = spread(error_percent(own[f"{unseen}_accuracy"]))
             row["images"] = f"{int(first['train_images']):,}"
             row["trainable parameters"] = f"{int(first['trainable']):,}"
             if own["seconds"].notna().all():
@@ -179,9 +183,10 @@ def summary(runs):
     return markdown(table if table["changes"].any() else table.drop(columns="changes"))
 
 
-def _mean(values):
-    spread = f" ± {values.std():.2f}" if len(values) > 1 else ""
-    return f"{values.mean():.2f}{spread}"
+def spread(values):
+    """Returns the mean as text, and ± the standard deviation of several values."""
+    deviation = f" ± {values.std():.2f}" if len(values) > 1 else ""
+    return f"{values.mean():.2f}{deviation}"
 
 
 # The recipes that tables compare. Each comparison has the words for its references, and
@@ -245,7 +250,7 @@ def rungs(runs, dataset, comparison="ladder"):
         if diverged := (own["status"] != "done").sum():
             rows[name] = row | {"note": f"{diverged} of {len(own)} diverged"}
             continue
-        errors_of[name] = errors = 100 * (1 - own["test_accuracy"])
+        errors_of[name] = errors = error_percent(own["test_accuracy"])
         row |= {
             "learning_rate": own["learning_rate"].iloc[0],
             "errors": errors.round(2).tolist(),
@@ -418,7 +423,7 @@ def comparison_table(runs):
         else:
             row["epochs"] = first["epochs"]
             for kind in ("train", "test"):
-                row[f"{kind} error, %"] = _mean(_errors(own[f"{kind}_accuracy"]))
+                row[f"{kind} error, %"] = spread(error_percent(own[f"{kind}_accuracy"]))
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -439,9 +444,6 @@ def comparison_text(runs):
     return f"{table}\nStudy note 002 claims of its network, in % right:\n\n{claims}\n"
 
 
-def _errors(accuracies):
-    return 100 * (1 - accuracies)
-
-
 def _error_and_epochs(runs):
-    return f"{_mean(_errors(runs['test_accuracy']))} % ({runs['epochs'].iloc[0]})"
+    error = spread(error_percent(runs["test_accuracy"]))
+    return f"{error} % ({runs['epochs'].iloc[0]})"

@@ -8,6 +8,11 @@ from scipy import stats
 from lenet_keras.study.checks import expect
 
 
+def error_percent(accuracies):
+    """Returns errors in percent from accuracies from 0 to 1."""
+    return 100 * (1 - accuracies)
+
+
 class Interval(NamedTuple):
     """A mean with its confidence interval.
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lenet_keras.study.figures import style
 from lenet_keras.study.results import DATASET_TITLES, NETWORK_TITLES
+from lenet_keras.study.statistics import error_percent
 
 # Networks that are compared on perturbed digits, by recipe: title, color and line.
 CLAIMED_STYLES = {
@@ -47,7 +48,7 @@ def comparison(runs, complete):
     for ax, (dataset, count) in zip(axes, contents, strict=True):
         best = complete[complete["dataset"] == dataset.removesuffix("-sample")]
         own = pd.concat([best, runs[runs["dataset"] == dataset]])
-        own = own.assign(error=style.errors(own["test_accuracy"]))
+        own = own.assign(error=error_percent(own["test_accuracy"]))
         for index, (_, run) in enumerate(own.iterrows()):
             full, color = index < len(best), style.NETWORK_COLORS[run["network"]]
             marker, training = "o", f"{run['epochs']} epochs"

@@ -91,8 +91,3 @@ def log_ticks(axis, ticks, **kwargs):
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_ticks(ticks, labels=ticks, **kwargs)
     axis.set_minor_locator(plt.NullLocator())
-
-
-def errors(accuracies):
-    """Returns the errors in percent."""
-    return 100 * (1 - accuracies)

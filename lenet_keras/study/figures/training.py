@@ -6,6 +6,7 @@ import numpy as np
 
 from lenet_keras.study.figures import style
 from lenet_keras.study.results import DATASET_TITLES, NETWORK_TITLES
+from lenet_keras.study.statistics import error_percent
 
 PAPER_STYLE = {"color": "0.35", "linestyle": "--", "linewidth": 1.2, "zorder": 3}
 PAPER_RATE_RANGE = (7e-5, 0.016)  # in the first epoch, section III-B
@@ -21,7 +22,7 @@ def learning_curves(histories):
     """
     for ax, model, history in style.each_panel(histories, (4.5, 3.2), sharey=True):
         ax.set_prop_cycle(color=[style.NETWORK_COLORS[model]])
-        errors = style.errors(history[["train_accuracy", "test_accuracy"]])
+        errors = error_percent(history[["train_accuracy", "test_accuracy"]])
         train, test = ax.plot(errors, "o-")
         train.set(linestyle="--", alpha=0.5, label="training images, on the fly")
         test.set_label("test images, after the epoch")
@@ -53,7 +54,7 @@ def training_errors(history, titles, level):
 
 def _by_seed(history, column):
     """Returns errors in percent with a row an epoch and a column a seed."""
-    return style.errors(history.pivot(index="epoch", columns="seed", values=column))
+    return error_percent(history.pivot(index="epoch", columns="seed", values=column))
 
 
 @style.drawing
@@ -86,7 +87,7 @@ def errors_by_train_size(runs, paper):
             `lenet5-mnist-distorted`.
         paper: The rows of the paper's Figure 6.
     """
-    ours = style.errors(runs.set_index(["recipe", "train_images"])["test_accuracy"])
+    ours = error_percent(runs.set_index(["recipe", "train_images"])["test_accuracy"])
     distorted = paper["train_error_percent"].isna().rename("distorted")
     theirs = paper.set_index([distorted, "x"])["test_error_percent"]
     square = PAPER_STYLE | {"marker": "s", "mfc": "none"}
@@ -180,7 +181,7 @@ def rate_grids(runs, titles):
     for ax, dataset in zip(axes[::columns], datasets, strict=True):
         ax.set_ylabel(f"{DATASET_TITLES[dataset]}\nheld-out error, %")
     by_rate = runs.set_index(["dataset", "recipe", "learning_rate"]).sort_index()
-    errors = style.errors(by_rate["held_out_accuracy"].dropna())
+    errors = error_percent(by_rate["held_out_accuracy"].dropna())
     for ax, place in zip(axes, itertools.product(datasets, titles), strict=True):
         if place not in errors:
             ax.set_axis_off()
