@@ -1,11 +1,24 @@
-"""Small computations with all parts of the package, to compare the backends."""
+"""Small computations with all parts of the package, to compare the backends.
+
+Each case is a function of a NumPy generator. It returns numbers that must be the same
+on each backend. What holds on one backend alone, the case states itself.
+"""
+
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
+from keras import ops
+from keras.src.testing import TestCase
 
-from lenet_keras import rbf_codes, sdlm
+from lenet_keras import counts, load_pretrained, pretrained, rbf_codes, sdlm
 from lenet_keras.activations import scaled_tanh
+from lenet_keras.initializers import FanInUniform
 from lenet_keras.layers import (
+    C3_CONNECTIONS,
     RBF,
     ConnectionTableConv2D,
     LocalResponseNormalization,
@@ -19,119 +32,433 @@ from lenet_keras.losses import (
 )
 from lenet_keras.metrics import RBFAccuracy, rbf_accuracy
 from lenet_keras.models import lenet5
+from lenet_keras.preprocessing import PIXELS, prepare
+from lenet_keras.sdlm.compiled import compiled
 
 TABLE = ((2, 0), (1,), (0, 1, 2), (2,))
+DIGITS = rbf_codes("0123456789")
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.keras"))
+
+# Class, arguments, and the shapes of a batch of inputs and of its outputs. The weights
+# are set later: JAX would compile a program for each random draw.
+LAYERS = {
+    "valid": (
+        ConnectionTableConv2D,
+        {"connection_table": TABLE, "kernel_size": 3, "kernel_initializer": "zeros"},
+        (2, 7, 6, 3),
+        (2, 5, 4, 4),
+    ),
+    "same": (
+        ConnectionTableConv2D,
+        {
+            "connection_table": TABLE,
+            "kernel_size": (3, 2),
+            "strides": 2,
+            "padding": "same",
+            "activation": scaled_tanh,
+            "kernel_initializer": "zeros",
+        },
+        (2, 7, 6, 3),
+        (2, 4, 3, 4),
+    ),
+    "subsampling": (Subsampling2D, {"pool_size": (3, 2)}, (2, 7, 6, 3), (2, 2, 3, 3)),
+    "local response": (
+        LocalResponseNormalization,
+        {"alpha": 0.5},
+        (2, 3, 4, 6),
+        (2, 3, 4, 6),
+    ),
+    "rbf": (RBF, {"codes": DIGITS}, (3, 84), (3, 10)),
+    "trained rbf": (RBF, {"codes": DIGITS, "trainable": True}, (3, 84), (3, 10)),
+    "rbf of a map": (RBF, {"codes": TABLE[2:3]}, (2, 5, 4, 3), (2, 5, 4, 1)),
+    "posterior": (RBFPosterior, {"j": 0.5, "temperature": 2.0}, (3, 4), (3, 5)),
+    "posterior without rubbish": (RBFPosterior, {}, (3, 4), (3, 4)),
+}
+OF_IMAGES = ("valid", "same", "subsampling", "local response")
+
+LOSSES = {
+    "equation 8": RBFMeanSquaredError,
+    "equation 9": partial(MaximumAPosteriori, 2.0, 1.5),
+    "mean squared error": SparseMeanSquaredError,
+}
+LABELS = np.array([0, -1, 4, 2.5, np.nan, 3], "float32")
+NO_CLASS = [False, True, True, True, True, False]
 
 
-def lenet5_from_zero():
-    # The weights are set later. JAX would compile a program for each random draw.
-    return lenet5(kernel_initializer=keras.initializers.Zeros)
+class Shift(keras.layers.Layer):
+    """Adds a weight to the inputs. The gradient of the weight is that of the inputs."""
+
+    def build(self, shape):
+        self.shift = self.add_weight(shape=shape, initializer="zeros")
+
+    def call(self, inputs):
+        return inputs + self.shift
 
 
-def random_weights(layer, rng):
-    for weight in layer.weights:
+def set_random_weights(model, rng):
+    for weight in model.trainable_weights:
         scale = 1 / np.sqrt(np.prod(weight.shape[:-1]))
         weight.assign(rng.normal(scale=scale, size=weight.shape))
 
 
-def answer(layer, shape, rng):
-    x = rng.uniform(-1, 1, shape).astype("float32")
+def built(name, rng, **more):
+    layer_class, arguments, shape, _ = LAYERS[name]
+    layer = layer_class(**arguments, **more)
     layer.build(shape)
-    random_weights(layer, rng)
-    return layer(x)
+    set_random_weights(layer, rng)
+    return layer
 
 
-def loss(loss, rng):
-    distances = rng.uniform(0, 12, (5, 4)).astype("float32")
-    return loss(np.array([2, 0, 1, 3, 3]), distances)
+def inputs_of(name, rng):
+    return rng.uniform(-1, 1, LAYERS[name][2]).astype("float32")
+
+
+def answer(layer, x):
+    return ops.convert_to_numpy(layer(x))
+
+
+def outputs(name, rng):
+    y = answer(built(name, rng), inputs_of(name, rng))
+    assert y.shape == LAYERS[name][3]
+    return y
+
+
+def outputs_in(dtype, name, rng):
+    layer = built(name, rng, dtype=dtype)
+    y = layer(inputs_of(name, rng))
+    expected = layer.compute_dtype
+    if keras.backend.backend() == "jax" and expected == "float64":
+        expected = "float32"  # JAX has float64 only if its configuration says so
+    assert keras.backend.standardize_dtype(y.dtype) == expected
+    return ops.convert_to_numpy(ops.cast(y, "float32"))
+
+
+def gradients_of(model, x, y, loss):
+    """Returns the gradients of all trainable weights, from one step of descent."""
+    model.compile(keras.optimizers.SGD(1.0), loss)
+    before = model.get_weights()
+    model.train_on_batch(x, y)
+    moved = [b - a for b, a in zip(before, model.get_weights(), strict=True)]
+    trained = [weight.trainable for weight in model.weights]
+    gradients = [g for g, is_trained in zip(moved, trained, strict=True) if is_trained]
+    assert all(np.any(gradient != 0) for gradient in gradients)
+    return np.concatenate([gradient.ravel() for gradient in gradients])
+
+
+def gradients(name, rng):
+    layer, (*_, shape, output_shape) = built(name, rng), LAYERS[name]
+    model = keras.Sequential([keras.Input(batch_shape=shape), Shift(), layer])
+    targets = rng.normal(size=output_shape).astype("float32")
+    return gradients_of(model, inputs_of(name, rng), targets, "mse")
+
+
+def channels_first(name, rng):
+    last = built(name, rng)
+    x = inputs_of(name, rng)
+    layer_class, arguments, _, _ = LAYERS[name]
+    first = layer_class(**arguments, data_format="channels_first")
+    first.build(np.moveaxis(x, 3, 1).shape)
+    first.set_weights(last.get_weights())
+    y = np.moveaxis(answer(first, np.moveaxis(x, 3, 1)), 1, 3)
+    np.testing.assert_allclose(y, answer(last, x), atol=1e-5)
+    return y
+
+
+def any_size(name, rng):
+    layer, (*_, shape, output_shape) = built(name, rng), LAYERS[name]
+    symbolic = keras.Input((*[None] * (len(shape) - 2), shape[-1]))
+    model = keras.Model(symbolic, layer(symbolic))
+    assert model.output_shape[-1] == output_shape[-1]
+    assert set(model.output_shape[:-1]) == {None}
+    larger = [shape[0] + 1, *(n + 3 for n in shape[1:-1]), shape[-1]]
+    x = rng.uniform(-1, 1, larger).astype("float32")
+    y = answer(model, inputs_of(name, rng))
+    assert y.shape == output_shape
+    return np.concatenate([y.ravel(), answer(model, x).ravel()])
+
+
+def keras_layer_test(name, rng, **more):
+    """Keras's own test of a layer. It raises an error if the layer fails."""
+    layer_class, arguments, shape, output_shape = LAYERS[name]
+    in_float16 = True
+    if more.get("data_format") == "channels_first":
+        shape, output_shape = ((s[0], s[3], *s[1:3]) for s in (shape, output_shape))
+        # TensorFlow has no such convolution on a CPU, for Conv2D neither.
+        in_float16 = keras.backend.backend() != "tensorflow"
+    TestCase().run_layer_test(
+        layer_class,
+        {**arguments, **more},
+        input_shape=shape,
+        expected_output_shape=output_shape,
+        run_mixed_precision_check=in_float16,
+    )
+    return []
+
+
+def distances_and_labels(rng):
+    return rng.uniform(0, 12, (5, 4)).astype("float32"), np.array([2, 0, 1, 3, 3])
+
+
+def loss(name, rng):
+    distances, labels = distances_and_labels(rng)
+    return ops.convert_to_numpy(LOSSES[name](reduction=None)(labels, distances))
+
+
+def gradients_of_loss(name, rng):
+    distances, labels = distances_and_labels(rng)
+    model = keras.Sequential([keras.Input(batch_shape=distances.shape), Shift()])
+    return gradients_of(model, distances, labels, LOSSES[name]())
+
+
+def refused(function, rng):
+    """Labels of no class are refused where the values are known."""
+    message = "not refused"
+    try:
+        function(LABELS, np.ones((6, 4), "float32"))
+    except ValueError as error:
+        message = str(error)
+    assert "Expected integer labels from 0 to 3. Received: y_true=" in message
+    return []
+
+
+def nan_if_compiled(function, rng):
+    """In compiled code they give NaN. PyTorch runs the same function uncompiled."""
+    if keras.backend.backend() == "torch":
+        return refused(compiled(function), rng)
+    values = compiled(function)(LABELS, np.ones((6, 4), "float32"))
+    assert np.isnan(values).tolist() == NO_CLASS
+    return []
 
 
 def accuracy(rng):
     metric = RBFAccuracy()
     distances = rng.uniform(0, 12, (40, 3)).astype("float32")
     metric.update_state(rng.integers(0, 3, 40), distances)
-    return metric.result()
+    return ops.convert_to_numpy(metric.result())
 
 
 def accuracy_of_nan(rng):
     # Each distance is NaN once for each label.
     distances = rng.uniform(0, 12, (3, 3, 3)).astype("float32")
     distances[np.arange(3), :, np.arange(3)] = np.nan
-    return rbf_accuracy(np.tile(np.arange(3), 3), distances.reshape(9, 3))
+    hits = rbf_accuracy(np.tile(np.arange(3), 3), distances.reshape(9, 3))
+    return ops.convert_to_numpy(hits)
+
+
+def lenet5_of_random_weights(rng, **arguments):
+    model = lenet5(kernel_initializer=keras.initializers.Zeros, **arguments)
+    for layer in model.layers:
+        set_random_weights(layer, rng)
+    return model
+
+
+def lenet5_answer(shape, rng):
+    x = rng.uniform(-0.1, 1.175, shape).astype("float32")
+    return answer(lenet5_of_random_weights(rng, input_shape=shape[1:]), x)
 
 
 def one_fit_step(rng):
-    model = lenet5_from_zero()
-    for layer in model.layers:
-        if layer.trainable_weights:
-            random_weights(layer, rng)
+    model = lenet5_of_random_weights(rng)
     optimizer = keras.optimizers.SGD(1e-4)
     model.compile(optimizer, MaximumAPosteriori(), metrics=[RBFAccuracy()])
     x = rng.uniform(-0.1, 1.175, (4, 32, 32, 1)).astype("float32")
-    before = model.get_layer("C1").kernel.numpy()
+    before = model.get_layer("C1").get_weights()[0]
     history = model.fit(x, np.array([3, 1, 4, 1]), batch_size=4, verbose=0).history
-    moved = np.asarray(model.get_layer("C1").kernel) - before
+    moved = model.get_layer("C1").get_weights()[0] - before
     assert np.abs(moved).max() > 1e-5
     return [history["loss"][0], history["rbf_accuracy"][0], *1e3 * moved.ravel()]
 
 
-def one_pattern_at_a_time(rng):
+def small_network(rng, *ends):
     model = keras.Sequential(
         [
             keras.Input((7, 6, 3)),
-            ConnectionTableConv2D(TABLE, (2, 3), activation=scaled_tanh),
+            ConnectionTableConv2D(
+                TABLE, (2, 3), activation=scaled_tanh, kernel_initializer="zeros"
+            ),
             Subsampling2D(),
             keras.layers.Flatten(),
-            keras.layers.Dense(84, activation=scaled_tanh),
-            RBF(rbf_codes("0123456789")),
+            *ends,
         ]
     )
-    for layer in model.layers:
-        if layer.trainable_weights:
-            random_weights(layer, rng)
-    model.compile(sdlm.SDLM(1e-4), MaximumAPosteriori())
-    x, y = rng.normal(size=(20, 7, 6, 3)).astype("float32"), np.arange(20) % 10
+    set_random_weights(model, rng)
+    return model
+
+
+def before_rbf():
+    return keras.layers.Dense(84, scaled_tanh, kernel_initializer="zeros")
+
+
+def patterns(rng):
+    return rng.normal(size=(20, 7, 6, 3)).astype("float32"), np.arange(20) % 10
+
+
+def after_training(model, rate, loss, x, y):
+    """Returns the weights after two epochs of one update per pattern."""
+    model.compile(sdlm.SDLM(rate), loss)
     estimation = sdlm.CurvatureEstimation(x, y, patterns=10)
-    before = [np.array(weight) for weight in model.trainable_weights]
+    before = [ops.convert_to_numpy(w) + 0 for w in model.trainable_weights]
     sdlm.fit(model, x, y, epochs=2, callbacks=[estimation], verbose=0)
-    after = [np.array(weight) for weight in model.trainable_weights]
+    after = [ops.convert_to_numpy(w) for w in model.trainable_weights]
     moved = [np.abs(b - a).max() for a, b in zip(before, after, strict=True)]
     assert min(moved) > 1e-4
     return np.concatenate([weight.ravel() for weight in after])
 
 
+def one_pattern_at_a_time(rng):
+    model = small_network(rng, before_rbf(), RBF(DIGITS))
+    rate = sdlm.paper_schedule(10, scale=0.2)
+    return after_training(model, rate, MaximumAPosteriori(), *patterns(rng))
+
+
+def one_pattern_at_a_time_of_mse(rng):
+    last = keras.layers.Dense(10, scaled_tanh, kernel_initializer="zeros")
+    x, y = patterns(rng)
+    return after_training(small_network(rng, last), 1e-3, "mse", x, np.eye(10)[y])
+
+
+def curvature(rng):
+    model = small_network(rng, before_rbf(), RBF(DIGITS))
+    curvatures = sdlm.diagonal_curvature(model, *patterns(rng), MaximumAPosteriori())
+    return np.concatenate([h.ravel() for h in curvatures])
+
+
+def saved_and_loaded(rng):
+    model = small_network(rng, before_rbf(), RBF(DIGITS))
+    rate = sdlm.paper_schedule(10)
+    model.compile(sdlm.SDLM(rate), MaximumAPosteriori(3.0), metrics=[RBFAccuracy()])
+    x, y = patterns(rng)
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.set_curvature([np.ones(w.shape) for w in model.trainable_variables])
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "small.keras")
+        loaded = keras.saving.load_model(Path(folder) / "small.keras")
+    np.testing.assert_array_equal(answer(loaded, x), answer(model, x))
+    assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    for each in (model, loaded):
+        each.train_on_batch(x, y)
+    np.testing.assert_allclose(answer(loaded, x), answer(model, x), rtol=1e-6)
+    return answer(loaded, x)
+
+
+def golden(file, rng):
+    """A network that another version saved computes and trains as it did there."""
+    expected = np.load(file.with_suffix(".npz"))
+    model = keras.saving.load_model(file)
+    x, y = expected["x"], dict.fromkeys(("distances", "probabilities"), expected["y"])
+    distances, probabilities = map(ops.convert_to_numpy, model(x))
+    scores = model.evaluate(x, y, verbose=0, return_dict=True)
+    model.train_on_batch(x, y)
+    computed = {
+        "distances": distances,
+        "probabilities": probabilities,
+        "loss": scores["loss"],
+        "accuracy": scores["distances_rbf_accuracy"],
+        "distances_after_an_update": ops.convert_to_numpy(model(x)[0]),
+    }
+    assert set(computed) | {"x", "y"} == set(expected)
+    for name, value in computed.items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-6)
+    return computed["distances_after_an_update"]
+
+
+def initial_kernel(rng):
+    """Each map of C3 fills the range of its own fan-in. The draws may differ."""
+    layer = ConnectionTableConv2D(
+        C3_CONNECTIONS, 5, kernel_initializer=FanInUniform(seed=1)
+    )
+    layer.build((None, 14, 14, 6))
+    kernels = ops.convert_to_numpy(layer.kernel)
+    assert len(np.unique(kernels)) > 1490
+    link = 0
+    for entry in C3_CONNECTIONS:
+        bound = 2.4 / (25 * len(entry))
+        of_map = np.abs(kernels[..., link : link + len(entry)])
+        assert 0.9 * bound < of_map.max() <= bound * (1 + 1e-6)
+        link += len(entry)
+    return []
+
+
+def counted(rng):
+    table = counts.layer_table(lenet5(kernel_initializer=keras.initializers.Zeros))
+    assert table["total"] == counts.symbolic_layer_table(lenet5)["total"]
+    assert list(table["total"][1:]) == [60_000, 840, 340_908, 328_096]
+    return table["total"][1:]
+
+
+def prepared(rng):
+    images = rng.integers(0, 256, (2, 28, 28), "uint8")
+    return np.concatenate([prepare(images, pixels).ravel() for pixels in PIXELS])
+
+
+def trained_network(name, rng):
+    record = pretrained.records()[name]
+    side = 28 if record["dataset"] == "mnist" else 32
+    images = rng.integers(0, 256, (4, side, side, record["input_shape"][-1]), "uint8")
+    x = prepare(images, record["pixels"])
+    outputs = load_pretrained(name).predict(x, verbose=0)
+    model = load_pretrained(name, output="probabilities")
+    probabilities = model.predict(x, verbose=0)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    winner = np.argmax if record["temperature"] is None else np.argmin
+    assert (probabilities.argmax(axis=1) == winner(outputs, axis=1)).all()
+    return outputs
+
+
+def imports_tensorflow_only_if_it_is_the_backend(rng):
+    is_backend = keras.backend.backend() == "tensorflow"
+    assert ("tensorflow" in sys.modules) == is_backend
+    return []
+
+
 CASES = {
-    "scaled_tanh": lambda rng: scaled_tanh(rng.normal(size=9).astype("float32")),
-    "valid": lambda rng: answer(
-        ConnectionTableConv2D(TABLE, 3, kernel_initializer="zeros"), (2, 7, 6, 3), rng
+    "imports": imports_tensorflow_only_if_it_is_the_backend,
+    "scaled_tanh": lambda rng: answer(
+        scaled_tanh, rng.normal(size=9).astype("float32")
     ),
-    "same": lambda rng: answer(
-        ConnectionTableConv2D(
-            TABLE, (3, 2), 2, "same", None, scaled_tanh, kernel_initializer="zeros"
+}
+for name in LAYERS:
+    CASES |= {
+        name: partial(outputs, name),
+        f"{name}, gradients": partial(gradients, name),
+        f"{name}, any size": partial(any_size, name),
+        f"{name}, Keras's test": partial(keras_layer_test, name),
+        f"{name}, mixed_float16": partial(outputs_in, "mixed_float16", name),
+        f"{name}, float64": partial(outputs_in, "float64", name),
+    }
+for name in OF_IMAGES:
+    CASES |= {
+        f"{name}, channels first": partial(channels_first, name),
+        f"{name}, channels first, Keras's test": partial(
+            keras_layer_test, name, data_format="channels_first"
         ),
-        (2, 7, 6, 3),
-        rng,
-    ),
-    "subsampling": lambda rng: answer(Subsampling2D((3, 2)), (2, 7, 6, 3), rng),
-    "local response": lambda rng: answer(
-        LocalResponseNormalization(alpha=0.5), (2, 3, 4, 6), rng
-    ),
-    "rbf": lambda rng: answer(RBF(rbf_codes("0123456789")), (3, 84), rng),
-    "posterior": lambda rng: answer(RBFPosterior(0.5), (3, 4), rng),
-    "posterior without rubbish": lambda rng: answer(RBFPosterior(), (3, 4), rng),
-    "equation 8": lambda rng: loss(RBFMeanSquaredError(reduction=None), rng),
-    "equation 9": lambda rng: loss(MaximumAPosteriori(2.0, reduction=None), rng),
-    "mean squared error": lambda rng: loss(SparseMeanSquaredError(reduction=None), rng),
+    }
+for name in LOSSES:
+    CASES |= {
+        name: partial(loss, name),
+        f"{name}, gradients": partial(gradients_of_loss, name),
+    }
+for name, function in {
+    **{name: make_loss(reduction=None) for name, make_loss in LOSSES.items()},
+    "accuracy": rbf_accuracy,
+}.items():
+    CASES |= {
+        f"{name}, label of no class": partial(refused, function),
+        f"{name}, label of no class, compiled": partial(nan_if_compiled, function),
+    }
+for name in pretrained.records():
+    CASES[name] = partial(trained_network, name)
+CASES |= {
     "accuracy": accuracy,
     "accuracy of NaN": accuracy_of_nan,
-    "lenet5": lambda rng: answer(lenet5_from_zero(), (2, 32, 32, 1), rng),
+    "lenet5": partial(lenet5_answer, (2, 32, 32, 1)),
     "one fit step": one_fit_step,
     "one pattern at a time": one_pattern_at_a_time,
+    "one pattern at a time, mse": one_pattern_at_a_time_of_mse,
+    "curvature": curvature,
+    "saved and loaded": saved_and_loaded,
+    **{f"golden {file.stem}": partial(golden, file) for file in GOLDEN},
+    "initial kernel": initial_kernel,
+    "counts": counted,
+    "prepare": prepared,
 }
-
-
-def computed():
-    """Returns the result of each case on the current Keras backend."""
-    return {
-        name: np.asarray(case(np.random.default_rng(7))) for name, case in CASES.items()
-    }

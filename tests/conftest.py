@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import os
 import pathlib
@@ -40,16 +41,29 @@ def takes_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
+def backend(request):
+    """Returns each Keras backend in turn. CI installs PyTorch for one step alone."""
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def run_python():
-    """Runs a new Python process with the package under test on a Keras backend."""
+    """Runs a new Python process with the package under test on a Keras backend.
+
+    Returns what it printed.
+    """
 
     def run(*arguments, backend):
+        package = str(pathlib.Path(lenet_keras.__file__).parents[1])
+        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {
             **os.environ,
             "KERAS_BACKEND": backend,
             "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiles in a third of the time
-            "PYTHONPATH": str(pathlib.Path(lenet_keras.__file__).parents[1]),
+            "PYTHONPATH": os.pathsep.join(paths),
         }
         done = subprocess.run(
             [sys.executable, *map(str, arguments)],
@@ -58,6 +72,7 @@ def run_python():
             text=True,
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout
 
     return run
 

@@ -9,7 +9,7 @@ and each other, but not the study. What Keras imports itself is its own affair.
 import builtins
 import sys
 
-ALLOWED = {"keras", "numpy", "lenet_keras", "tensorflow", "jax"}
+ALLOWED = {"keras", "numpy", "lenet_keras", "tensorflow", "jax", "torch"}
 ORIGINAL = builtins.__import__
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -146,19 +145,12 @@ def test_imports_run_one_way(package, rows):
 def test_only_the_compiler_imports_a_backend_by_name(file):
     names = re.findall(r"^\s*(?:import|from) (\w+)", file.read_text(), re.MULTILINE)
     compiler = file.name == "compiled.py"
-    assert ({"tensorflow", "jax"} & set(names) != set()) == compiler
+    assert ({"tensorflow", "jax", "torch"} & set(names) != set()) == compiler
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_the_first_wing_needs_keras_and_numpy_alone(backend):
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests/first_wing.py"],
-        env=os.environ | {"KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == (
+def test_the_first_wing_needs_keras_and_numpy_alone(backend, run_python):
+    printed = run_python(ROOT / "tests/first_wing.py", backend=backend)
+    assert printed.splitlines()[-1] == (
         'Expected the extra "study" of lenet_keras. Received: no module platformdirs. '
         "Install it: pip install 'lenet_keras[study]'"
     )
