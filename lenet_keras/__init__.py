@@ -1,5 +1,10 @@
 """The faithful LeNet-5 of LeCun et al. (1998) and its modern variant, in Keras."""
 
+from lenet_keras.extras import needs_backend
+
+with needs_backend():
+    import keras  # noqa: F401
+
 from lenet_keras import (
     activations,
     counts,

@@ -10,8 +10,8 @@ backend and give these numbers, in all later versions (`tests/backend_cases.py`)
   There the loss and the posterior have no temperature.
 - `0.2.0`: made by version 0.2.0, with all layers.
 
-They were made with Keras 3.10.0 on TensorFlow. Older versions of Keras refuse files that
-newer ones saved: these write arguments of `Dense` that those do not know.
+They were made with Keras 3.10.0 on TensorFlow. Keras may refuse files of a newer Keras:
+these can have arguments of its own layers that the older one does not know.
 """
 
 import sys
