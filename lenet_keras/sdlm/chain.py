@@ -234,8 +234,11 @@ class Chain:
         ]
 
     def masks(self, rng, patterns):
-        """Returns the masks of each rule: a list of arrays, one entry per pattern."""
-        return [rule.masks(rng, patterns) for rule in self.rules]
+        """Returns the masks of each rule: a list of tensors, one entry per pattern."""
+        return [
+            [ops.convert_to_tensor(mask) for mask in rule.masks(rng, patterns)]
+            for rule in self.rules
+        ]
 
     def gradients(self, x, y_true, weights):
         """Returns the outputs, and the gradient of the loss for the weights."""

@@ -103,7 +103,8 @@ def curvature_estimator(model, loss):
     def estimate(x, y):
         x, y = chain.patterns(x, y)
         values = [ops.convert_to_tensor(variable) for variable in chain.variables]
-        curvature = mean_over_patterns(values, x.astype("float32"), y)
+        x = ops.convert_to_tensor(x, "float32")
+        curvature = mean_over_patterns(values, x, ops.convert_to_tensor(y))
         by_variable = {
             id(variable): ops.convert_to_numpy(h)
             for variable, h in zip(chain.variables, curvature, strict=True)

@@ -241,7 +241,7 @@ def _compiled_updates(model, chain, optimizer):
 def _filled(array):
     """Pads the array to `STRETCH` patterns, so that one program serves all calls."""
     widths = [(0, STRETCH - len(array))] + [(0, 0)] * (array.ndim - 1)
-    return np.pad(array, widths)
+    return ops.convert_to_tensor(np.pad(array, widths))
 
 
 def _refuse_what_is_not_finite(outputs, epoch, where):
