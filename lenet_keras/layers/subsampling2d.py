@@ -121,7 +121,7 @@ class Subsampling2D(keras.layers.Layer):
 
     def call(self, inputs):
         if self.padding == "same":
-            # The backends disagree whether the average over a window counts padding.
+            # `average_pool` leaves out the padding, and repeats the edge on PyTorch.
             size, _ = arguments.split_image_shape(ops.shape(inputs), self.data_format)
             zeros = arguments.zeros_around(size, self.pool_size, self.strides)
             inputs = ops.pad(
