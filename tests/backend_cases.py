@@ -1,6 +1,7 @@
 """Small computations with all parts of the package, to compare the backends."""
 
 import keras
+import layer_cases
 import numpy as np
 
 from lenet_keras import rbf_codes, sdlm
@@ -127,6 +128,7 @@ CASES = {
     "lenet5": lambda rng: answer(lenet5_from_zero(), (2, 32, 32, 1), rng),
     "one fit step": one_fit_step,
     "one pattern at a time": one_pattern_at_a_time,
+    **layer_cases.CASES,
 }
 
 
