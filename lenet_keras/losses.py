@@ -19,6 +19,8 @@ def checked_labels(y_true, y_pred):
         ValueError: If the shapes do not match, or, outside compiled code, if a label
             is not an integer from 0 to `classes - 1`.
     """
+    given = y_true = ops.convert_to_tensor(y_true)
+    y_pred = ops.convert_to_tensor(y_pred)
     shape, expected = tuple(y_true.shape), (*y_pred.shape[:-1], 1)
     if len(shape) == len(expected) - 1:
         shape = (*shape, 1)
@@ -45,7 +47,7 @@ def checked_labels(y_true, y_pred):
     if not _all_or_compiled(is_class):
         raise ValueError(
             f"Expected integer labels from 0 to {classes - 1}. "
-            f"Received: y_true={ops.convert_to_numpy(y_true)}"
+            f"Received: y_true={ops.convert_to_numpy(given)}"
         )
     return ops.cast(ops.where(is_class, y_true, 0), "int32"), is_class
 
@@ -66,8 +68,17 @@ def _distance_to_right_code(y_true, y_pred):
     return ops.where(is_class, distance, float("nan"))
 
 
+class _LossOfLabels(keras.losses.Loss):
+    """Base of the losses, which take lists as Keras's own losses and metrics do."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        # `keras.losses.Loss` would convert each number of a list by itself.
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
 @keras.saving.register_keras_serializable(package="lenet_keras")
-class RBFMeanSquaredError(keras.losses.Loss):
+class RBFMeanSquaredError(_LossOfLabels):
     """The mean distance to the code of the correct class.
 
     `loss = mean(y[p, D[p]])` over the patterns `p`, where `y[p, i]` is the squared
@@ -109,7 +120,7 @@ class RBFMeanSquaredError(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
-class MaximumAPosteriori(keras.losses.Loss):
+class MaximumAPosteriori(_LossOfLabels):
     """The distance to the correct code, with competition between the classes.
 
     `loss = mean(y[p, D[p]] + log(exp(-j) + sum_i(exp(-y[p, i]))))`
@@ -180,7 +191,7 @@ class MaximumAPosteriori(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
-class SparseMeanSquaredError(keras.losses.Loss):
+class SparseMeanSquaredError(_LossOfLabels):
     """Mean squared error with integer labels and one `scaled_tanh` unit per class.
 
     `loss = mean((y[p, i] - d[p, i]) ** 2)` over the patterns `p` and the classes `i`.

@@ -28,7 +28,6 @@ def rbf_accuracy(y_true, y_pred):
     Raises:
         ValueError: For the same reasons as `lenet_keras.losses.checked_labels`.
     """
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
     labels, is_class = checked_labels(y_true, y_pred)
     # The backends differ in argmin of NaN: some skip NaN, others return its index.
     is_known = ops.logical_not(ops.any(ops.isnan(y_pred), axis=-1))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import refusals
 from keras import ops
 from keras.src.testing import TestCase
 
@@ -62,6 +63,12 @@ LAYERS = {
         (2, 4, 3, 4),
     ),
     "subsampling": (Subsampling2D, {"pool_size": (3, 2)}, (2, 7, 6, 3), (2, 2, 3, 3)),
+    "subsampling with strides": (
+        Subsampling2D,
+        {"pool_size": (3, 2), "strides": (2, 1), "padding": "same"},
+        (2, 7, 6, 3),
+        (2, 4, 6, 3),
+    ),
     "local response": (
         LocalResponseNormalization,
         {"alpha": 0.5},
@@ -74,7 +81,9 @@ LAYERS = {
     "posterior": (RBFPosterior, {"j": 0.5, "temperature": 2.0}, (3, 4), (3, 5)),
     "posterior without rubbish": (RBFPosterior, {}, (3, 4), (3, 4)),
 }
-OF_IMAGES = ("valid", "same", "subsampling", "local response")
+OF_IMAGES = [
+    name for name, (layer, *_) in LAYERS.items() if layer not in (RBF, RBFPosterior)
+]
 
 LOSSES = {
     "equation 8": RBFMeanSquaredError,
@@ -221,6 +230,11 @@ def refused(function, rng):
     return []
 
 
+def is_refused(name, rng):
+    refusals.check(name)
+    return []
+
+
 def nan_if_compiled(function, rng):
     """In compiled code they give NaN. PyTorch runs the same function uncompiled."""
     if keras.backend.backend() == "torch":
@@ -317,6 +331,23 @@ def one_pattern_at_a_time_of_mse(rng):
     return after_training(small_network(rng, last), 1e-3, "mse", x, np.eye(10)[y])
 
 
+def one_pattern_at_a_time_of_cross_entropy(rng):
+    model = keras.Sequential(
+        [
+            keras.Input((7, 6, 3)),
+            keras.layers.Conv2D(8, 2, activation="gelu", kernel_initializer="zeros"),
+            LocalResponseNormalization(alpha=0.1),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.LeakyReLU(0.3),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(10, "softmax", kernel_initializer="zeros"),
+        ]
+    )
+    set_random_weights(model, rng)
+    loss = "sparse_categorical_crossentropy"
+    return after_training(model, 1e-3, loss, *patterns(rng))
+
+
 def curvature(rng):
     model = small_network(rng, before_rbf(), RBF(DIGITS))
     curvatures = sdlm.diagonal_curvature(model, *patterns(rng), MaximumAPosteriori())
@@ -360,6 +391,50 @@ def golden(file, rng):
     for name, value in computed.items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-6)
     return computed["distances_after_an_update"]
+
+
+def rbf_around_1000(classes, rng):
+    """Distances that float32 has, but whose terms of 84 million cancel."""
+    codes, x = (
+        rng.normal(1000, 1, size=(n, 84)).astype("float32") for n in (classes, 5)
+    )
+    return answer(RBF(codes), x)
+
+
+def rbf_beyond_float16(rng):
+    layer = RBF(DIGITS, dtype="mixed_float16")
+    distances = layer(rng.normal(scale=300, size=(5, 84)).astype("float32"))
+    assert keras.backend.standardize_dtype(distances.dtype) == "float32"
+    probabilities = RBFPosterior(temperature=1e5, dtype="mixed_float16")(distances)
+    return ops.convert_to_numpy(ops.concatenate([distances, probabilities], axis=1))
+
+
+def trained_codes(rng):
+    # The first patterns are codes themselves, where the gradient is zero.
+    codes = rng.normal(size=(3, 7)).astype("float32")
+    x = np.concatenate([codes, rng.normal(size=(5, 7)).astype("float32")])
+    layer = RBF(codes, True, codes_regularizer="l2", codes_constraint="non_neg")
+    model = keras.Sequential([keras.Input((7,)), layer])
+    model.compile(keras.optimizers.SGD(0.01), RBFMeanSquaredError())
+    loss = model.fit(x, np.arange(8) % 3, batch_size=8, verbose=0).history["loss"]
+    return [*np.ravel(layer.get_weights()), *loss]
+
+
+def lenet5_on_any_size(rng):
+    model = lenet5_of_random_weights(rng, input_shape=(None, 36, 1))
+    answers = model.predict(rng.uniform(size=(2, 41, 36, 1)), verbose=0)
+    assert answers.shape == (2, 3, 2, 10)
+    return answers
+
+
+def trained_network_on_a_larger_image(rng):
+    small = load_pretrained("lenet5-mnist")
+    large = load_pretrained("lenet5-mnist", input_shape=(36, 32, 1))
+    x = rng.uniform(-0.1, 1.175, (2, 36, 32, 1)).astype("float32")
+    rows = small.predict(x[:, :32], verbose=0), small.predict(x[:, 4:], verbose=0)
+    answers = large.predict(x, verbose=0)
+    np.testing.assert_allclose(answers, np.stack(rows, axis=1)[:, :, None], rtol=2e-5)
+    return answers
 
 
 def initial_kernel(rng):
@@ -446,15 +521,24 @@ for name, function in {
         f"{name}, label of no class": partial(refused, function),
         f"{name}, label of no class, compiled": partial(nan_if_compiled, function),
     }
+for name in refusals.REFUSALS:
+    CASES[f"refused: {name}"] = partial(is_refused, name)
 for name in pretrained.records():
     CASES[name] = partial(trained_network, name)
 CASES |= {
     "accuracy": accuracy,
     "accuracy of NaN": accuracy_of_nan,
+    "rbf around 1000": partial(rbf_around_1000, 10),
+    "rbf of a large table around 1000": partial(rbf_around_1000, 200),
+    "rbf beyond float16": rbf_beyond_float16,
+    "trained codes": trained_codes,
     "lenet5": partial(lenet5_answer, (2, 32, 32, 1)),
+    "lenet5, any size": lenet5_on_any_size,
+    "lenet5-mnist, larger image": trained_network_on_a_larger_image,
     "one fit step": one_fit_step,
     "one pattern at a time": one_pattern_at_a_time,
     "one pattern at a time, mse": one_pattern_at_a_time_of_mse,
+    "one pattern at a time, cross-entropy": one_pattern_at_a_time_of_cross_entropy,
     "curvature": curvature,
     "saved and loaded": saved_and_loaded,
     **{f"golden {file.stem}": partial(golden, file) for file in GOLDEN},

@@ -53,15 +53,19 @@ def linked_kernels(kernel, table):
     return {link: np.float64(kernel[:, :, n]) for n, link in enumerate(links)}
 
 
-def add_windows(images, pool_size):
-    """Returns the sum of each window; incomplete windows are ignored."""
+def add_windows(images, pool_size, strides=None, padding="valid"):
+    """Returns the sum of each window; incomplete windows are ignored or padded."""
     height, width = pool_size
+    down, right = strides or pool_size
+    if padding == "same":
+        images = _pad_for_same(images, pool_size, (down, right))
     batch, rows, columns, maps = images.shape
-    sums = np.zeros((batch, rows // height, columns // width, maps))
+    windows = (rows - height) // down + 1, (columns - width) // right + 1
+    sums = np.zeros((batch, *windows, maps))
     for pattern, row, column, k in np.ndindex(sums.shape):
         for y in range(height):
             for x in range(width):
-                pixel = images[pattern, row * height + y, column * width + x, k]
+                pixel = images[pattern, row * down + y, column * right + x, k]
                 sums[pattern, row, column, k] += pixel
     return sums
 
@@ -76,9 +80,12 @@ def largest_in_windows(images):
     return largest
 
 
-def subsample(images, coefficients, biases, pool_size=(2, 2)):
+def subsample(
+    images, coefficients, biases, pool_size=(2, 2), strides=None, padding="valid"
+):
     """Returns coefficient times sum plus bias of each window, without activation."""
-    outputs = add_windows(np.asarray(images, "float64"), pool_size)
+    images = np.asarray(images, "float64")
+    outputs = add_windows(images, pool_size, strides, padding)
     for k, (coefficient, bias) in enumerate(zip(coefficients, biases, strict=True)):
         outputs[..., k] = coefficient * outputs[..., k] + bias
     return outputs

@@ -195,12 +195,23 @@ def test_pooling_equals_enumeration(
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize("pool_size", [(2, 2), (3, 2)])
-def test_subsampling_equals_enumeration(pool_size, data_format):
+@pytest.mark.parametrize(
+    ("pool_size", "strides", "padding"),
+    [
+        ((2, 2), (2, 2), "valid"),
+        ((3, 2), (3, 2), "valid"),
+        ((3, 2), (2, 1), "valid"),
+        ((3, 2), (2, 3), "same"),
+    ],
+)
+def test_subsampling_equals_enumeration(pool_size, strides, padding, data_format):
     shape = (7, 5, 3) if data_format == "channels_last" else (3, 7, 5)
-    row = of(Subsampling2D(pool_size, data_format=data_format), shape)
-    connections, _ = enumerated((7, 5), pool_size, pool_size, "valid", [1] * 3, True)
-    units = len(list(window_units((7, 5), pool_size, pool_size, "valid"))) * 3
+    layer = Subsampling2D(
+        pool_size, data_format=data_format, strides=strides, padding=padding
+    )
+    row = of(layer, shape)
+    connections, _ = enumerated((7, 5), pool_size, strides, padding, [1] * 3, True)
+    units = len(list(window_units((7, 5), pool_size, strides, padding))) * 3
     assert row.connections == connections
     assert row.multiply_adds == units  # one product with the coefficient
     assert row.trainable == 6

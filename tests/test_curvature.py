@@ -6,18 +6,25 @@ from curvature_oracle import Network
 from keras import layers, ops
 
 from lenet_keras.activations import scaled_tanh
-from lenet_keras.layers import RBF, ConnectionTableConv2D, RBFPosterior, Subsampling2D
+from lenet_keras.layers import (
+    RBF,
+    ConnectionTableConv2D,
+    LocalResponseNormalization,
+    RBFPosterior,
+    Subsampling2D,
+)
 from lenet_keras.losses import (
     MaximumAPosteriori,
     RBFMeanSquaredError,
     SparseMeanSquaredError,
 )
-from lenet_keras.models import lenet5
+from lenet_keras.models import lenet5, lenet5_modern
 from lenet_keras.sdlm import (
     SDLM,
     CurvatureEstimation,
     Rule,
     curvature,
+    curvature_estimator,
     diagonal_curvature,
     register_rule,
 )
@@ -310,6 +317,127 @@ def test_is_the_second_derivative_of_the_loss_of_one_layer(loss, y, rng):
     assert_alike(diagonal_curvature(model, x, y, loss()), expected)
 
 
+def overlapping_maxima():
+    return [
+        keras.Input((9, 8, 2)),
+        layers.Conv2D(3, 2, activation="gelu"),
+        layers.MaxPooling2D((3, 2), (2, 2), padding="same"),
+        layers.Conv2D(2, 2, activation="elu"),
+        layers.MaxPooling2D((1, 2)),
+        layers.Flatten(),
+        layers.Dense(4),
+    ]
+
+
+def normalised_maps():
+    return [
+        keras.Input((6, 5, 2)),
+        layers.Conv2D(5, 2, activation="leaky_relu"),
+        LocalResponseNormalization(1, alpha=0.8, beta=0.6),
+        layers.Dropout(0.9),
+        layers.Conv2D(4, 2),
+        layers.LeakyReLU(0.4),
+        layers.GlobalAveragePooling2D(),
+        layers.ELU(0.3),
+        layers.Dense(4),
+    ]
+
+
+def kept_dimensions():
+    return [
+        keras.Input((6, 5, 2)),
+        layers.Conv2D(3, 3),
+        layers.ReLU(max_value=0.7, negative_slope=0.2),
+        layers.GlobalAveragePooling2D(keepdims=True),
+        layers.Conv2D(4, 1, activation="softplus"),
+        layers.Reshape((4,)),
+    ]
+
+
+def layer_by_layer(model, x, start):
+    """Propagates back the curvature by the squares of the Jacobian of each layer."""
+    variables = {id(v.value): np.zeros(v.shape) for v in model.trainable_weights}
+    for pattern in x:
+        inputs, steps = tf.constant(pattern[None], "float64"), []
+        for layer in model.layers:
+            weights = [weight.value for weight in layer.trainable_weights]
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch(inputs)
+                outputs = layer(inputs)
+                flat = tf.reshape(outputs, [-1])
+            jacobians = tape.jacobian(
+                flat, [inputs, *weights], experimental_use_pfor=False
+            )
+            steps.append((weights, jacobians))
+            inputs = outputs
+        h = np.full(flat.shape, start)
+        for weights, jacobians in reversed(steps):
+            squares = [np.tensordot(h, np.square(j), axes=1) for j in jacobians]
+            h = squares[0].ravel()
+            for weight, at_weight in zip(weights, squares[1:], strict=True):
+                variables[id(weight)] += at_weight / len(x)
+    return [variables[id(v.value)] for v in model.trainable_weights]
+
+
+@pytest.mark.parametrize(
+    "make_layers", [padded, overlapping_maxima, normalised_maps, kept_dimensions]
+)
+def test_equals_the_squares_of_the_jacobians(make_layers, rng):
+    model = randomized(keras.Sequential(make_layers()), rng)
+    x = patterns(model, rng)
+    expected = layer_by_layer(in_double_precision(make_layers, model), x, 2 / 4)
+    assert_alike(diagonal_curvature(model, x, TARGETS, "mse"), expected, rtol=1e-4)
+
+
+def test_lenet5_modern_equals_the_squares_of_the_jacobians(rng):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    twin = lenet5_modern()
+    keras.config.set_dtype_policy(policy)
+    model = lenet5_modern()
+    twin.set_weights(model.get_weights())
+    body = keras.Sequential([*twin.layers[:-1], layers.Dense(10, dtype="float64")])
+    body.build((None, 28, 28, 1))
+    body.set_weights(model.get_weights())
+    x = rng.uniform(-0.1, 1.175, (1, 28, 28, 1))
+    probabilities = twin.predict(x, verbose=0)[0]
+    expected = layer_by_layer(body, x, probabilities * (1 - probabilities))
+    result = diagonal_curvature(model, x, [3], "sparse_categorical_crossentropy")
+    assert_alike(result, expected, rtol=1e-3)
+
+
+def test_the_estimator_sees_the_weights_of_each_call(rng):
+    model = randomized(keras.Sequential(dense()), rng)
+    x = patterns(model, rng)
+    estimate = curvature_estimator(model, "mse")
+    for _ in range(2):
+        assert_alike(estimate(x, TARGETS), diagonal_curvature(model, x, TARGETS, "mse"))
+        randomized(model, rng)
+
+
+def test_the_estimator_compiles_once(rng):
+    traces = []
+
+    class Counted(layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    @register_rule(Counted)
+    class CountedRule(Rule):
+        def forward(self, x, weights):
+            traces.append(x)
+            return x
+
+    model = keras.Sequential([keras.Input((3,)), Counted(), layers.Dense(4)])
+    estimate = curvature_estimator(model, "mse")
+    x = patterns(model, rng)
+    estimate(x, TARGETS)
+    compiled = len(traces)
+    estimate(x + 1, TARGETS - 1)
+    assert compiled == len(traces) > 0
+    del RULES[Counted]
+
+
 def test_is_parallel_to_the_trainable_weights(rng):
     inputs = keras.Input((3,))
     last, middle, first = (
@@ -342,8 +470,8 @@ VECTORS = keras.Input((4,))
 @pytest.mark.parametrize(
     ("layer", "received"),
     [
-        (layers.MaxPooling2D(name="odd"), "layer 'odd' of type MaxPooling2D"),
-        (layers.Dropout(0.5, name="odd"), "layer 'odd' of type Dropout"),
+        (layers.ZeroPadding2D(name="odd"), "layer 'odd' of type ZeroPadding2D"),
+        (layers.PReLU(name="odd"), "layer 'odd' of type PReLU"),
     ],
 )
 def test_layers_without_rule_are_refused(layer, received, message):
@@ -369,7 +497,7 @@ def test_subclass_needs_a_rule_of_its_own(message):
         (layers.AveragePooling2D(3, strides=1, name="odd"), "strides=(1, 1)"),
         (layers.AveragePooling2D(4, padding="same", name="odd"), "padding='same'"),
         (layers.Dense(2, name="odd"), "inputs of shape (None, 6, 6, 2)"),
-        (layers.Conv2D(2, 2, activation="gelu", name="odd"), "activation gelu"),
+        (layers.Dropout(0.5, (None, 1, 1, 2), name="odd"), "noise_shape=(None, 1, 1"),
         (layers.Activation("softmax", name="odd"), "activation softmax"),
         (layers.Conv2D(2, 2, dtype="mixed_float16", name="odd"), "dtype float16"),
         (Subsampling2D(dtype="float64", name="odd"), "dtype float64"),
@@ -475,6 +603,29 @@ def test_every_pattern_needs_a_label(x, y, message):
     assert f"Received: {x} patterns, {y} labels" in text
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "received"),
+    [
+        ((1, 6), (1, 4), "x.shape=(1, 6)"),
+        ((1, 3, 1), (1, 4), "x.shape=(1, 3, 1)"),
+        ((1, 3), (1,), "y.shape=(1,)"),
+        ((2, 3), (2, 3), "y.shape=(2, 3)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(x, y, received, message):
+    text = refusal(message, dense(), x=np.zeros(x), y=np.zeros(y))
+    assert "Expected patterns of shape" in text or "one value per output" in text
+    assert received in text
+
+
+def test_one_hot_labels_are_refused_where_integers_are_needed(message):
+    ends = [VECTORS, layers.Dense(4, "softmax")]
+    loss = "sparse_categorical_crossentropy"
+    text = refusal(message, ends, loss, y=np.eye(4)[[1]])
+    assert "Expected one integer label per pattern, not one-hot" in text
+    assert "Received: y.shape=(1, 4)" in text
+
+
 def test_registered_rule_makes_a_layer_known(monkeypatch, rng):
     def pooled():
         return [
@@ -495,14 +646,12 @@ def test_registered_rule_makes_a_layer_known(monkeypatch, rng):
             x = ops.reshape(x, (maps, height // 2, 2, width // 2, 2))
             return ops.max(x, axis=(2, 4))
 
-        def backward(self, x, weights, signal):
+        def curvature(self, x, weights, signal):
             def spread(pooled):
                 return ops.repeat(ops.repeat(pooled, 2, axis=1), 2, axis=2)
 
             largest = x == spread(self.forward(x, weights))
             return ops.where(largest, spread(signal), 0.0), []
-
-        curvature_backward = backward
 
     assert RULES[layers.MaxPooling2D] is MaxPoolingRule
     model = randomized(keras.Sequential(pooled()), rng)
@@ -533,7 +682,9 @@ def estimates(monkeypatch):
             drawn[now] = x[:, 0].tolist()
             return [np.zeros((1, 1)), np.zeros(1)]
 
-        monkeypatch.setattr(curvature, "curvature_of", lambda model, loss: estimate)
+        monkeypatch.setattr(
+            curvature, "curvature_estimator", lambda model, loss: estimate
+        )
         callback = CurvatureEstimation(
             PATTERNS, -PATTERNS, 5, estimates_in_first_epoch=first, **arguments
         )
@@ -585,7 +736,7 @@ def test_estimation_needs_sdlm(message):
     model = trained_model("sgd")
     callback = CurvatureEstimation(PATTERNS, PATTERNS, patterns=10)
     text = message(model.fit, PATTERNS, PATTERNS, callbacks=[callback], verbose=0)
-    assert "SDLM optimizer" in text
+    assert "compiled with SDLM" in text
     assert "SGD" in text
 
 

@@ -11,6 +11,7 @@ from lenet_keras.losses import (
     MaximumAPosteriori,
     RBFMeanSquaredError,
     SparseMeanSquaredError,
+    checked_labels,
 )
 
 LABELS = np.array([2, 0, 1, 3, 3])
@@ -101,6 +102,22 @@ def test_sample_weight(make_loss, distances):
 def test_labels_in_every_form_that_is_allowed(make_loss, labels, distances):
     expected = make_loss()(LABELS.astype("float32"), distances)
     assert float(make_loss()(labels, distances)) == float(expected)
+
+
+@pytest.mark.parametrize(
+    "loss", [RBFMeanSquaredError(), MaximumAPosteriori(), SparseMeanSquaredError()]
+)
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, np.newaxis]])
+def test_lists_are_taken(loss, labels, distances):
+    weights = [1.0, 0.0, 2.0, 0.5, 1.5]
+    expected = loss(labels, distances, np.array(weights))
+    lists = labels.tolist(), distances.tolist(), weights
+    assert float(loss(*lists)) == float(expected)
+
+
+def test_labels_are_checked_in_lists():
+    labels, is_class = checked_labels([[1], [0]], [[9.0, 2.0], [4.0, 7.0]])
+    assert (np.array(labels).tolist(), np.array(is_class).all()) == ([1, 0], True)
 
 
 @BOTH

@@ -88,6 +88,45 @@ class TestNetwork:
             load_pretrained(name)
 
 
+@pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5-cifar10"])
+@pytest.mark.parametrize("output", [None, "probabilities"])
+@pytest.mark.parametrize("sides", [(40, 36), (None, None)])
+def test_on_larger_images_it_answers_as_on_each_square(name, output, sides, rng):
+    channels = RECORDS[name]["input_shape"][2]
+    small = load_pretrained(name, output)
+    large = load_pretrained(name, output, input_shape=(*sides, channels))
+    x = rng.uniform(-0.1, 1.175, (2, 40, 36, channels)).astype("float32")
+    answers = np.asarray(large(x))
+    assert answers.shape == (2, 3, 2, 10)
+    for row, column in np.ndindex(3, 2):
+        square = x[:, 4 * row : 4 * row + 32, 4 * column : 4 * column + 32]
+        np.testing.assert_allclose(
+            answers[:, row, column], small(square), rtol=2e-5, atol=1e-30
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "input_shape"),
+    [
+        ("lenet5_modern-mnist", (32, 32, 1)),  # it would be padded otherwise
+        ("lenet5_modern-cifar10", (64, 64, 3)),
+        ("lenet5_modern-mnist", (None, None, 1)),
+        ("lenet5-mnist", (32, 32, 3)),
+        ("lenet5-cifar10", (64, 64)),
+        ("lenet5-mnist", (40, 30, 1)),
+    ],
+)
+def test_a_shape_that_it_does_not_take_is_refused(name, input_shape, message):
+    text = message(load_pretrained, name, input_shape=input_shape)
+    assert f"input_shape={input_shape}" in text
+
+
+def test_its_own_shape_is_taken():
+    for name, record in RECORDS.items():
+        model = load_pretrained(name, input_shape=record["input_shape"])
+        assert model.output_shape == (None, 10)
+
+
 def test_an_unknown_output_is_refused(message):
     text = message(load_pretrained, "lenet5-mnist", output="logits")
     assert "Expected None or 'probabilities'. Received: output='logits'" in text

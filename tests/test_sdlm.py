@@ -171,6 +171,14 @@ def test_curvature_must_fit_the_weights(message, curvature, received):
     assert not optimizer.has_curvature
 
 
+def test_curvature_can_be_lists_or_tensors():
+    optimizer = SDLM(0.1)
+    optimizer.build([keras.Variable([1.0, 1.0]), keras.Variable(1.0)])
+    optimizer.set_curvature([[1, 2], ops.array(3.0)])
+    np.testing.assert_array_equal(optimizer.curvature[0], [1.0, 2.0])
+    np.testing.assert_array_equal(optimizer.curvature[1], 3.0)
+
+
 def test_refused_curvature_leaves_the_old_one(message):
     optimizer = SDLM(0.1)
     optimizer.build([keras.Variable([1.0, 1.0]), keras.Variable([1.0])])

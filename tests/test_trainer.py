@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 
 from lenet_keras.activations import scaled_tanh
-from lenet_keras.layers import RBF, Subsampling2D
+from lenet_keras.layers import RBF, LocalResponseNormalization, Subsampling2D
 from lenet_keras.losses import (
     MaximumAPosteriori,
     RBFMeanSquaredError,
     SparseMeanSquaredError,
 )
 from lenet_keras.metrics import RBFAccuracy
-from lenet_keras.models import lenet1, lenet5
+from lenet_keras.models import lenet1, lenet5, lenet5_modern
 from lenet_keras.sdlm import SDLM, CurvatureEstimation, fit, trainer
 
 PATTERNS = 50
@@ -147,6 +147,30 @@ def convolution_and_softmax():
     return model
 
 
+def maxima():
+    model = keras.Sequential(
+        [
+            keras.Input((9, 9, 2)),
+            keras.layers.Conv2D(4, 2, activation="gelu"),
+            LocalResponseNormalization(1, alpha=0.5),
+            keras.layers.MaxPooling2D(3, 2),
+            keras.layers.Conv2D(3, 2),
+            keras.layers.LeakyReLU(0.3),
+            keras.layers.Dropout(0),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(4, activation="softmax"),
+        ]
+    )
+    model.compile(SDLM(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def whole_lenet5_modern():
+    model = lenet5_modern()
+    model.compile(SDLM(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
 def distances_and_a_frozen_layer():
     codes = np.random.default_rng(0).choice([-1.0, 1.0], (5, 6))
     model = keras.Sequential(
@@ -179,7 +203,9 @@ def distances_at_a_temperature():
     [
         (whole_lenet5, 200, 1),
         (whole_lenet1, 200, 1),
+        (whole_lenet5_modern, 200, 1),
         (convolution_and_softmax, 100, 2),
+        (maxima, 100, 2),
         (distances_and_a_frozen_layer, 100, 2),
         (distances_at_a_temperature, 100, 2),
     ],
@@ -203,6 +229,61 @@ def test_the_updates_are_those_of_fit_one_by_one(rng, build, patterns, passes):
             assert np.abs(weight.numpy() - old).max() > 1e-3
         else:
             np.testing.assert_array_equal(weight, old)
+
+
+def with_dropout(rate):
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(8, activation="tanh", name="hidden"),
+            keras.layers.Dropout(rate),
+            keras.layers.Dense(1, name="answer"),
+        ]
+    )
+    model.compile(SDLM(0.05, mu=0.1), "mse")
+    return with_curvature(model)
+
+
+def test_dropout_drops_other_units_for_each_pattern(data, stretch):
+    x = data[0]
+    y = x[:, :1]
+    model = with_dropout(0.4)
+    kernel, bias, last, last_bias = (np.float64(w) for w in model.get_weights())
+    scales = [1 / (0.1 + np.float64(h)) for h in model.optimizer.curvature]
+    masks = []
+    for epoch in range(2):
+        rng = np.random.default_rng([3, epoch, 1])
+        for _ in range(0, PATTERNS, 7):
+            masks.extend(rng.random((7, 8), "float32") >= 0.4)
+        masks = masks[: PATTERNS * (epoch + 1)]
+    assert 0.5 < np.mean(masks) < 0.7
+    for i in range(2 * PATTERNS):
+        pattern, mask = np.float64(x[i % PATTERNS]), masks[i] / 0.6
+        hidden = np.tanh(pattern @ kernel + bias)
+        error = 2 * (hidden * mask @ last + last_bias - y[i % PATTERNS])
+        back = (last @ error) * mask * (1 - hidden**2)
+        gradients = np.outer(pattern, back), back, np.outer(hidden * mask, error), error
+        kernel, bias, last, last_bias = (
+            w - 0.05 * scale * g
+            for w, scale, g in zip(
+                (kernel, bias, last, last_bias), scales, gradients, strict=True
+            )
+        )
+    fit(model, x, y, epochs=2, shuffle=False, seed=3, verbose=0)
+    for result, expected in zip(
+        model.get_weights(), (kernel, bias, last, last_bias), strict=True
+    ):
+        np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_dropout_of_an_interrupted_training_is_the_same(data):
+    x = data[0]
+    whole, again = with_dropout(0.4), with_dropout(0.4)
+    again.set_weights(whole.get_weights())
+    fit(whole, x, x[:, :1], epochs=3, verbose=0)
+    fit(again, x, x[:, :1], epochs=1, verbose=0)
+    fit(again, x, x[:, :1], epochs=3, initial_epoch=1, verbose=0)
+    assert_same_weights(again, whole)
 
 
 def test_the_curvature_is_estimated_where_fit_would(data):
@@ -537,6 +618,43 @@ def test_each_pattern_needs_a_label(data, message, patterns, labels):
     received = f"{patterns} patterns, {labels} labels"
     assert received in message(fit, small(), x[:patterns], y[:labels])
     assert received in message(fit, small(), lambda epoch: (x[:patterns], y[:labels]))
+
+
+def test_images_of_another_size_are_refused(message):
+    x, y = np.zeros((4, 28, 28, 1)), np.arange(4)
+    text = message(fit, with_curvature(whole_lenet5()), x, y)
+    assert "Expected patterns of shape ('patterns', 32, 32, 1)" in text
+    assert "Received: x.shape=(4, 28, 28, 1)" in text
+
+
+def test_one_hot_labels_are_refused(data, message):
+    x, y = data
+    text = message(fit, small(), x, np.eye(3)[y])
+    assert "Expected one integer label per pattern, not one-hot" in text
+    assert "Received: y.shape=(50, 3)" in text
+
+
+def test_lists_are_patterns_too(data):
+    x, y = data
+    expected, model = small(), small()
+    fit(expected, x, y, verbose=0)
+    fit(model, x.tolist(), y.tolist(), verbose=0)
+    assert_same_weights(model, expected)
+
+
+def test_half_precision_is_refused(data, message):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, name="odd")])
+        model.compile(SDLM(0.1), "mse")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert not isinstance(model.optimizer, SDLM)  # Keras scales the loss
+    text = message(fit, model, data[0], np.zeros((PATTERNS, 3)))
+    assert "Received: layer 'odd' with dtype float16" in text
+    estimation = CurvatureEstimation(*data, patterns=5)
+    text = message(model.fit, *data, callbacks=[estimation], verbose=0)
+    assert "Received: layer 'odd' with dtype float16" in text
 
 
 def test_missing_labels_are_a_users_error(data, message):

@@ -31,6 +31,13 @@ def image_data_format(value):
     return value
 
 
+def padding(value):
+    """Returns `"valid"` or `"same"`; anything else is refused."""
+    if value not in ("valid", "same"):
+        raise ValueError(f"Expected 'valid' or 'same'. Received: padding={value!r}")
+    return value
+
+
 def split_image_shape(shape, data_format):
     """Returns `(height, width), channels` from the shape of a batch of images."""
     if len(shape) != 4:
@@ -68,6 +75,19 @@ def windows(size, window, strides):
         n if n is None else (n - k) // s + 1
         for n, k, s in zip(size, window, strides, strict=True)
     )
+
+
+def zeros_around(size, window, strides):
+    """Returns `(before, after)` along each axis: the zeros that `"same"` padding adds.
+
+    The numbers are tensors where the length is a tensor, in compiled code.
+    """
+    zeros = []
+    for n, k, s in zip(size, window, strides, strict=True):
+        missing = (-(-n // s) - 1) * s + k - n
+        missing = (missing + abs(missing)) // 2  # 0 if negative, also for a tensor
+        zeros.append((missing // 2, missing - missing // 2))
+    return tuple(zeros)
 
 
 def per_map(vector, data_format):

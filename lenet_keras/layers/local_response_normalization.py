@@ -84,6 +84,7 @@ class LocalResponseNormalization(keras.layers.Layer):
             self.sum_over_neighbours = "bhwi,ij->bhwj"
 
     def call(self, inputs):
+        inputs = ops.cast(inputs, self.compute_dtype)  # Keras casts no integers
         # Multiply by alpha before squaring: in half precision the squares of the
         # inputs would overflow.
         squares = ops.square(inputs * self.alpha**0.5)

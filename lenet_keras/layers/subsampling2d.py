@@ -17,9 +17,9 @@ class Subsampling2D(keras.layers.Layer):
 
     `activation(coefficient[map] * sum(window) + bias[map])`
 
-    The windows do not overlap. Incomplete windows at the right and lower edges are
-    ignored. There are two parameters per map. With coefficient `1 / window area`,
-    bias 0 and no activation the layer is equivalent to `AveragePooling2D`.
+    As in the paper, the windows do not overlap; with `strides` below `pool_size` they
+    do. There are two parameters per map. With coefficient `1 / window area`, bias 0,
+    no activation and no padding the layer is equivalent to `AveragePooling2D`.
 
     Args:
         pool_size: Positive integer or pair of positive integers, the height and width
@@ -35,15 +35,20 @@ class Subsampling2D(keras.layers.Layer):
         bias_constraint: Optional constraint on the biases.
         data_format: `"channels_last"` or `"channels_first"`. The default is the
             `image_data_format` of the Keras configuration.
+        strides: Positive integer or pair of positive integers: the steps between the
+            windows. The default is `pool_size`.
+        padding: `"valid"` ignores incomplete windows at the edges. `"same"` has one
+            window at every stride and adds zeros outside the image. The window area
+            stays the same: `AveragePooling2D` leaves out the padding instead.
 
     Input shape:
         `(batch, height, width, maps)`, or `(batch, maps, height, width)` with
         `data_format="channels_first"`.
 
     Output shape:
-        `(batch, height // pool_height, width // pool_width, maps)`, or `(batch, maps,
-        height // pool_height, width // pool_width)` with
-        `data_format="channels_first"`.
+        `(batch, new_height, new_width, maps)`, or `(batch, maps, new_height,
+        new_width)` with `data_format="channels_first"`. By default `new_height` is
+        `height // pool_height`.
 
     Example:
 
@@ -74,11 +79,17 @@ class Subsampling2D(keras.layers.Layer):
         coefficient_constraint=None,
         bias_constraint=None,
         data_format=None,
+        strides=None,
+        padding="valid",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.pool_size = arguments.pair(pool_size, "pool_size")
         self.window_area = math.prod(self.pool_size)
+        self.strides = arguments.pair(
+            self.pool_size if strides is None else strides, "strides"
+        )
+        self.padding = arguments.padding(padding)
         self.data_format = arguments.image_data_format(data_format)
         self.activation = keras.activations.get(activation)
         if coefficient_initializer is None:
@@ -109,8 +120,16 @@ class Subsampling2D(keras.layers.Layer):
         )
 
     def call(self, inputs):
+        if self.padding == "same":
+            # `average_pool` leaves out the padding, and repeats the edge on PyTorch.
+            size, _ = arguments.split_image_shape(ops.shape(inputs), self.data_format)
+            zeros = arguments.zeros_around(size, self.pool_size, self.strides)
+            inputs = ops.pad(
+                inputs,
+                arguments.join_image_shape((0, 0), zeros, (0, 0), self.data_format),
+            )
         averages = ops.average_pool(
-            inputs, self.pool_size, self.pool_size, data_format=self.data_format
+            inputs, self.pool_size, self.strides, data_format=self.data_format
         )
         # The sum is the average times the area. Multiplying the coefficients by the
         # area is cheaper. Their gradients sum much faster if coefficients and biases
@@ -124,7 +143,8 @@ class Subsampling2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         size, maps = arguments.split_image_shape(input_shape, self.data_format)
-        size = arguments.windows(size, self.pool_size, self.pool_size)
+        window = self.pool_size if self.padding == "valid" else (1, 1)
+        size = arguments.windows(size, window, self.strides)
         return arguments.join_image_shape(input_shape[0], size, maps, self.data_format)
 
     def get_config(self):
@@ -145,4 +165,6 @@ class Subsampling2D(keras.layers.Layer):
             ),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "data_format": self.data_format,
+            "strides": self.strides,
+            "padding": self.padding,
         }

@@ -55,7 +55,9 @@ def lenet5(
     displacement network of the paper.
 
     Args:
-        input_shape: `(32, 32, channels)`, or larger by multiples of 4. The paper's
+        input_shape: `(32, 32, channels)`, or larger by multiples of 4. A side of `None`
+            takes images of different sizes: pixels after the last multiple of 4 have no
+            influence, and for less than 32 the backend raises an error. The paper's
             pixels range from -0.1 for the background to 1.175 for the ink.
         num_classes: Integer from 1 to 10. The classes use the codes of the first
             digits.
@@ -69,7 +71,8 @@ def lenet5(
     Returns:
         A functional `keras.Model` from `(batch, 32, 32, channels)` to distances of
         shape `(batch, classes)`, with the layers C1 S2 C3 S4 C5 F6 output. For larger
-        images the output shape is `(batch, rows, columns, classes)`.
+        images, and with a side of `None`, the output shape is `(batch, rows, columns,
+        classes)`.
 
     Example:
 
@@ -85,10 +88,10 @@ def lenet5(
         LeCun et al. (1998), section II-B and Figure 2; section VII on larger images.
     """
     sides = tuple(input_shape[:2])
-    if len(input_shape) != 3 or min(sides) < 32 or any(n % 4 for n in sides):
+    if len(input_shape) != 3 or any(n is not None and (n < 32 or n % 4) for n in sides):
         raise ValueError(
             "Expected an input_shape of (32, 32, channels), or larger by multiples of "
-            f"4. Received: {input_shape=}"
+            f"4, or None. Received: {input_shape=}"
         )
     if codes is None:
         if num_classes not in range(1, 11):

@@ -31,7 +31,7 @@ def records():
     return json.loads((FOLDER / "records.json").read_text(encoding="utf-8"))
 
 
-def load_pretrained(name, output=None):
+def load_pretrained(name, output=None, input_shape=None):
     """Loads a trained network.
 
     `lenet_keras.pretrained.records()` has the training and the test error of each.
@@ -51,19 +51,26 @@ def load_pretrained(name, output=None):
             expects probabilities. A faithful network gets an
             `lenet_keras.layers.RBFPosterior` without a rubbish class; its answers stay
             the same. `None` for the network as it was trained.
+        input_shape: `(height, width, channels)` of larger images, for the faithful
+            networks. They answer wherever a square of 32x32 pixels fits: see
+            `lenet_keras.models.lenet5`, also on sides of `None`. The channels stay.
 
     Returns:
         `keras.Model`, not compiled. The faithful networks return distances: the
         smallest output wins. The modern ones return probabilities: the largest wins.
+        On larger images the output shape is `(batch, rows, columns, 10)`.
 
     Example:
 
     >>> model = load_pretrained("lenet5-mnist")
     >>> model.output_shape
     (None, 10)
+    >>> load_pretrained("lenet5-mnist", input_shape=(None, 64, 1)).output_shape
+    (None, None, 9, 10)
 
     Raises:
-        ValueError: If there is no such network, or no such output.
+        ValueError: If there is no such network or output, or if the network does not
+            take the `input_shape`.
         OSError: If its file is damaged or missing.
     """
     known = records()
@@ -78,8 +85,14 @@ def load_pretrained(name, output=None):
             f"Expected {path} with SHA-256 {record['sha256']}. Received: {digest}. The "
             "file is damaged; install the package again"
         )
-    build = getattr(models, record["model"])
-    model = build(input_shape=tuple(record["input_shape"]))
+    own_shape = tuple(record["input_shape"])
+    shape = own_shape if input_shape is None else tuple(input_shape)
+    if shape != own_shape and (record["model"], shape[2:]) != ("lenet5", own_shape[2:]):
+        raise ValueError(
+            f"Expected an input_shape of {own_shape}; the faithful networks also take "
+            f"other heights and widths. Received: {input_shape=} for {name!r}"
+        )
+    model = getattr(models, record["model"])(input_shape=shape)
     model.load_weights(path)
     if output is None or record["temperature"] is None:
         return model

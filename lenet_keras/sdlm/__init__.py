@@ -1,6 +1,10 @@
 """Stochastic diagonal Levenberg-Marquardt, the training method of the 1998 paper."""
 
-from lenet_keras.sdlm.curvature import CurvatureEstimation, diagonal_curvature
+from lenet_keras.sdlm.curvature import (
+    CurvatureEstimation,
+    curvature_estimator,
+    diagonal_curvature,
+)
 from lenet_keras.sdlm.optimizer import SDLM, paper_schedule
 from lenet_keras.sdlm.rules import Rule, register_rule
 from lenet_keras.sdlm.trainer import DivergenceError, fit
@@ -10,6 +14,7 @@ __all__ = [
     "CurvatureEstimation",
     "DivergenceError",
     "Rule",
+    "curvature_estimator",
     "diagonal_curvature",
     "fit",
     "paper_schedule",

@@ -10,7 +10,8 @@ from lenet_keras.losses import (
     RBFMeanSquaredError,
     SparseMeanSquaredError,
 )
-from lenet_keras.sdlm.rules import RULES, SLOPES
+from lenet_keras.sdlm.compiled import vjp
+from lenet_keras.sdlm.rules import RULES
 
 
 class LossRule:
@@ -134,6 +135,7 @@ class Chain:
 
     Attributes:
         variables: The variables of all rules, in the order of the layers.
+        input_shape: The shape of one pattern.
         output_size: The number of outputs of the last rule.
         finish: Function from these outputs to the outputs of the model: the softmax or
             `RBFPosterior` that is part of the loss here, otherwise the identity.
@@ -149,6 +151,7 @@ class Chain:
         self.rules = [_rule(layer) for layer in chain_layers]
         if self.finish is keras.activations.softmax:
             self.rules[-1].activation = keras.activations.linear
+        self.input_shape = tuple(model.input_shape[1:])
         self.output_size = chain_layers[-1].output.shape[-1]
         if len(chain_layers[-1].output.shape) != 2:
             raise ValueError(
@@ -162,12 +165,11 @@ class Chain:
                     f"Received: layer {layer.name!r} before other layers"
                 )
         for rule in self.rules:
-            if rule.activation not in SLOPES:
+            if not _acts_on_single_units(rule.activation):
                 name = getattr(rule.activation, "__name__", rule.activation)
                 raise ValueError(
-                    "Expected activations with a slope in lenet_keras.sdlm.rules."
-                    f"SLOPES. Received: layer {rule.layer.name!r} with activation "
-                    f"{name}"
+                    "Expected activations that act on each unit alone. Received: "
+                    f"layer {rule.layer.name!r} with activation {name}"
                 )
         for layer in model.layers:
             constraints = [weight.constraint for weight in layer.trainable_weights]
@@ -177,21 +179,44 @@ class Chain:
                     "Expected a model without regularizers and constraints. "
                     f"Received: layer {layer.name!r} with one"
                 )
-        self.slopes = [SLOPES[rule.activation] for rule in self.rules]
         self.variables = [v for rule in self.rules for v in rule.layer.weights]
 
-    def labels(self, y):
-        """Returns labels in the form of the loss rule, one entry per pattern."""
-        y = np.asarray(y)
-        if self.loss.label_dtype == "float32":
-            return y.astype("float32")
-        y = y.reshape(len(y))
-        if not np.isin(y, np.arange(self.output_size)).all():
+    def patterns(self, x, y):
+        """Returns patterns and labels as arrays, the labels as the loss rule needs.
+
+        Raises:
+            ValueError: If there are no patterns, or a shape or a label does not fit.
+        """
+        x, y = np.asarray(x), np.asarray(y)
+        if len(x) == 0 or len(x) != len(y):
             raise ValueError(
-                f"Expected integer labels from 0 to {self.output_size - 1}. "
-                f"Received: y={y}"
+                "Expected as many labels as patterns, at least one. "
+                f"Received: {len(x)} patterns, {len(y)} labels"
             )
-        return y.astype("int32")
+        if x.shape[1:] != self.input_shape:
+            raise ValueError(
+                f"Expected patterns of shape {('patterns', *self.input_shape)}. "
+                f"Received: x.shape={x.shape}"
+            )
+        if self.loss.label_dtype == "float32":
+            if y.shape != (len(x), self.output_size):
+                raise ValueError(
+                    f"Expected labels of shape ('patterns', {self.output_size}), one "
+                    f"value per output. Received: y.shape={y.shape}"
+                )
+        else:
+            if y.shape not in ((len(x),), (len(x), 1)):
+                raise ValueError(
+                    "Expected one integer label per pattern, not one-hot. "
+                    f"Received: y.shape={y.shape}"
+                )
+            y = y.reshape(len(x))
+            if not np.isin(y, np.arange(self.output_size)).all():
+                raise ValueError(
+                    f"Expected integer labels from 0 to {self.output_size - 1}. "
+                    f"Received: y={y}"
+                )
+        return x, y.astype(self.loss.label_dtype)
 
     def pack(self, values):
         """Returns values, one for each of `variables`, in the form of the rules."""
@@ -208,39 +233,50 @@ class Chain:
             for value in rule.unpack(packed)
         ]
 
-    def forward(self, x, weights):
-        """Returns the inputs, the weighted sums and the outputs of each rule."""
-        x = ops.transpose(x, (2, 0, 1)) if len(x.shape) == 3 else x
-        steps = []
-        for rule, packed in zip(self.rules, weights, strict=True):
-            sums = rule.forward(x, packed)
-            output = rule.activation(sums)
-            steps.append((x, sums, output))
-            x = output
-        return steps
+    def masks(self, rng, patterns):
+        """Returns the masks of each rule: a list of tensors, one entry per pattern."""
+        return [
+            [ops.convert_to_tensor(mask) for mask in rule.masks(rng, patterns)]
+            for rule in self.rules
+        ]
 
     def gradients(self, x, y_true, weights):
         """Returns the outputs, and the gradient of the loss for the weights."""
-        steps = self.forward(x, weights)
-        output = steps[-1][-1]
+        output, steps = self._forward(x, weights)
         signal = self.loss.gradient(y_true, output)
-        return output, self._walk_back(steps, weights, signal, "backward", 1)
+        gradients = []
+        for *_, pull_back, slope in reversed(steps):
+            signal, at_weights = pull_back(slope * signal)
+            gradients.append(at_weights)
+        return output, gradients[::-1]
 
     def curvatures(self, x, y_true, weights):
         """Returns the diagonal second derivatives of the loss for the weights."""
-        steps = self.forward(x, weights)
-        signal = self.loss.curvature(y_true, steps[-1][-1])
-        return self._walk_back(steps, weights, signal, "curvature_backward", 2)
+        output, steps = self._forward(x, weights)
+        signal = self.loss.curvature(y_true, output)
+        curvatures = []
+        for rule, x, packed, _, slope in reversed(steps):
+            signal, at_weights = rule.curvature(x, packed, slope * slope * signal)
+            curvatures.append(at_weights)
+        return curvatures[::-1]
 
-    def _walk_back(self, steps, weights, signal, backward, power):
-        signals = []
-        walk = zip(self.rules, self.slopes, steps, weights, strict=True)
-        for rule, slope, (x, sums, output), packed in reversed(list(walk)):
-            if rule.activation is not keras.activations.linear:
-                signal = signal * slope(sums, output) ** power
-            signal, at_weights = getattr(rule, backward)(x, packed, signal)
-            signals.append(at_weights)
-        return signals[::-1]
+    def _forward(self, x, weights):
+        """Returns the outputs, and what the way back needs of each rule."""
+        x = ops.transpose(x, (2, 0, 1)) if len(x.shape) == 3 else x
+        steps = []
+        for rule, packed in zip(self.rules, weights, strict=True):
+            sums, pull_back = vjp(rule.forward, x, packed)
+            output, slope = vjp(rule.activation, sums)
+            steps.append((rule, x, packed, pull_back, *slope(ops.ones_like(sums))))
+            x = output
+        return x, steps
+
+
+def _acts_on_single_units(activation):
+    """Returns whether the output of a unit depends on its own input alone."""
+    one, other = np.array([[0.5, -0.5], [0.5, 1.5]], "float32")
+    both = [ops.convert_to_numpy(activation(ops.array(x))) for x in (one, other)]
+    return both[0].shape == one.shape and both[0][0] == both[1][0]
 
 
 def _layers_in_a_row(model):

@@ -27,7 +27,57 @@ def compiled(function):
         import jax
 
         return jax.jit(function)
-    return function
+    import torch
+
+    return torch.no_grad()(function)
+
+
+def vjp(function, *arguments):
+    """Prepares the vector-Jacobian product of a function of tensors.
+
+    Args:
+        function: Function of tensors, or of lists of them, that returns one tensor.
+        *arguments: Its arguments.
+
+    Returns:
+        The result of the function, and a function: it receives a tensor of the shape of
+        the result and returns its products with the Jacobians, one per argument.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(arguments)
+            result = function(*arguments)
+
+        def pull_back(vector):
+            return tape.gradient(
+                result, arguments, vector, tf.UnconnectedGradients.ZERO
+            )
+
+        return result, pull_back
+    if backend == "jax":
+        import jax
+
+        return jax.vjp(function, *arguments)
+    import torch
+
+    # The functions of torch.func take twice the time here.
+    arguments = keras.tree.map_structure(
+        lambda tensor: tensor.detach().requires_grad_(), arguments
+    )
+    with torch.enable_grad():
+        result = function(*arguments)
+
+    def pull_back(vector):
+        tensors = keras.tree.flatten(arguments)
+        products = torch.autograd.grad(
+            result, tensors, vector, allow_unused=True, materialize_grads=True
+        )
+        return keras.tree.pack_sequence_as(arguments, products)
+
+    return result.detach(), pull_back
 
 
 def one_thread():

@@ -6,6 +6,7 @@ from keras import ops
 
 from lenet_keras.sdlm.chain import Chain
 from lenet_keras.sdlm.compiled import compiled
+from lenet_keras.sdlm.optimizer import sdlm_of
 
 
 def diagonal_curvature(model, x, y, loss):
@@ -30,8 +31,9 @@ def diagonal_curvature(model, x, y, loss):
     Args:
         model: `keras.Model`, one sequence of layers with a rule: the layers of
             `lenet_keras.layers`, and Keras's `Conv2D`, `Dense`, `AveragePooling2D`,
-            `Flatten`, `Reshape` and `Activation`. `lenet_keras.sdlm.register_rule`
-            adds others.
+            `MaxPooling2D`, `GlobalAveragePooling2D`, `Dropout`, `Flatten`, `Reshape`,
+            `Activation`, `ReLU`, `LeakyReLU` and `ELU`.
+            `lenet_keras.sdlm.register_rule` adds others.
         x: Patterns of shape `(patterns, *model.input_shape[1:])`.
         y: Their labels, in the form of the loss.
         loss: `keras.losses.Loss`, or its name.
@@ -54,11 +56,33 @@ def diagonal_curvature(model, x, y, loss):
     Reference:
         LeCun et al. (1998), Appendix C, equations 22 to 27.
     """
-    return curvature_of(model, loss)(x, y)
+    return curvature_estimator(model, loss)(x, y)
 
 
-def curvature_of(model, loss):
-    """Returns `diagonal_curvature` for one model and loss, for repeated calls."""
+def curvature_estimator(model, loss):
+    """Returns a function that estimates the curvature of one model again and again.
+
+    `diagonal_curvature` compiles a program in every call. This function compiles it
+    once for each number of patterns.
+
+    Args:
+        model: As in `diagonal_curvature`.
+        loss: As in `diagonal_curvature`.
+
+    Returns:
+        Function of `x` and `y`. It returns `diagonal_curvature` for the weights that
+        the model has at that time.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> estimate = curvature_estimator(model, "mse")
+    >>> [float(estimate([[x]], [[0.0]])[0][0, 0]) for x in (1.0, 3.0)]
+    [2.0, 18.0]
+
+    Raises:
+        ValueError: For the same reasons as `diagonal_curvature`.
+    """
     chain = Chain(model, loss)
 
     @compiled
@@ -77,15 +101,10 @@ def curvature_of(model, loss):
         return [total / x.shape[0] for total in chain.unpack(totals)]
 
     def estimate(x, y):
-        x = np.asarray(x, "float32")
-        y = chain.labels(y)
-        if len(x) == 0 or len(x) != len(y):
-            raise ValueError(
-                "Expected as many labels as patterns, at least one. "
-                f"Received: {len(x)} patterns, {len(y)} labels"
-            )
+        x, y = chain.patterns(x, y)
         values = [ops.convert_to_tensor(variable) for variable in chain.variables]
-        curvature = mean_over_patterns(values, x, y)
+        x = ops.convert_to_tensor(x, "float32")
+        curvature = mean_over_patterns(values, x, ops.convert_to_tensor(y))
         by_variable = {
             id(variable): ops.convert_to_numpy(h)
             for variable, h in zip(chain.variables, curvature, strict=True)
@@ -136,19 +155,15 @@ class CurvatureEstimation(keras.callbacks.Callback):
                 "Expected at least one estimate. "
                 f"Received: estimates_in_first_epoch={estimates_in_first_epoch}"
             )
-        self.x, self.y = x, y
+        self.x, self.y = np.asarray(x), np.asarray(y)
         self.patterns = patterns
         self.estimates_in_first_epoch = estimates_in_first_epoch
         self.seed = seed
 
     def on_train_begin(self, logs=None):
-        optimizer = self.model.optimizer
-        if not hasattr(optimizer, "set_curvature"):
-            raise ValueError(
-                f"Expected a model with an SDLM optimizer. Received: {optimizer}"
-            )
-        optimizer.build(self.model.trainable_variables)
-        self.estimate = curvature_of(self.model, self.model.loss)
+        self.optimizer = sdlm_of(self.model)
+        self.optimizer.build(self.model.trainable_variables)
+        self.estimate = curvature_estimator(self.model, self.model.loss)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.estimates = epoch, 0
@@ -160,5 +175,5 @@ class CurvatureEstimation(keras.callbacks.Callback):
             rng = np.random.default_rng([self.seed, self.epoch, self.estimates])
             drawn = np.sort(rng.choice(len(self.x), self.patterns, replace=False))
             curvature = self.estimate(self.x[drawn], self.y[drawn])
-            self.model.optimizer.set_curvature(curvature)
+            self.optimizer.set_curvature(curvature)
             self.estimates += 1

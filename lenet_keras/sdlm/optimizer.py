@@ -1,6 +1,7 @@
 """Stochastic diagonal Levenberg-Marquardt: one learning rate for each weight."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from lenet_keras.sdlm.compiled import compiled
@@ -57,9 +58,7 @@ class SDLM(keras.optimizers.Optimizer):
         self.has_curvature = False
         self._schedule = None
         if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-            self._schedule = compiled(
-                lambda steps: ops.vectorized_map(learning_rate, steps)
-            )
+            self._schedule = compiled(lambda steps: ops.map(learning_rate, steps))
 
     def build(self, variables):
         if self.built:
@@ -86,20 +85,19 @@ class SDLM(keras.optimizers.Optimizer):
                 "`optimizer.build(model.trainable_variables)`. "
                 f"Received: {self.name!r}, not built"
             )
-        shapes = [tuple(ops.shape(h)) for h in curvature]
+        curvature = [ops.convert_to_numpy(h) for h in curvature]
+        shapes = [h.shape for h in curvature]
         expected = [tuple(h.shape) for h in self.curvature]
         if shapes != expected:
             raise ValueError(
                 f"Expected curvature with the shapes of the weights, {expected}. "
                 f"Received: shapes {shapes}"
             )
-        curvature = [ops.convert_to_tensor(h, "float32") for h in curvature]
         for h, variable in zip(curvature, self.curvature, strict=True):
-            if not ops.all(ops.isfinite(h)) or not ops.all(h >= 0):
+            if not np.isfinite(h).all() or not (h >= 0).all():
                 raise ValueError(
                     "Expected finite curvature of 0 or more; it is not finite if "
-                    "training has diverged. "
-                    f"Received: {ops.convert_to_numpy(h)} for {variable.path}"
+                    f"training has diverged. Received: {h} for {variable.path}"
                 )
         for h, variable in zip(curvature, self.curvature, strict=True):
             variable.assign(h)
@@ -147,6 +145,22 @@ class SDLM(keras.optimizers.Optimizer):
             "mu": self.mu,
             "name": self.name,
         }
+
+
+def sdlm_of(model):
+    """Returns the `SDLM` optimizer of a compiled model.
+
+    Raises:
+        ValueError: If the model is compiled with another optimizer, or not compiled.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    # For float16, Keras wraps the optimizer.
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not isinstance(inner, SDLM):
+        raise ValueError(
+            f"Expected a model compiled with SDLM. Received: optimizer={optimizer}"
+        )
+    return inner
 
 
 def paper_schedule(updates_per_epoch, scale=1.0):

@@ -1,32 +1,31 @@
-"""One rule per layer: the forward pass of one pattern, and the backward pass.
+"""One rule per layer: the forward pass of one pattern.
 
-Backpropagation and the paper's curvature recursion have the same form. Backwards, a
-layer is a product of three factors and bilinear in its inputs and weights. With inputs
-`x`, weights `u` and the slope `f'` of the activation, it propagates first derivatives
-(equation 19). With `x ** 2`, `u ** 2` and `f' ** 2` it propagates second derivatives
-(equations 23 to 27). Therefore each layer needs only one rule for both.
+Backpropagation and the paper's curvature recursion have the same form. A layer without
+its activation is bilinear in its inputs `x` and weights `u`. Its vector-Jacobian
+product at `(x, u)` propagates first derivatives (equation 19). The same product at
+`(x ** 2, u ** 2)` propagates second derivatives (equations 23 to 27). Therefore a rule
+needs only a forward pass. Automatic differentiation does the rest.
 
 A rule processes one pattern at a time, with images as `(maps, height, width)`. In this
 layout a convolution is one product of a matrix of kernels and a matrix of patches. This
 is the fastest form for one pattern. `pack` converts the weights of a layer to it.
 """
 
+import functools
+import math
+import operator
+
 import keras
 import numpy as np
 from keras import layers, ops
 
-from lenet_keras.activations import AMPLITUDE, SLOPE, scaled_tanh
-from lenet_keras.layers import RBF, ConnectionTableConv2D, Subsampling2D
-
-# The derivative of each supported activation, from its input `a` and output `y`.
-SLOPES = {
-    scaled_tanh: lambda a, y: SLOPE / AMPLITUDE * (AMPLITUDE**2 - y * y),
-    keras.activations.linear: lambda a, y: ops.ones_like(y),
-    keras.activations.tanh: lambda a, y: 1 - y * y,
-    keras.activations.sigmoid: lambda a, y: y * (1 - y),
-    keras.activations.relu: lambda a, y: ops.cast(a > 0, y.dtype),
-    keras.activations.silu: lambda a, y: y + ops.sigmoid(a) * (1 - y),
-}
+from lenet_keras.layers import (
+    RBF,
+    ConnectionTableConv2D,
+    LocalResponseNormalization,
+    Subsampling2D,
+)
+from lenet_keras.sdlm.compiled import vjp
 
 RULES = {}
 
@@ -46,13 +45,8 @@ def register_rule(layer_class):
     >>> @register_rule(keras.layers.ZeroPadding2D)
     ... class ZeroPaddingRule(Rule):
     ...     def forward(self, x, weights):
-    ...         (top, bottom), (left, right) = self.layer.padding
-    ...         return ops.pad(x, [[0, 0], [top, bottom], [left, right]])
-    ...
-    ...     def backward(self, x, weights, signal):
-    ...         (top, _), (left, _) = self.layer.padding
-    ...         _, height, width = x.shape
-    ...         return signal[:, top : top + height, left : left + width], []
+    ...         rows, columns = self.layer.padding
+    ...         return ops.pad(x, [[0, 0], rows, columns])
     """
 
     def register(rule):
@@ -69,7 +63,7 @@ class Rule:
         layer: Built `keras.layers.Layer`.
 
     Attributes:
-        activation: Activation function of the layer. It must be in `SLOPES`.
+        activation: Activation function of the layer. It acts on each unit alone.
     """
 
     def __init__(self, layer):
@@ -89,24 +83,35 @@ class Rule:
         """The inverse of `pack`."""
         return weights
 
+    def masks(self, rng, patterns):
+        """Returns arrays that `forward` gets after the weights, in training only.
+
+        Args:
+            rng: `numpy.random.Generator`.
+            patterns: Length of the first axis: one entry per pattern.
+        """
+        return []
+
     def forward(self, x, weights):
         """Returns the weighted sums `a`, in the output shape of the layer."""
         raise NotImplementedError
 
-    def backward(self, x, weights, signal):
-        """Returns the signal at the inputs, and a list of the signals at the weights.
+    def curvature(self, x, weights, signal):
+        """Returns the second derivatives of the loss at the inputs and the weights.
 
-        It must be linear in the signal, in the inputs and in the weights.
-        """
-        raise NotImplementedError
+        This is the vector-Jacobian product of `forward` at the squares of the inputs
+        and of the weights. A layer that is not bilinear needs its own method.
 
-    def curvature_backward(self, x, weights, signal):
-        """Returns the same for second derivatives: all but the signal is squared.
+        Args:
+            x: Inputs of the layer.
+            weights: Weights of the layer.
+            signal: Second derivatives at the weighted sums.
 
         Reference:
             LeCun et al. (1998), equations 23, 25 and 27.
         """
-        return self.backward(x * x, [weight * weight for weight in weights], signal)
+        _, pull_back = vjp(self.forward, x * x, [weight * weight for weight in weights])
+        return pull_back(signal)
 
 
 class WeightedSums(Rule):
@@ -131,14 +136,6 @@ class WeightedSums(Rule):
     def forward(self, x, weights):
         sums = ops.einsum("iu,ip->up", weights[0], self.columns(x))
         return ops.reshape(sums, self.sums_shape(x))
-
-    def backward(self, x, weights, signal):
-        columns = self.columns(x)
-        signal = ops.reshape(signal, (-1, columns.shape[1]))
-        back = ops.einsum("iu,up->ip", weights[0], signal)
-        if self.layer.use_bias:
-            back = back[:-1]
-        return self.fold(x, back), [ops.einsum("ip,up->iu", columns, signal)]
 
     def columns(self, x):
         """Returns the inputs of the units: one row per input, one column per place."""
@@ -166,9 +163,6 @@ class DenseRule(WeightedSums):
     def places(self, x):
         return [x[:, None]]
 
-    def fold(self, x, back):
-        return back[:, 0]
-
 
 @register_rule(layers.Conv2D)
 class Conv2DRule(WeightedSums):
@@ -185,17 +179,9 @@ class Conv2DRule(WeightedSums):
                 )
 
     def windows(self, x):
-        """Yields kernel size, stride, number of windows and padding of each axis."""
-        for size, kernel, stride in zip(
-            x.shape[1:], self.layer.kernel_size, self.layer.strides, strict=True
-        ):
-            if self.layer.padding == "valid":
-                yield kernel, stride, (size - kernel) // stride + 1, (0, 0)
-            else:
-                count = -(-size // stride)
-                padding = max((count - 1) * stride + kernel - size, 0)
-                before = padding // 2
-                yield kernel, stride, count, (before, padding - before)
+        """Returns kernel size, stride, number of windows and padding of each axis."""
+        layer = self.layer
+        return _windows(x, layer.kernel_size, layer.strides, layer.padding)
 
     def sums_shape(self, x):
         (_, _, height, _), (_, _, width, _) = self.windows(x)
@@ -204,26 +190,30 @@ class Conv2DRule(WeightedSums):
     def places(self, x):
         # First along the width, then along the height: ten slices instead of 25.
         rows, columns = self.windows(x)
-        x = ops.pad(x, [(0, 0), rows[-1], columns[-1]]) if _pads(rows, columns) else x
+        x = _padded(_padded(x, 1, rows), 2, columns)
         x = ops.concatenate([_every(x, 2, at, columns) for at in range(columns[0])])
         places = [_every(x, 1, at, rows) for at in range(rows[0])]
         return [ops.reshape(place, (x.shape[0], -1)) for place in places]
 
-    def fold(self, x, back):
-        rows, columns = self.windows(x)
-        maps, height, width = x.shape
-        back = ops.reshape(back, (rows[0], -1, rows[2], columns[2]))
-        back = _sum(_spread(back[at], 1, at, rows, height) for at in range(rows[0]))
-        back = ops.reshape(back, (columns[0], maps, *back.shape[1:]))
-        back = _sum(
-            _spread(back[at], 2, at, columns, width) for at in range(columns[0])
-        )
-        top, left = rows[-1][0], columns[-1][0]
-        return back[:, top : top + height, left : left + width]
+
+def _windows(x, window, strides, padding):
+    """Returns length, stride, number and padding of the windows along each axis."""
+    axes = []
+    for size, length, stride in zip(x.shape[1:], window, strides, strict=True):
+        if padding == "valid":
+            axes.append((length, stride, (size - length) // stride + 1, (0, 0)))
+        else:
+            count = -(-size // stride)
+            zeros = max((count - 1) * stride + length - size, 0)
+            axes.append((length, stride, count, (zeros // 2, zeros - zeros // 2)))
+    return axes
 
 
-def _pads(*axes):
-    return any(padding != (0, 0) for *_, padding in axes)
+def _padded(x, axis, windows, value=0.0):
+    """Returns the inputs with the padding of one axis."""
+    widths = [(0, 0)] * 3
+    widths[axis] = windows[-1]
+    return ops.pad(x, widths, constant_values=value) if any(windows[-1]) else x
 
 
 def _every(x, axis, at, windows):
@@ -232,31 +222,6 @@ def _every(x, axis, at, windows):
     taken = [slice(None)] * len(x.shape)
     taken[axis] = slice(at, at + (count - 1) * stride + 1, stride)
     return x[tuple(taken)]
-
-
-def _spread(x, axis, at, windows, size):
-    """The inverse of `_every`: moves the values back to their places, else zeros."""
-    _, stride, count, (before, after) = windows
-    if stride > 1:
-        shape = list(x.shape)
-        x = ops.expand_dims(x, axis + 1)
-        x = ops.pad(x, [(0, stride - 1 if i == axis + 1 else 0) for i in range(4)])
-        shape[axis] *= stride
-        x = ops.reshape(x, shape)
-        cut = [slice(None)] * 3
-        cut[axis] = slice(0, (count - 1) * stride + 1)
-        x = x[tuple(cut)]
-    length = size + before + after
-    widths = [(0, 0)] * 3
-    widths[axis] = (at, length - at - x.shape[axis])
-    return ops.pad(x, widths)
-
-
-def _sum(terms):
-    first, *others = terms
-    for other in others:
-        first = first + other
-    return first
 
 
 @register_rule(ConnectionTableConv2D)
@@ -269,100 +234,166 @@ class ConnectionTableRule(Conv2DRule):
         maps = layer.input_maps, len(layer.connection_table)
         return (*layer.kernel_size, *maps)
 
+    @property
+    def links(self):
+        """The place of each link in an array of input maps by output maps."""
+        table = self.layer.connection_table
+        return [i * len(table) + k for k, entry in enumerate(table) for i in entry]
+
     def pack(self, values):
         kernel, *bias = values
-        dense = ops.matmul(kernel, ops.cast(self.layer._places, kernel.dtype))
-        return super().pack([ops.reshape(dense, self.kernel_shape), *bias])
+        # Each place takes its link, or the zero behind the last link.
+        link_at = np.full(self.kernel_shape[2:], len(self.links))
+        link_at.flat[self.links] = np.arange(len(self.links))
+        kernel = ops.pad(kernel, [(0, 0), (0, 0), (0, 1)])
+        return super().pack([ops.take(kernel, link_at, axis=-1), *bias])
 
     def unpack(self, weights):
         dense, *bias = super().unpack(weights)
         dense = ops.reshape(dense, (*self.layer.kernel_size, -1))
-        places = ops.cast(ops.transpose(self.layer._places), dense.dtype)
-        return [ops.matmul(dense, places), *bias]
+        return [ops.take(dense, np.array(self.links), axis=-1), *bias]
 
 
-class Windows(Rule):
-    """Base of the rules that sum windows of an image that do not overlap."""
+class PoolingRule(Rule):
+    """Base of the rules of layers that sum windows that do not overlap."""
 
-    # Along the width, products with a matrix of zeros and ones are faster than strided
-    # slices of the rows.
+    def __init__(self, layer):
+        super().__init__(layer)
+        strides = getattr(layer, "strides", layer.pool_size)
+        padding = getattr(layer, "padding", "valid")
+        if strides != layer.pool_size or padding != "valid":
+            raise ValueError(
+                "Expected pooling with strides=pool_size, without padding. Received: "
+                f"layer {layer.name!r} with pool_size={layer.pool_size}, "
+                f"strides={strides}, padding={padding!r}"
+            )
 
     def sums(self, x):
         """Returns the sum of each window."""
-        pool_height, height, across = self.sizes(x)
-        rows = _sum(x[:, at:height:pool_height] for at in range(pool_height))
-        return ops.matmul(rows, across)
-
-    def spread(self, x, signal):
-        """Returns the signal of each window at all places of the window."""
-        pool_height, height, across = self.sizes(x)
-        rows = ops.matmul(signal, ops.transpose(across))
-        rows = ops.stack([rows] * pool_height, axis=2)
-        rows = ops.reshape(rows, (-1, height, x.shape[2]))
-        rest = x.shape[1] - height
-        return ops.pad(rows, [(0, 0), (0, rest), (0, 0)]) if rest else rows
-
-    def sizes(self, x):
-        """Returns one window's height, the total height, and each window's columns."""
+        maps, height, width = x.shape
         pool_height, pool_width = self.layer.pool_size
-        _, height, width = x.shape
-        windows = width // pool_width
-        across = np.zeros((width, windows), "float32")
-        for column in range(windows * pool_width):
-            across[column, column // pool_width] = 1
-        return pool_height, height // pool_height * pool_height, across
+        rows, columns = height // pool_height, width // pool_width
+        x = ops.reshape(x[:, : rows * pool_height], (maps, rows, pool_height, width))
+        x = functools.reduce(operator.add, ops.unstack(x, axis=2))
+        # Along the width, a product with zeros and ones is faster than sums.
+        column_of = np.arange(width)[:, None] // pool_width
+        return ops.matmul(x, (column_of == np.arange(columns)).astype("float32"))
 
 
 @register_rule(Subsampling2D)
-class Subsampling2DRule(Windows):
-    """The four inputs of a unit share the coefficient of the map."""
+class Subsampling2DRule(PoolingRule):
+    """The inputs of a unit share the coefficient of the map."""
 
     def forward(self, x, weights):
         coefficient, bias = (ops.reshape(weight, (-1, 1, 1)) for weight in weights)
         return coefficient * self.sums(x) + bias
 
-    def backward(self, x, weights, signal):
-        coefficient = ops.reshape(weights[0], (-1, 1, 1))
-        signals = [
-            ops.sum(signal * self.sums(x), axis=(1, 2)),
-            ops.sum(signal, axis=(1, 2)),
-        ]
-        return self.spread(x, coefficient * signal), signals
-
 
 @register_rule(layers.AveragePooling2D)
-class AveragePooling2DRule(Windows):
+class AveragePooling2DRule(PoolingRule):
     """Like subsampling with a fixed coefficient and no bias."""
+
+    def forward(self, x, weights):
+        return self.sums(x) / math.prod(self.layer.pool_size)
+
+    def curvature(self, x, weights, signal):
+        # The coefficient is no weight, so it is squared here.
+        return super().curvature(x, weights, signal / math.prod(self.layer.pool_size))
+
+
+@register_rule(layers.GlobalAveragePooling2D)
+class GlobalAveragePooling2DRule(Rule):
+    """Like average pooling, with one window."""
+
+    def forward(self, x, weights):
+        return ops.mean(x, axis=(1, 2), keepdims=self.layer.keepdims)
+
+    def curvature(self, x, weights, signal):
+        return super().curvature(x, weights, signal / (x.shape[1] * x.shape[2]))
+
+
+@register_rule(layers.MaxPooling2D)
+class MaxPooling2DRule(Rule):
+    """The largest input of each window."""
+
+    def forward(self, x, weights):
+        layer = self.layer
+        windows = _windows(x, layer.pool_size, layer.strides, layer.padding)
+        for axis, along in enumerate(windows, start=1):
+            x = _padded(x, axis, along, -np.inf)
+            places = [_every(x, axis, at, along) for at in range(along[0])]
+            x = functools.reduce(ops.maximum, places)
+        return x
+
+    def curvature(self, x, weights, signal):
+        # The derivatives are 0 and 1, so they equal their squares.
+        _, pull_back = vjp(self.forward, x, weights)
+        return pull_back(signal)
+
+
+@register_rule(LocalResponseNormalization)
+class LocalResponseNormalizationRule(Rule):
+    """The layer itself, and the squares of its derivatives.
+
+    `y[i] = x[i] * s[i] ** -beta` with `s[i] = bias + alpha * sum_j(x[j] ** 2)` over the
+    neighbours `j`. Therefore `dy[i] / dx[j]` is `-2 * alpha * beta * x[i] * x[j] *
+    s[i] ** (-beta - 1)`, plus `s[i] ** -beta` if `i = j`.
+    """
+
+    def forward(self, x, weights):
+        return x * self.activity(x) ** -self.layer.beta
+
+    def activity(self, x):
+        """Returns `s`."""
+        return self.layer.bias + self.layer.alpha * self.over_neighbours(x * x)
+
+    def over_neighbours(self, x):
+        return ops.einsum("ij,jhw->ihw", self.layer.neighbours.astype("float32"), x)
+
+    def curvature(self, x, weights, signal):
+        layer, activity = self.layer, self.activity(x)
+        own = activity**-layer.beta
+        shared = 2 * layer.alpha * layer.beta * x * own / activity
+        others = self.over_neighbours(signal * shared**2) - signal * shared**2
+        return x * x * others + (own - x * shared) ** 2 * signal, []
+
+
+@register_rule(layers.Dropout)
+class DropoutRule(Rule):
+    """A mask in training, and nothing in the estimation of the curvature."""
 
     def __init__(self, layer):
         super().__init__(layer)
-        if layer.strides != layer.pool_size or layer.padding != "valid":
+        if layer.noise_shape is not None:
             raise ValueError(
-                "Expected pooling with strides=pool_size, without padding. Received: "
-                f"layer {layer.name!r} with pool_size={layer.pool_size}, "
-                f"strides={layer.strides}, padding={layer.padding!r}"
+                "Expected dropout of single units. Received: layer "
+                f"{layer.name!r} with noise_shape={layer.noise_shape}"
             )
-        self.weight = 1 / (layer.pool_size[0] * layer.pool_size[1])
+
+    def masks(self, rng, patterns):
+        shape = self.layer.output.shape[1:]
+        if len(shape) == 3:
+            shape = (shape[2], *shape[:2])
+        kept = rng.random((patterns, *shape), "float32") >= self.layer.rate
+        return [kept.astype("float32") / np.float32(1 - self.layer.rate)]
 
     def forward(self, x, weights):
-        return self.weight * self.sums(x)
-
-    def backward(self, x, weights, signal):
-        return self.spread(x, self.weight * signal), []
-
-    def curvature_backward(self, x, weights, signal):
-        return self.spread(x, self.weight**2 * signal), []
+        return x * weights[0] if weights else x
 
 
 @register_rule(layers.Activation)
+@register_rule(layers.ReLU)
+@register_rule(layers.LeakyReLU)
+@register_rule(layers.ELU)
 class ActivationRule(Rule):
     """Only an activation."""
 
+    def __init__(self, layer):
+        super().__init__(layer)
+        self.activation = getattr(layer, "activation", layer.call)
+
     def forward(self, x, weights):
         return x
-
-    def backward(self, x, weights, signal):
-        return signal, []
 
 
 @register_rule(layers.Flatten)
@@ -376,25 +407,14 @@ class ReshapeRule(Rule):
         x = ops.reshape(x, self.layer.output.shape[1:])
         return ops.transpose(x, (2, 0, 1)) if len(x.shape) == 3 else x
 
-    def backward(self, x, weights, signal):
-        if len(signal.shape) == 3:
-            signal = ops.transpose(signal, (1, 2, 0))
-        signal = ops.reshape(signal, self.layer.input.shape[1:])
-        return ops.transpose(signal, (2, 0, 1)) if len(x.shape) == 3 else signal, []
-
 
 @register_rule(RBF)
 class RBFRule(Rule):
-    """The distances; losses (8) and (9) send back one signal per class."""
+    """The distances, whose second derivatives at the inputs and the codes are 2."""
 
     def forward(self, x, weights):
         return ops.sum(ops.square(x - weights[0]), axis=1)
 
-    def backward(self, x, weights, signal):
-        differences = x - weights[0]
-        at_inputs = 2 * ops.matmul(signal, differences)
-        return at_inputs, [-2 * signal[:, None] * differences]
-
-    def curvature_backward(self, x, weights, signal):
-        at_inputs = ops.full_like(x, 2) * ops.sum(signal)
-        return at_inputs, [2 * signal[:, None] * ops.ones_like(weights[0])]
+    def curvature(self, x, weights, signal):
+        at_codes = 2 * signal[:, None] * ops.ones_like(weights[0])
+        return ops.sum(at_codes, axis=0), [at_codes]

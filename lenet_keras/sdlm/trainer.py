@@ -6,7 +6,7 @@ from keras import ops
 
 from lenet_keras.sdlm.chain import Chain
 from lenet_keras.sdlm.compiled import compiled
-from lenet_keras.sdlm.optimizer import SDLM
+from lenet_keras.sdlm.optimizer import sdlm_of
 
 # The number of patterns in one call of the compiled program, and of updates between two
 # calls of the callbacks, like `steps_per_execution` in `keras.Model.compile`.
@@ -91,11 +91,7 @@ def fit(
         LeCun et al. (1998), section III-B: one update per pattern, in a random order
         that is the same in each epoch.
     """
-    optimizer = getattr(model, "optimizer", None)
-    if not isinstance(optimizer, SDLM):
-        raise ValueError(
-            f"Expected a model compiled with SDLM. Received: optimizer={optimizer}"
-        )
+    optimizer = sdlm_of(model)
     if shuffle not in SHUFFLES:
         raise ValueError(f"Expected shuffle among {SHUFFLES}. Received: {shuffle=}")
     if not epochs > 0 or not initial_epoch >= 0:
@@ -108,14 +104,8 @@ def fit(
     patterns_of = x if callable(x) else lambda epoch: (x, y)
     chain = Chain(model, model.loss)
     optimizer.build(model.trainable_variables)
-    update = _compiled_updates(model, chain)
-    first_x, first_y = patterns_of(0)
-    if len(first_x) == 0 or len(first_x) != len(first_y):
-        raise ValueError(
-            "Expected as many labels as patterns, at least one. "
-            f"Received: {len(first_x)} patterns, {len(first_y)} labels"
-        )
-    steps = len(first_x)
+    update = _compiled_updates(model, chain, optimizer)
+    steps = len(chain.patterns(*patterns_of(0))[0])
     constant = np.random.default_rng(seed).permutation(steps)
 
     callbacks = keras.callbacks.CallbackList(
@@ -137,9 +127,10 @@ def fit(
             elif shuffle == "every_epoch":
                 order = np.random.default_rng([seed, epoch]).permutation(steps)
             callbacks.on_epoch_begin(epoch)
-            x_epoch, y_epoch = patterns_of(epoch)
+            x_epoch, y_epoch = chain.patterns(*patterns_of(epoch))
+            rng = np.random.default_rng([seed, epoch, 1])
             logs = _one_epoch(
-                model, chain, update, callbacks, epoch, x_epoch, y_epoch, order
+                model, chain, update, callbacks, epoch, x_epoch, y_epoch, order, rng
             )
             if validation_data is not None:
                 measured = model.evaluate(
@@ -154,15 +145,16 @@ def fit(
     return model.history
 
 
-def _one_epoch(model, chain, update, callbacks, epoch, x, y, order):
+def _one_epoch(model, chain, update, callbacks, epoch, x, y, order, rng):
     """Updates the model with each pattern in the given order; returns the logs."""
     model.reset_metrics()
     losses = keras.metrics.Mean()
     for begin in range(0, len(order), STRETCH):
         callbacks.on_train_batch_begin(begin)
         taken = order[begin : begin + STRETCH]
-        labels = chain.labels(y[taken])
-        outputs = update(np.asarray(x[taken], "float32"), labels)
+        labels = y[taken]
+        masks = chain.masks(rng, STRETCH)
+        outputs = update(np.asarray(x[taken], "float32"), labels, masks)
         where = f"within {len(taken)} patterns after the first {begin}"
         _refuse_what_is_not_finite(outputs, epoch, where)
         loss = model.compute_loss(y=labels, y_pred=outputs, training=False)
@@ -177,7 +169,7 @@ def _one_epoch(model, chain, update, callbacks, epoch, x, y, order):
     return logs
 
 
-def _compiled_updates(model, chain):
+def _compiled_updates(model, chain, optimizer):
     """Returns a function that updates the model with one pattern after another."""
     trained = [rule.layer.trainable_weights != [] for rule in chain.rules]
     if not any(trained):
@@ -187,12 +179,16 @@ def _compiled_updates(model, chain):
     first = trained.index(True)
 
     @compiled
-    def updates(values, scales, x, y, rates, count):
+    def updates(values, scales, x, y, masks, rates, count):
         weights, scales = chain.pack(values), chain.pack(scales)
 
         def one_pattern(i, state):
             weights, outputs = state
-            output, gradients = chain.gradients(x[i], y[i], weights)
+            with_masks = [
+                [*packed, *(mask[i] for mask in of_rule)]
+                for packed, of_rule in zip(weights, masks, strict=True)
+            ]
+            output, gradients = chain.gradients(x[i], y[i], with_masks)
             # The gradient computed last shows whether the pattern has a finite
             # gradient. If not, all weights become NaN. Every weight now depends on this
             # last gradient, so XLA needs no copy of the old weights. This saves a fifth
@@ -212,8 +208,8 @@ def _compiled_updates(model, chain):
         weights, outputs = ops.fori_loop(0, count, one_pattern, (weights, outputs))
         return chain.unpack(weights), outputs
 
-    def update(x, y):
-        optimizer, count = model.optimizer, len(x)
+    def update(x, y, masks):
+        count = len(x)
         scales = {
             id(variable): scale
             for variable, scale in zip(
@@ -229,6 +225,7 @@ def _compiled_updates(model, chain):
             ],
             _filled(x),
             _filled(y),
+            masks,
             optimizer.next_rates(STRETCH),
             count,
         )
@@ -244,7 +241,7 @@ def _compiled_updates(model, chain):
 def _filled(array):
     """Pads the array to `STRETCH` patterns, so that one program serves all calls."""
     widths = [(0, STRETCH - len(array))] + [(0, 0)] * (array.ndim - 1)
-    return np.pad(array, widths)
+    return ops.convert_to_tensor(np.pad(array, widths))
 
 
 def _refuse_what_is_not_finite(outputs, epoch, where):

@@ -43,6 +43,29 @@ def test_data_format_of_another_name_is_refused(message):
     assert "data_format='NHWC'" in text
 
 
+@pytest.mark.parametrize("value", ["valid", "same"])
+def test_padding(value):
+    assert arguments.padding(value) == value
+
+
+@pytest.mark.parametrize("value", ["SAME", "causal", None, 1])
+def test_padding_of_another_name_is_refused(value, message):
+    text = message(arguments.padding, value)
+    assert text == f"Expected 'valid' or 'same'. Received: padding={value!r}"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
+@pytest.mark.parametrize("window", [1, 2, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_zeros_around_make_a_window_at_every_stride(size, window, stride):
+    ((before, after),) = arguments.zeros_around((size,), (window,), (stride,))
+    starts = range(0, size, stride)
+    end = before + size + after
+    assert starts[-1] + window <= end  # the last window is complete
+    assert before + after == max(starts[-1] + window - size, 0)  # and no zero too many
+    assert after - before in (0, 1)
+
+
 @pytest.mark.parametrize(
     ("data_format", "shape"),
     [("channels_last", (9, 5, 6, 3)), ("channels_first", (9, 3, 5, 6))],

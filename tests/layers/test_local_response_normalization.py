@@ -76,6 +76,13 @@ def test_large_activations_do_not_overflow_in_half_precision():
     np.testing.assert_allclose(outputs, expected, rtol=0.01)
 
 
+def test_integers_are_taken(rng):
+    x = rng.integers(0, 30, (1, 2, 2, 7))
+    expected = in_loops(x.astype("float64"), **OTHERS)
+    outputs = LocalResponseNormalization(**OTHERS)(x)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

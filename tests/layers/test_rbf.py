@@ -8,7 +8,12 @@ from oracles import maximum_a_posteriori, posterior, rbf
 
 from lenet_keras import rbf_codes
 from lenet_keras.layers import RBF, RBFPosterior
+from lenet_keras.layers import rbf as module
 from lenet_keras.losses import MaximumAPosteriori
+
+HALF = pytest.mark.parametrize(
+    "dtype", ["mixed_float16", "mixed_bfloat16", "float16", "bfloat16"]
+)
 
 
 @pytest.fixture
@@ -21,12 +26,20 @@ def digits():
     return rbf_codes("0123456789")
 
 
-def test_equals_loops(codes, rng):
+@pytest.fixture(params=["small table", "large table"])
+def table(request, monkeypatch):
+    """Computes a small table as it is, and as if it were a large one."""
+    if request.param == "large table":
+        monkeypatch.setattr(module, "DIRECT_UP_TO", 0)
+    return request.param
+
+
+def test_equals_loops(table, codes, rng):
     x = rng.normal(size=(4, 7)).astype("float32")
     np.testing.assert_allclose(RBF(codes)(x), rbf(x, codes), rtol=1e-5, atol=1e-5)
 
 
-def test_equals_loops_on_the_digits(digits, rng):
+def test_equals_loops_on_the_digits(table, digits, rng):
     x = rng.uniform(-1.7159, 1.7159, (5, 84)).astype("float32")
     np.testing.assert_allclose(RBF(digits)(x), rbf(x, digits), rtol=1e-5)
 
@@ -38,6 +51,37 @@ def test_distances_of_thousands(digits, rng):
     np.testing.assert_allclose(RBF(digits)(x), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("middle", [0, 1000, -1e5])
+def test_features_and_codes_around_any_number(table, middle, rng):
+    codes = rng.normal(middle, 1, size=(10, 84)).astype("float32")
+    x = rng.normal(middle, 1, size=(20, 84)).astype("float32")
+    expected = rbf(x, codes)
+    distances = np.asarray(RBF(codes)(x))
+    np.testing.assert_allclose(distances, expected, rtol=1e-5)
+    np.testing.assert_array_equal(distances.argmin(-1), expected.argmin(-1))
+
+
+@pytest.mark.parametrize("step", [1e-2, 1e-4])
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_distances_to_a_code_that_is_very_near(step, scale, digits, rng):
+    codes = scale * digits
+    x = (codes + step * scale * rng.normal(size=codes.shape)).astype("float32")
+    np.testing.assert_allclose(RBF(codes)(x), rbf(x, codes), rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-15, 1e15])
+def test_features_of_any_size(scale, rng):
+    codes, x = scale * rng.normal(size=(2, 3, 84)).astype("float32")
+    np.testing.assert_allclose(RBF(codes)(x), rbf(x, codes), rtol=1e-5)
+
+
+def test_a_table_of_many_classes(rng):
+    codes = rng.normal(1000, 1, size=(400, 60)).astype("float32")
+    x = rng.normal(1000, 1, size=(5, 60)).astype("float32")
+    assert codes.size > module.DIRECT_UP_TO
+    np.testing.assert_allclose(RBF(codes)(x), rbf(x, codes), rtol=1e-4)
+
+
 def test_digit_is_at_distance_zero_from_its_own_code(digits):
     distances = np.asarray(RBF(digits)(digits))
     np.testing.assert_allclose(np.diag(distances), 0, atol=1e-4)
@@ -45,7 +89,7 @@ def test_digit_is_at_distance_zero_from_its_own_code(digits):
     assert (distances[~np.eye(10, dtype=bool)] >= 48).all()
 
 
-def test_is_never_negative(rng):
+def test_is_never_negative(table, rng):
     codes = rng.normal(scale=100, size=(200, 84)).astype("float32")
     # Very close to the codes, the terms of the distance cancel.
     x = np.nextafter(codes, np.float32(np.inf))
@@ -55,12 +99,18 @@ def test_is_never_negative(rng):
 
 
 @pytest.mark.parametrize("axes", [(), (4,), (4, 5)])
-def test_takes_inputs_of_more_axes(axes, codes, rng):
+def test_takes_inputs_of_more_axes(axes, table, codes, rng):
     x = rng.normal(size=(2, *axes, 7)).astype("float32")
     distances = RBF(codes)(x)
     assert distances.shape == (2, *axes, 3)
     expected = rbf(x.reshape(-1, 7), codes).reshape(2, *axes, 3)
     np.testing.assert_allclose(distances, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_takes_a_single_pattern_and_integers(table, codes):
+    x = np.arange(7)
+    expected = rbf(x[np.newaxis], codes)[0]
+    np.testing.assert_allclose(RBF(codes)(x), expected, rtol=1e-5)
 
 
 def test_unknown_axes_stay_unknown(codes):
@@ -114,7 +164,10 @@ def test_layer_keeps_its_codes_when_the_array_changes(codes):
     np.testing.assert_array_equal(layer.codes, codes)
 
 
-def test_holds_no_tensor_of_batch_classes_and_features(codes):
+def test_a_large_table_holds_no_tensor_of_batch_classes_and_features(
+    codes, monkeypatch
+):
+    monkeypatch.setattr(module, "DIRECT_UP_TO", 20)
     layer = RBF(codes, trainable=True)
 
     @tf.function(autograph=False)
@@ -133,7 +186,7 @@ def test_holds_no_tensor_of_batch_classes_and_features(codes):
     assert max(sizes) < 5 * 3 * 7
 
 
-def test_gradients(codes, rng, check_gradients):
+def test_gradients(table, codes, rng, check_gradients):
     layer = RBF(codes, trainable=True, dtype="float64")
     x = keras.Variable(rng.normal(size=(4, 7)), dtype="float64")
     layer.build(x.shape)
@@ -141,17 +194,101 @@ def test_gradients(codes, rng, check_gradients):
     check_gradients(lambda: keras.ops.sum(weights * layer(x.value)), [x, layer.codes])
 
 
-@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_holds_the_distances_to_a_near_code(dtype, digits):
+def test_the_gradient_at_a_code_is_zero(table, codes):
+    x = tf.constant(codes)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        own = tf.linalg.diag_part(RBF(codes)(x))
+    np.testing.assert_allclose(tape.gradient(own, x), 0, atol=1e-6)
+
+
+@HALF
+def test_half_precision_becomes_float32(dtype, digits, rng):
+    x = rng.normal(size=(4, 84)).astype("float32")
     layer = RBF(digits, dtype=dtype)
-    x = 0.875 * digits[6:7]  # exact in half precision
-    distances = tf.cast(layer(x), "float32")
-    np.testing.assert_allclose(distances, rbf(x, digits), rtol=4e-3)
+    # float16 would round the features to 1e-3 and end at a distance of 65,504.
+    for scale in (0.01, 1, 30, 1e5):
+        distances = layer(scale * x)
+        assert distances.dtype == "float32"
+        np.testing.assert_allclose(distances, rbf(scale * x, digits), rtol=1e-5)
+    features = keras.Input((84,), dtype="float16")
+    assert layer(features).dtype == "float32"
+    assert layer.codes.dtype == "float32"
+
+
+@pytest.mark.parametrize("dtype", [None, "float32", "float64"])
+@pytest.mark.parametrize("make_layer", [partial(RBF, np.ones((3, 7))), RBFPosterior])
+def test_other_types_stay(dtype, make_layer):
+    layer = make_layer(dtype=dtype)
+    assert layer.dtype_policy.name == (dtype or "float32")
+    assert layer(np.ones((2, 7))).dtype == (dtype or "float32")
+
+
+@HALF
+@pytest.mark.parametrize("j", [None, 1000.0])
+def test_probabilities_of_far_distances_in_half_precision(dtype, j):
+    distances = np.array([[1e5, 2e5, 1e5 - 1]], "float32")
+    probabilities = np.asarray(RBFPosterior(j, dtype=dtype)(distances))
+    assert probabilities.dtype == "float32"
+    expected = [[0, 0, 0, 1]] if j else [[1 / (1 + np.e), 0, np.e / (1 + np.e)]]
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
+
+
+@pytest.fixture
+def mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def test_a_network_in_mixed_precision_has_finite_losses(mixed_precision, digits, rng):
+    features = keras.layers.Dense(84, activation="relu")
+    model = keras.Sequential([keras.Input((5,)), features, RBF(digits)])
+    model.compile("sgd", MaximumAPosteriori())
+    x = 1000 * rng.normal(size=(4, 5))
+    assert np.max(model(x)) > 65_504
+    history = model.fit(x, np.arange(4), verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert features.compute_dtype == "float16"
+
+
+def test_a_config_of_before_the_regularizer_loads_also_of_mixed_precision(codes):
+    config = RBF(codes, name="output").get_config()
+    del config["codes_regularizer"], config["codes_constraint"]
+    config["dtype"] = keras.saving.serialize_keras_object(
+        keras.DTypePolicy("mixed_float16")
+    )
+    layer = RBF.from_config(config)
+    assert layer.compute_dtype == "float32"
+    np.testing.assert_allclose(layer(codes), RBF(codes)(codes))
+
+
+def test_trained_codes_have_a_regularizer_and_a_constraint(codes, rng):
+    layer = RBF(codes, True, codes_regularizer="l2", codes_constraint="non_neg")
+    after = trained_codes(layer, rng.normal(size=(4, 5)))
+    assert after.min() == 0 < after.max()
+    (penalty,) = layer.losses
+    assert float(penalty) == pytest.approx(0.01 * (after**2).sum(), rel=1e-5)
+
+
+def test_fixed_codes_have_neither_penalty_nor_constraint(codes, rng):
+    layer = RBF(codes, codes_regularizer="l2", codes_constraint="non_neg")
+    after = trained_codes(layer, rng.normal(size=(4, 5)))
+    np.testing.assert_array_equal(after, codes)
+    assert codes.min() < 0
+    assert layer.losses == []
 
 
 @pytest.mark.parametrize("trainable", [False, True])
-def test_rbf_checklist(trainable, codes, check_layer):
-    check_layer(partial(RBF, codes, trainable=trainable), (7,))
+def test_rbf_checklist(trainable, table, codes, check_layer):
+    make_layer = partial(
+        RBF,
+        codes,
+        trainable=trainable,
+        codes_regularizer=keras.regularizers.L1(0.1),
+        codes_constraint=keras.constraints.MaxNorm(1.5),
+    )
+    check_layer(make_layer, (7,))
 
 
 def test_rbf_posterior_checklist(check_layer):
@@ -172,7 +309,7 @@ def test_codes_that_are_not_finite_are_refused(value, message):
     assert f"finite codes. Received: codes=[[1.0, {value}]]" in text
 
 
-@pytest.mark.parametrize("shape", [(None, 6), (None, None), (7, 1)])
+@pytest.mark.parametrize("shape", [(None, 6), (None, None), (7, 1), ()])
 def test_inputs_of_other_features_are_refused(shape, codes, message):
     text = message(RBF(codes).build, shape)
     assert f"7 features, like the codes. Received: shape={shape}" in text
@@ -205,6 +342,13 @@ def test_posterior_without_rubbish_checklist(check_layer):
 def test_posterior_of_unknown_classes_is_refused(j, message):
     text = message(RBFPosterior(j), keras.Input((None,)))
     assert "known number of classes. Received: shape=(None, None)" in text
+    assert "Received: shape=()" in message(RBFPosterior(j), np.float32(3))
+
+
+def test_posterior_takes_integers(rng):
+    distances = rng.integers(0, 9, (4, 3))
+    probabilities = RBFPosterior(j=1.5)(distances)
+    np.testing.assert_allclose(probabilities, posterior(distances, 1.5), atol=1e-6)
 
 
 def test_posterior_adds_up_to_one(rng):

@@ -3,6 +3,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from oracles import add_windows, squash, subsample
 
 from lenet_keras.activations import scaled_tanh
@@ -23,6 +24,73 @@ def test_equals_loops(pool_size, size, rng):
     layer = with_weights(Subsampling2D(pool_size), x.shape, coefficient, bias)
     expected = squash(subsample(x, coefficient, bias, layer.pool_size))
     np.testing.assert_allclose(layer(x.astype("float32")), expected, atol=1e-5)
+
+
+WINDOWS = [
+    ((3, 3), (2, 2), "valid"),  # they overlap
+    ((2, 3), (3, 1), "valid"),  # they leave out rows
+    ((2, 2), (2, 2), "same"),
+    ((3, 2), (2, 1), "same"),
+    ((3, 4), (1, 1), "same"),
+    ((1, 2), (3, 3), "same"),
+    ((5, 9), (4, 4), "same"),  # a window that is larger than the image
+]
+
+
+@pytest.mark.parametrize(("pool_size", "strides", "padding"), WINDOWS)
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("size", [(6, 8), (7, 5)])
+def test_strides_and_padding_equal_loops(
+    pool_size, strides, padding, data_format, size, rng
+):
+    x = rng.normal(size=(2, *size, 3))
+    coefficient, bias = rng.normal(size=3), rng.normal(size=3)
+    expected = squash(subsample(x, coefficient, bias, pool_size, strides, padding))
+    if data_format == "channels_first":
+        x, expected = np.moveaxis(x, -1, 1), np.moveaxis(expected, -1, 1)
+    layer = Subsampling2D(
+        pool_size, data_format=data_format, strides=strides, padding=padding
+    )
+    with_weights(layer, x.shape, coefficient, bias)
+    np.testing.assert_allclose(layer(x.astype("float32")), expected, atol=1e-5)
+    assert layer.compute_output_shape(x.shape) == expected.shape
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(("pool_size", "strides", "padding"), WINDOWS)
+def test_strides_and_padding_on_sizes_that_only_the_run_knows(
+    pool_size, strides, padding, jit_compile, rng
+):
+    layer = Subsampling2D(pool_size, strides=strides, padding=padding)
+    x = keras.Input((None, None, 3))
+    model = keras.Model(x, layer(x))
+    function = tf.function(
+        lambda x: model(x),
+        input_signature=[tf.TensorSpec((None, None, None, 3))],
+        autograph=False,
+        jit_compile=jit_compile,
+    )
+    for size in ((9, 10), (10, 11)):
+        x = rng.normal(size=(2, *size, 3)).astype("float32")
+        np.testing.assert_allclose(function(x), layer(x), atol=1e-6)
+
+
+def test_the_default_strides_are_the_window():
+    layer = Subsampling2D((3, 2))
+    assert (layer.strides, layer.padding) == ((3, 2), "valid")
+
+
+def test_a_config_of_before_the_strides_loads():
+    config = Subsampling2D((3, 2)).get_config()
+    del config["strides"], config["padding"]
+    layer = Subsampling2D.from_config(config)
+    assert (layer.strides, layer.padding) == ((3, 2), "valid")
+
+
+def test_padding_adds_zeros_and_the_average_of_the_window_keeps_its_area():
+    layer = Subsampling2D(2, activation=None, padding="same")
+    outputs = layer(np.ones((1, 3, 3, 1), "float32"))
+    np.testing.assert_array_equal(outputs[0, :, :, 0], [[1, 0.5], [0.5, 0.25]])
 
 
 def test_channels_first_equals_loops(rng):
@@ -72,6 +140,17 @@ def test_gradients(rng, check_gradients):
     )
 
 
+def test_gradients_of_padded_windows_that_overlap(rng, check_gradients):
+    layer = Subsampling2D(3, dtype="float64", strides=2, padding="same")
+    x = keras.Variable(rng.normal(size=(2, 4, 5, 2)), dtype="float64")
+    with_weights(layer, x.shape, rng.normal(size=2), rng.normal(size=2))
+    weights = rng.normal(size=(2, 2, 3, 2))
+    check_gradients(
+        lambda: keras.ops.sum(weights * layer(x.value)),
+        [x, layer.coefficient, layer.bias],
+    )
+
+
 @pytest.mark.parametrize(
     "make_layer",
     [
@@ -87,9 +166,12 @@ def test_gradients(rng, check_gradients):
             coefficient_constraint=keras.constraints.NonNeg(),
             bias_constraint=keras.constraints.MaxNorm(9),
             data_format="channels_first",
+            strides=(2, 1),
+            padding="same",
         ),
+        partial(Subsampling2D, 3, strides=2),
     ],
-    ids=["defaults", "all-arguments"],
+    ids=["defaults", "all-arguments", "overlapping"],
 )
 def test_checklist(make_layer, check_layer):
     check_layer(make_layer, (6, 7, 8))
@@ -132,7 +214,12 @@ def test_regularizers_and_constraints_reach_their_own_weights():
 
 @pytest.mark.parametrize(
     ("arguments", "received"),
-    [({"pool_size": 0}, "pool_size=0"), ({"data_format": "CHW"}, "data_format='CHW'")],
+    [
+        ({"pool_size": 0}, "pool_size=0"),
+        ({"data_format": "CHW"}, "data_format='CHW'"),
+        ({"strides": 0}, "strides=0"),
+        ({"padding": "full"}, "padding='full'"),
+    ],
 )
 def test_argument_out_of_its_range_is_refused(arguments, received, message):
     assert received in message(Subsampling2D, **arguments)

@@ -224,7 +224,17 @@ def test_codes_stay_fixed_when_the_whole_model_is_trainable():
 
 @pytest.mark.parametrize(
     "input_shape",
-    [(28, 28, 1), (32, 28, 1), (32, 32), (1, 32, 32), (32, 32, 1, 1), (34, 36, 1)],
+    [
+        (28, 28, 1),
+        (32, 28, 1),
+        (32, 32),
+        (1, 32, 32),
+        (32, 32, 1, 1),
+        (34, 36, 1),
+        (None, 28, 1),
+        (34, None, 1),
+        (None, None),
+    ],
 )
 def test_image_of_another_size_is_refused(input_shape, message):
     text = message(lenet5, input_shape)
@@ -257,6 +267,44 @@ def test_on_larger_images_it_answers_wherever_a_square_fits(rng):
             np.testing.assert_allclose(
                 answers[:, row, column], small(square), rtol=1e-4, atol=1e-3
             )
+
+
+@pytest.mark.parametrize("sides", [(32, None), (None, None), (None, 44), (36, None)])
+def test_a_side_of_none_takes_images_of_different_sizes(sides, rng):
+    small, open_ended = lenet5(), lenet5((*sides, 1))
+    open_ended.set_weights(small.get_weights())
+    places = [None if n is None else (n - 28) // 4 for n in sides]
+    assert open_ended.output_shape == (None, *places, 10)
+    for width in (32, 44):
+        size = [n or width for n in sides]
+        x = rng.normal(size=(2, *size, 1)).astype("float32")
+        # A known size of 32x32 would have no rows and columns.
+        expected = small(x) if size == [32, 32] else with_weights_of(small, x.shape)(x)
+        expected = np.reshape(expected, (2, *((n - 28) // 4 for n in size), 10))
+        np.testing.assert_allclose(open_ended(x), expected, rtol=1e-5)
+        np.testing.assert_allclose(
+            open_ended.predict(x, verbose=0), expected, rtol=1e-5
+        )
+
+
+def with_weights_of(model, shape):
+    other = lenet5(shape[1:])
+    other.set_weights(model.get_weights())
+    return other
+
+
+@pytest.mark.parametrize("more", [1, 2, 3])
+def test_pixels_after_the_last_multiple_of_4_have_no_influence(more, rng):
+    model = lenet5((None, None, 1))
+    x = rng.normal(size=(2, 36 + more, 32 + more, 1)).astype("float32")
+    answers = model(x)
+    assert answers.shape == (2, 2, 1, 10)
+    np.testing.assert_allclose(answers, model(x[:, :36, :32]), rtol=1e-5)
+
+
+def test_the_counts_of_a_side_of_none_are_refused(message):
+    text = message(layer_table, lenet5((32, None, 1)))
+    assert "layer=input with output_shape=(32, None, 1)" in text
 
 
 def test_on_larger_images_it_has_the_same_parameters():
