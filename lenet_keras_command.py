@@ -279,7 +279,7 @@ def _report(output):
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
-    help="Number of epochs, in place of the recipe's.",
+    help="Learning rate, in place of the recipe's.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @train_images_option

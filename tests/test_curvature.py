@@ -496,6 +496,7 @@ def test_subclass_needs_a_rule_of_its_own(message):
         (layers.Conv2D(2, 2, groups=2, name="odd"), "groups=2"),
         (layers.AveragePooling2D(3, strides=1, name="odd"), "strides=(1, 1)"),
         (layers.AveragePooling2D(4, padding="same", name="odd"), "padding='same'"),
+        (Subsampling2D(3, strides=1, name="odd"), "strides=(1, 1)"),
         (layers.Dense(2, name="odd"), "inputs of shape (None, 6, 6, 2)"),
         (layers.Dropout(0.5, (None, 1, 1, 2), name="odd"), "noise_shape=(None, 1, 1"),
         (layers.Activation("softmax", name="odd"), "activation softmax"),

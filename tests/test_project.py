@@ -202,7 +202,7 @@ class TestNotebook:
 
 
 def test_the_notebooks_are_there_in_reading_order():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{n:02}" for n in range(1, 11)]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{n:02}" for n in range(1, 12)]
 
 
 def final(study):

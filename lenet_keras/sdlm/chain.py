@@ -28,7 +28,8 @@ class LossRule:
 
     def gradient(self, y_true, output):
         """Returns the first derivative of the loss with respect to the outputs."""
-        raise NotImplementedError
+        loss, pull_back = vjp(lambda x: self.loss.call(y_true[None], x[None]), output)
+        return pull_back(ops.ones_like(loss))[0]
 
     def curvature(self, y_true, output):
         """Returns the start of the curvature recursion, one value per output."""
@@ -36,36 +37,17 @@ class LossRule:
 
 
 class DistanceLossRule(LossRule):
-    """Loss (8): the distance to the correct code.
+    """Losses (8) and (9): the distance to the correct code.
 
     The curvature starts with 1 at the distance of the correct class. The `RBF` layer
-    then gives the second derivative 2 at each of its inputs.
+    then gives the second derivative 2 at each of its inputs. The paper gives no start
+    for loss (9). We use the start of loss (8), as if the classes did not compete, and
+    divide it by the temperature.
     """
 
-    def gradient(self, y_true, output):
-        return ops.one_hot(y_true, output.shape[0], dtype=output.dtype)
-
     def curvature(self, y_true, output):
-        return ops.one_hot(y_true, output.shape[0], dtype=output.dtype)
-
-
-class MaximumAPosterioriRule(DistanceLossRule):
-    """Loss (9): like loss (8), minus the posterior of each class.
-
-    The paper gives no start for the curvature. We use the start of loss (8), as if the
-    classes did not compete. The temperature divides gradient and curvature.
-    """
-
-    def gradient(self, y_true, output):
-        j, temperature = self.loss.j, self.loss.temperature
-        nearest = ops.minimum(ops.min(output), j)
-        likelihood = ops.exp((nearest - output) / temperature)
-        total = ops.sum(likelihood) + ops.exp((nearest - j) / temperature)
-        right = super().gradient(y_true, output)
-        return (right - likelihood / total) / temperature
-
-    def curvature(self, y_true, output):
-        return super().curvature(y_true, output) / self.loss.temperature
+        right = ops.one_hot(y_true, output.shape[0], dtype=output.dtype)
+        return right / getattr(self.loss, "temperature", 1.0)
 
 
 class MeanSquaredErrorRule(LossRule):
@@ -73,30 +55,20 @@ class MeanSquaredErrorRule(LossRule):
 
     label_dtype = "float32"
 
-    def gradient(self, y_true, output):
-        return 2 / output.shape[0] * (output - y_true)
-
     def curvature(self, y_true, output):
         return ops.full_like(output, 2 / output.shape[0])
 
 
 class SparseMeanSquaredErrorRule(MeanSquaredErrorRule):
-    """The same with an integer label: 1 for the correct class, -1 for the others."""
+    """The same with an integer label."""
 
     label_dtype = "int32"
 
-    def gradient(self, y_true, output):
-        one_hot = ops.one_hot(y_true, output.shape[0], dtype=output.dtype)
-        return super().gradient(2 * one_hot - 1, output)
-
 
 class CrossEntropyRule(LossRule):
-    """Softmax and cross-entropy in one, with the second derivative `p * (1 - p)`."""
+    """Cross-entropy of logits, with the second derivative `p * (1 - p)`."""
 
     label_dtype = "float32"
-
-    def gradient(self, y_true, output):
-        return ops.softmax(output) - y_true
 
     def curvature(self, y_true, output):
         probabilities = ops.softmax(output)
@@ -108,14 +80,10 @@ class SparseCrossEntropyRule(CrossEntropyRule):
 
     label_dtype = "int32"
 
-    def gradient(self, y_true, output):
-        one_hot = ops.one_hot(y_true, output.shape[0], dtype=output.dtype)
-        return super().gradient(one_hot, output)
-
 
 LOSS_RULES = {
     RBFMeanSquaredError: DistanceLossRule,
-    MaximumAPosteriori: MaximumAPosterioriRule,
+    MaximumAPosteriori: DistanceLossRule,
     keras.losses.MeanSquaredError: MeanSquaredErrorRule,
     SparseMeanSquaredError: SparseMeanSquaredErrorRule,
     keras.losses.CategoricalCrossentropy: CrossEntropyRule,
@@ -353,7 +321,7 @@ def _end(chain_layers, loss):
     with_rubbish = posterior and last.j is not None
     if with_rubbish and behind_rbf and is_sparse and not config["from_logits"]:
         loss = MaximumAPosteriori(last.j, last.temperature)
-        return MaximumAPosterioriRule(loss), before, last
+        return DistanceLossRule(loss), before, last
     rule = LOSS_RULES.get(type(loss))
     if rule is None or posterior or behind_rbf != issubclass(rule, DistanceLossRule):
         raise ValueError(
@@ -371,4 +339,4 @@ def _end(chain_layers, loss):
             f"Received: from_logits={softmax} after layer {last.name!r}"
         )
     finish = keras.activations.softmax if softmax else keras.activations.linear
-    return rule(loss), chain_layers, finish
+    return rule(type(loss)(from_logits=True)), chain_layers, finish

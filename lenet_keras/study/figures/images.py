@@ -77,6 +77,32 @@ def receptive_fields(image, fields):
 
 
 @style.drawing
+def answers_along(image, distances, field=32, stride=4):
+    """Draws the answer of a network at each place of a wide image, under the image.
+
+    Args:
+        image: Array of shape `(field, width)`, drawn dark for a high value.
+        distances: Array of shape `(places, classes)`, as a faithful network returns on
+            larger images: the smallest one is the answer.
+        field: Height and width of the square that the network sees, in pixels.
+        stride: Pixels between two places.
+    """
+    size = (image.shape[1] / 24, 1.6)
+    above, below = style.panels(2, size, columns=1)
+    style.picture(above, image, aspect="auto")
+    centres = field / 2 - 0.5 + stride * np.arange(len(distances))
+    nearest = distances.min(axis=1)
+    below.plot(centres, nearest, color=style.BLUE, linewidth=1)
+    for centre, distance, digit in zip(
+        centres, nearest, distances.argmin(axis=1), strict=True
+    ):
+        above_line = distance + 0.02 * nearest.max()
+        below.text(centre, above_line, digit, ha="center", va="bottom", fontsize=8)
+    below.set(xlabel="centre of the field, in pixels", ylabel="smallest distance")
+    below.set(xlim=above.get_xlim(), ylim=(0, 1.15 * nearest.max()))
+
+
+@style.drawing
 def feature_maps(maps):
     """Draws the feature maps of some layers for one image.
 
