@@ -110,7 +110,7 @@ def export(
         inputs = keras.layers.InputLayer
         exported = [layer for layer in model.layers if not isinstance(layer, inputs)]
     named = {layer.name: layer.output for layer in exported}
-    model = keras.Model(model.inputs[0], named)
+    model = keras.Model(model.inputs[0], named, name=model.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
         beside = Path(folder, path.name)
@@ -198,11 +198,9 @@ def _write(model, format, path, examples):
     if format == "litert-int8":
         import tensorflow as tf
 
-        integers = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         arguments = {
             "optimizations": [tf.lite.Optimize.DEFAULT],
             "representative_dataset": lambda: ([x[np.newaxis]] for x in examples),
-            "target_spec": {"supported_ops": integers},
         }
     with warnings.catch_warnings():
         # Keras's export to ONNX asks NumPy for np.object.
