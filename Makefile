@@ -37,6 +37,7 @@ docs: .venv/done             ## build the site, in docs/_build/html
 benchmark: .venv/done        ## the speed figures of benchmarks/README.md
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/one_pattern.py
+	$(BIN)/python benchmarks/inference.py
 
 report: .venv/done           ## make all tables, pictures and figures in the text again
 	$(BIN)/lenet-keras report

@@ -32,6 +32,7 @@ RECIPES = _names("study/recipes.toml")
 INTERPRETATIONS = list(_names("study/interpretations.toml"))
 DATASETS = list(_names("datasets/sources.toml"))
 PRETRAINED = list(_names("pretrained/records.json"))
+FORMATS = ["saved_model", "onnx", "litert", "litert-int8"]
 TRAINABLE = sorted({own["network"] for own in RECIPES.values() if "network" in own})
 NETWORKS = [
     *("alexnet", "fully_connected", "googlenet", "lenet1", "lenet4"),
@@ -45,11 +46,17 @@ def import_quietly():
     No environment variable silences all of them.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _without_stderr():
+        import lenet_keras.study  # noqa: F401
+
+
+@contextlib.contextmanager
+def _without_stderr():
     stderr = os.dup(2)
     try:
         with open(os.devnull, "wb") as nothing:
             os.dup2(nothing.fileno(), 2)
-        import lenet_keras.study  # noqa: F401
+        yield
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
@@ -432,6 +439,61 @@ def pretrain(name):
     click.echo(
         f"{name}: {record['test_errors']} errors in {record['test_images']} test images"
     )
+
+
+@cli.command()
+@click.argument("network", metavar="NAME_OR_FILE.keras")
+@click.option("--format", required=True, type=click.Choice(FORMATS))
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write; for saved_model a folder.",
+)
+@click.option(
+    "--outputs",
+    default="last",
+    show_default=True,
+    type=click.Choice(["last", "layers"]),
+    help="Export the output of the last layer, or of all layers.",
+)
+@click.option(
+    "--pixels",
+    help="Values of the pixels, as in lenet_keras.preprocessing.prepare. The default "
+    "is that of the trained networks of this input shape.",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace a file or SavedModel that exists."
+)
+def export(network, format, output, outputs, **arguments):
+    """Write a trained network in a format for other runtimes.
+
+    NAME is a network that comes with the package, such as lenet5-mnist. The command
+    compares the answers to the test images in the format's own runtime with Keras's.
+    If they differ, it writes nothing; those of litert-int8 may differ. It needs the
+    extra `export`.
+
+    \b
+    Examples:
+      lenet-keras export lenet5-mnist --format onnx --output lenet5.onnx
+      lenet-keras export lenet5-mnist --format litert-int8 --output lenet5.tflite
+      lenet-keras export mine.keras --format saved_model --output mine
+      lenet-keras export lenet5-mnist --format onnx --output maps.onnx --outputs layers
+    """
+    from lenet_keras.study import export as exports
+
+    if not network.endswith(".keras"):
+        _refuse_unknown(network, PRETRAINED, "a .keras file, or a trained network")
+    with _without_stderr():  # TensorFlow and the converters write log lines
+        found = exports.export(
+            network, format, output, outputs == "layers", **arguments
+        )
+    click.echo(f"Written to {output}: {found.size / 1024:.1f} KiB")
+    click.echo(
+        f"{found.agree:,} of {found.images:,} answers agree with Keras's. The largest "
+        f"difference is {found.difference:.1e} of the largest output."
+    )
+    click.echo(f"Wrong answers: {found.errors:,}. In Keras: {found.keras_errors:,}.")
 
 
 @cli.command()

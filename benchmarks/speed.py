@@ -115,8 +115,8 @@ def epoch_of(model, x, y, batch_size=32):
     )
 
 
-def epoch_of_pytorch(faithful, x, y, batch_size):
-    """A function that trains a network for one epoch in a plain PyTorch loop."""
+def network_of_pytorch(faithful):
+    """The faithful or the modern network in plain PyTorch, without a softmax."""
     import torch
     from torch import nn
 
@@ -154,27 +154,33 @@ def epoch_of_pytorch(faithful, x, y, batch_size):
         def forward(self, x):
             return ((x[:, None] - self.codes) ** 2).sum(-1)
 
+    if faithful:
+        f = ScaledTanh
+        return nn.Sequential(
+            *(nn.Conv2d(1, 6, 5), f(), Subsampling(6), Table(), f(), Subsampling(16)),
+            *(nn.Conv2d(16, 120, 5), f(), nn.Flatten(), nn.Linear(120, 84), f()),
+            Distances(),
+        )
+    f = nn.SiLU
+    return nn.Sequential(
+        *(nn.Conv2d(1, 6, 5, padding=2), f(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), f(), nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(400, 120), f(), nn.Linear(120, 84), f(), nn.Linear(84, 10)),
+    )
+
+
+def epoch_of_pytorch(faithful, x, y, batch_size):
+    """A function that trains a network for one epoch in a plain PyTorch loop."""
+    import torch
+
     def map_loss(distances, labels):
         right = distances.gather(1, labels[:, None])[:, 0]
         rubbish = torch.full((len(distances), 1), -10.0)
         all_classes = torch.cat([-distances, rubbish], 1)
         return (right + torch.logsumexp(all_classes, 1)).mean()
 
-    if faithful:
-        f = ScaledTanh
-        network = nn.Sequential(
-            *(nn.Conv2d(1, 6, 5), f(), Subsampling(6), Table(), f(), Subsampling(16)),
-            *(nn.Conv2d(16, 120, 5), f(), nn.Flatten(), nn.Linear(120, 84), f()),
-            Distances(),
-        )
-    else:
-        f = nn.SiLU
-        network = nn.Sequential(
-            *(nn.Conv2d(1, 6, 5, padding=2), f(), nn.MaxPool2d(2)),
-            *(nn.Conv2d(6, 16, 5), f(), nn.MaxPool2d(2), nn.Flatten()),
-            *(nn.Linear(400, 120), f(), nn.Linear(120, 84), f(), nn.Linear(84, 10)),
-        )
-    loss = map_loss if faithful else nn.CrossEntropyLoss()
+    network = network_of_pytorch(faithful)
+    loss = map_loss if faithful else torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(network.parameters())
     x = torch.from_numpy(np.moveaxis(x, -1, 1).copy())
     y = torch.from_numpy(y)

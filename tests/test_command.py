@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import takes_ctrl_c
@@ -16,7 +18,7 @@ import lenet_keras
 import lenet_keras_command as command_line
 from lenet_keras import models, pretrained
 from lenet_keras.datasets import sources
-from lenet_keras.study import mistakes, perturbations, sweep, training
+from lenet_keras.study import export, mistakes, perturbations, sweep, training
 from lenet_keras.study.files import append_result
 from lenet_keras.study.interpretations import INTERPRETATIONS, Trial
 from lenet_keras.study.recipes import LADDER, RECIPES
@@ -38,6 +40,7 @@ def run(monkeypatch, capsys, *arguments):
     [
         *([], ["compare"], ["train"], ["reproduce"], ["pretrain"], ["summary"]),
         *(["family"], ["sweep"], ["report"], ["probe"], ["data"], ["data", "fetch"]),
+        ["export"],
     ],
 )
 def test_help_says_what_a_command_does(command):
@@ -69,6 +72,7 @@ def test_it_names_what_the_package_has():
     assert list(INTERPRETATIONS) == command_line.INTERPRETATIONS
     assert list(training.DATASETS) == command_line.DATASETS
     assert list(pretrained.records()) == command_line.PRETRAINED
+    assert list(export.FORMATS) == command_line.FORMATS
     assert sorted({r.network for r in RECIPES.values()}) == command_line.TRAINABLE
     named = {name for name in models.__all__ if not name.endswith("_block")}
     assert set(command_line.NETWORKS) == named
@@ -108,6 +112,39 @@ def test_summary_builds_a_network_for_its_images(
 ):
     _, out, _ = run(monkeypatch, capsys, "summary", *arguments)
     assert parameters in out.splitlines()[-1].split()
+
+
+def test_export_says_what_it_wrote_and_how_it_answers(monkeypatch, capsys, tmp_path):
+    some = functools.partial(export.export, images=300)
+    monkeypatch.setattr(export, "export", some)
+    file = tmp_path / "maps.onnx"
+    arguments = ("export", "lenet5-mnist", "--format", "onnx", "--output", file)
+    code, out, err = run(monkeypatch, capsys, *arguments, "--outputs", "layers")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == (
+        f"Written to {file}: {file.stat().st_size / 1024:.1f} KiB"
+    )
+    assert re.fullmatch(
+        r"300 of 300 answers agree with Keras's\. The largest difference is "
+        r"\d\.\de-0[5-9] of the largest output\.",
+        out.splitlines()[1],
+    )
+    assert re.fullmatch(r"Wrong answers: (\d)\. In Keras: \1\.", out.splitlines()[2])
+    assert "C1" in export.runner("onnx", file)(np.zeros((1, 32, 32, 1), "float32"))
+    code, out, err = run(monkeypatch, capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("lenet-keras: Expected a new path, or to overwrite. Received")
+    assert run(monkeypatch, capsys, *arguments, "--overwrite")[0] == 0
+
+
+def test_export_refuses_an_unknown_network(monkeypatch, capsys, tmp_path):
+    arguments = ("--format", "onnx", "--output", tmp_path / "a.onnx")
+    for name in ("lenet5-mnst", "missing.keras"):
+        code, out, err = run(monkeypatch, capsys, "export", name, *arguments)
+        assert (code, out) == (2, "")
+        assert name in err
+        assert "lenet5-mnist" in err or name == "missing.keras"
+    assert list(tmp_path.iterdir()) == []
 
 
 TINY = ("lenet5", "mnist", "--recipe", "lenet5-adam", "--train-images", "64")

@@ -61,7 +61,7 @@ FLOORS_OF_THE_STUDY = [
     ["augmentation"],
     ["recipes"],
     ["training"],
-    ["interpretations", "pretrain"],
+    ["interpretations", "pretrain", "export"],
     ["results"],
     ["mistakes", "figures", "sweep"],
     ["studies"],
@@ -96,6 +96,7 @@ def test_the_suite_pins_all_that_the_package_needs():
     assert all(pin.startswith("==") for pin in suite.values())
     extras = PROJECT["optional-dependencies"]
     needed = PROJECT["dependencies"] + extras["study"] + extras["cluster"]
+    needed = needed + extras["export"]
     assert set(requirements(needed)) - {"lenet_keras"} <= set(suite)
 
 
@@ -145,10 +146,10 @@ def test_imports_run_one_way(package, rows):
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "lenet_keras").rglob("*.py")), ids=str)
-def test_only_the_compiler_imports_a_backend_by_name(file):
+def test_only_the_compiler_and_the_export_import_a_backend_by_name(file):
     names = re.findall(r"^\s*(?:import|from) (\w+)", file.read_text(), re.MULTILINE)
-    compiler = file.name == "compiled.py"
-    assert ({"tensorflow", "jax", "torch"} & set(names) != set()) == compiler
+    imports_one = {"tensorflow", "jax", "torch"} & set(names) != set()
+    assert imports_one == (file.name in ("compiled.py", "export.py"))
 
 
 def test_the_first_wing_needs_keras_and_numpy_alone(backend, run_python):

@@ -1,0 +1,276 @@
+import functools
+import re
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from click.testing import CliRunner
+
+import lenet_keras
+from lenet_keras import pretrained
+from lenet_keras.datasets import load_mnist
+from lenet_keras.preprocessing import prepare
+from lenet_keras.study import export as exports
+from lenet_keras.study.export import FORMATS, export, runner
+from lenet_keras_command import cli
+
+ROOT = Path(__file__).parents[2]
+
+DIGITS = 500
+FLOATS = ["saved_model", "onnx", "litert"]
+
+
+def path_for(format, folder):
+    return folder / f"network{FORMATS[format].suffix}"
+
+
+def digits(name):
+    _, (images, labels) = load_mnist()
+    pixels = pretrained.records()[name]["pixels"]
+    return prepare(images[:DIGITS], pixels), labels[:DIGITS]
+
+
+@pytest.mark.parametrize("format", FLOATS)
+@pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5_modern-mnist"])
+def test_a_format_gives_every_layers_output(name, format, tmp_path):
+    path = path_for(format, tmp_path / "new")
+    found = export(name, format, path, layers=True, images=DIGITS)
+    assert list(path.parent.iterdir()) == [path]
+    model, (x, labels) = lenet_keras.load_pretrained(name), digits(name)
+    received = runner(format, path)(x)
+    assert set(received) == {layer.name for layer in model.layers[1:]}
+    assert {"C1", "S2", "C3", "S4", "C5", "F6", "output"} <= set(received)
+    all_layers = keras.Model(model.input, [layer.output for layer in model.layers[1:]])
+    pairs = zip(model.layers[1:], all_layers.predict(x, verbose=0), strict=True)
+    for layer, expected in pairs:
+        atol = 1e-5 * np.abs(expected).max()
+        np.testing.assert_allclose(received[layer.name], expected, rtol=0, atol=atol)
+    wins = np.argmax if "modern" in name else np.argmin
+    errors = (wins(received["output"], axis=1) != labels).sum()
+    assert (found.images, found.agree) == (DIGITS, DIGITS)
+    assert found.errors == found.keras_errors == errors < 10
+    assert found.difference < 1e-5
+
+
+@pytest.mark.parametrize("format", FLOATS)
+def test_alone_the_last_output_has_its_layers_name(format, tmp_path):
+    path = path_for(format, tmp_path)
+    found = export("lenet5-mnist", format, path, images=DIGITS)
+    x, _ = digits("lenet5-mnist")
+    outputs = runner(format, path)(x)
+    distances = lenet_keras.load_pretrained("lenet5-mnist").predict(x, verbose=0)
+    assert list(outputs) == ["output"]
+    np.testing.assert_allclose(outputs["output"], distances, rtol=1e-4)
+    assert runner(format, path)(x[:1])["output"].shape == (1, 10)  # any batch
+    files = [path, *path.rglob("*")]
+    assert found.size == sum(len(f.read_bytes()) for f in files if f.is_file())
+    assert found.size < 700 * 1024
+
+
+def test_cifar10_is_compared_on_its_own_images(tmp_path):
+    found = export("lenet5_modern-cifar10", "litert", tmp_path / "a.tflite", images=300)
+    assert (found.images, found.agree) == (300, 300)
+    assert 50 < found.errors == found.keras_errors < 110
+
+
+@pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5_modern-mnist"])
+def test_int8_calculates_with_integers_alone(name, tmp_path):
+    path = tmp_path / "network.tflite"
+    found = export(name, "litert-int8", path, images=DIGITS)
+    x, labels = digits(name)
+    outputs = runner("litert-int8", path)(x)["output"]
+    wins = np.argmax if "modern" in name else np.argmin
+    assert found.errors == (wins(outputs, axis=1) != labels).sum()
+    assert DIGITS - 5 <= found.agree <= DIGITS
+    assert found.errors < 10
+    assert found.keras_errors < 10
+    assert path.stat().st_size == found.size < 90 * 1024
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    ends = interpreter.get_input_details() + interpreter.get_output_details()
+    assert {end["dtype"] for end in ends} == {np.float32}
+    floats = {
+        tensor["name"]
+        for tensor in interpreter.get_tensor_details()
+        if tensor["dtype"] == np.float32
+    } - {end["name"] for end in ends}
+    # LiteRT has no square of integers, so one in RBF stays float32.
+    assert all("Square" in name or "dequantize" in name for name in floats)
+    assert len(floats) <= (2 if name == "lenet5-mnist" else 0)
+
+
+def test_int8_takes_its_ranges_from_training_digits(tmp_path, monkeypatch):
+    given = {}
+
+    def stop(model, path, format, **arguments):
+        given.update(arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "export", stop)
+    with pytest.raises(KeyboardInterrupt):
+        export("lenet5-mnist", "litert-int8", tmp_path / "network.tflite")
+    (images, _), _ = load_mnist()
+    examples = [x for (x,) in given["representative_dataset"]()]
+    np.testing.assert_array_equal(
+        np.concatenate(examples), prepare(images[:500], "paper")
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_compared_with_the_pixels_it_was_trained_on(tmp_path):
+    (images, labels), test = load_mnist()
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(prepare(images[:2000], "raw"), labels[:2000], epochs=3, verbose=0)
+    file = tmp_path / "mine.keras"
+    model.save(file)
+    path = tmp_path / "mine.onnx"
+    found = export(file, "onnx", path, pixels="raw", images=DIGITS)
+    answers = model.predict(prepare(test[0][:DIGITS], "raw"), verbose=0).argmax(axis=1)
+    errors = (answers != test[1][:DIGITS]).sum()
+    assert found.agree == DIGITS
+    assert found.errors == found.keras_errors == errors < 150
+    again = export(file, "onnx", path, images=DIGITS, overwrite=True)
+    assert again.keras_errors != errors  # on the pixels of lenet5_modern
+
+
+def test_the_input_shape_tells_data_set_and_pixels():
+    records = pretrained.records().values()
+    kinds = {(*r["input_shape"], r["dataset"], r["pixels"]) for r in records}
+    assert len(kinds) == len({kind[:3] for kind in kinds})
+
+
+def test_a_network_that_was_damaged_is_noticed(tmp_path, monkeypatch):
+    write = keras.Model.export
+
+    def damaged(model, *args, **kwargs):
+        kernel = model.get_layer("C3").kernel
+        kernel.assign(-kernel)
+        try:
+            write(model, *args, **kwargs)
+        finally:
+            kernel.assign(-kernel)
+
+    monkeypatch.setattr(keras.Model, "export", damaged)
+    monkeypatch.setattr(exports, "TOLERANCE", np.inf)  # the answers alone tell
+    with pytest.raises(RuntimeError, match=r"^Expected Keras's .* of 500 answers"):
+        export("lenet5-mnist", "litert", tmp_path / "a.tflite", images=DIGITS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_on_formats_runs_as_it_is_printed(tmp_path, monkeypatch):
+    text = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+    saving, *programs = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(exports, "export", functools.partial(export, images=10))
+    names = {}
+    exec(saving, names)
+    commands = re.findall(r"^lenet-keras (export .*)$", text, re.M)
+    assert len(commands) == 5
+    for command in commands:
+        done = CliRunner().invoke(cli, command.split(), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    assert len(programs) == 6
+    for program in programs:
+        exec(program, names)
+        if "argmin" in program:
+            assert names.pop("answers").shape == (2,)
+    assert (names["c1"].shape, names["s2"].shape) == ((2, 28, 28, 6), (2, 14, 14, 6))
+
+
+@pytest.mark.parametrize("damage", [1e-3, np.nan])
+def test_wrong_maps_are_noticed_where_the_answers_are_right(
+    damage, tmp_path, monkeypatch
+):
+    def wrong(format, path):
+        run = runner(format, path)
+        return lambda x: {
+            name: y + damage if name == "S2" else y for name, y in run(x).items()
+        }
+
+    monkeypatch.setattr(exports, "runner", wrong)
+    with pytest.raises(RuntimeError, match="Received: 500 of 500 answers, and"):
+        export("lenet5-mnist", "onnx", tmp_path / "a.onnx", layers=True, images=DIGITS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", ["saved_model", "onnx"])
+def test_an_output_is_replaced_only_if_asked(format, tmp_path):
+    path = path_for(format, tmp_path)
+    export("lenet5-mnist", format, path, images=10)
+    before = {p: p.stat().st_ino for p in [path, *path.rglob("*")]}
+    with pytest.raises(FileExistsError, match=r"^Expected a new path.*Received: "):
+        export("lenet5-mnist", format, path, images=10)
+    assert {p: p.stat().st_ino for p in [path, *path.rglob("*")]} == before
+    export("lenet5-mnist", format, path, layers=True, images=10, overwrite=True)
+    assert list(tmp_path.iterdir()) == [path]
+    x, _ = digits("lenet5-mnist")
+    assert "S4" in runner(format, path)(x[:1])
+
+
+def test_a_folder_of_other_files_is_never_replaced(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("all of it")
+    with pytest.raises(IsADirectoryError, match=r"^Expected a SavedModel\. Re"):
+        export("lenet5-mnist", "saved_model", tmp_path / "mine", overwrite=True)
+    assert (tmp_path / "mine/thesis.txt").read_text() == "all of it"
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "expected"),
+    [
+        ("onnx", "a.tflite", "Expected a path that ends in .onnx."),
+        ("litert", "a.onnx", "Expected a path that ends in .tflite."),
+        ("litert-int8", "a", "Expected a path that ends in .tflite."),
+        ("saved_model", "a.onnx", "Expected a folder without a suffix."),
+        ("ONNX", "a.onnx", f"Expected a format among {list(FORMATS)}."),
+    ],
+)
+def test_a_wrong_format_or_suffix_is_refused(format, name, expected, tmp_path, message):
+    refused = message(export, "lenet5-mnist", format, tmp_path / name)
+    assert refused.startswith(f"{expected} Received: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_it_cannot_compare_is_refused(tmp_path, message):
+    path = tmp_path / "a.onnx"
+    assert "name='lenet6'" in message(export, "lenet6", "onnx", path)
+    file = tmp_path / "other.keras"
+    keras.Sequential([keras.Input((8,)), keras.layers.Dense(10)]).save(file)
+    assert "input_shape=(8,)" in message(export, file, "onnx", path)
+    inputs = keras.Input((28, 28, 1))
+    keras.Model(inputs, [inputs, inputs]).save(file)
+    assert "one output" in message(export, file, "onnx", path)
+    unfit = message(export, "lenet5-mnist", "onnx", path, pixels="unit")
+    assert "(28, 28, 1)" in unfit
+    assert not path.exists()
+
+
+def test_another_backend_is_refused(tmp_path, monkeypatch, message):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert "KERAS_BACKEND=tensorflow" in message(
+        export, "lenet5-mnist", "onnx", tmp_path / "a.onnx"
+    )
+
+
+@pytest.mark.parametrize(
+    ("format", "module"),
+    [("onnx", "tf2onnx"), ("onnx", "onnxruntime"), ("litert", "ai_edge_litert")],
+)
+def test_a_missing_runtime_names_the_extra(format, module, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ModuleNotFoundError) as error:
+        export("lenet5-mnist", format, path_for(format, tmp_path))
+    assert str(error.value) == (
+        f'Expected the extra "export" of lenet_keras. Received: no module {module}. '
+        "Install it: pip install 'lenet_keras[export]'"
+    )
