@@ -181,7 +181,7 @@ def compare_formats(folder):
             print(
                 f"| `{name}` | `{format}` | {found.size / 1024:.1f} "
                 f"| {found.agree:,} of {found.images:,} | {found.difference:.1e} "
-                f"| {found.errors} (Keras: {found.keras_errors}) |",
+                f"| {found.errors} | {found.keras_errors} |",
                 flush=True,
             )
 
@@ -202,7 +202,7 @@ def main(folder):
     )  # axes: round, way, network, batch
     ratios = rounds / rounds[:, [ways.index(REFERENCE)]]
     for network, name in enumerate(NETWORKS):
-        print(f"\n| {name} | 1 image, ms | ratio | 1,000 images, ms | ratio |")
+        print(f"\n| `{name}` | 1 image, ms | ratio | 1,000 images, ms | ratio |")
         print("|---|---|---|---|---|")
         for index, way in enumerate(ways):
             cells = [way]
