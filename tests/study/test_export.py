@@ -97,9 +97,7 @@ def test_int8_calculates_with_integers_alone(name, tmp_path):
         for tensor in interpreter.get_tensor_details()
         if tensor["dtype"] == np.float32
     } - {end["name"] for end in ends}
-    # LiteRT has no square of integers, so one in RBF stays float32.
-    assert all("Square" in name or "dequantize" in name for name in floats)
-    assert len(floats) <= (2 if name == "lenet5-mnist" else 0)
+    assert floats == set()
 
 
 def test_int8_takes_its_ranges_from_training_digits(tmp_path, monkeypatch):

@@ -147,6 +147,9 @@ DRAWINGS = {
     "feature_maps": lambda: figures.feature_maps(
         {"C1": RNG.random((28, 28, 6)), "C3": RNG.random((10, 10, 16))}
     ),
+    "answers_along": lambda: figures.answers_along(
+        RNG.random((32, 60)), RNG.random((8, 10))
+    ),
     "units": lambda: figures.units(RNG.random((1, 84)), (12, 7), "F6"),
     "distances": lambda: figures.distances(RNG.random(10), right=3),
     "layer_counts": lambda: figures.layer_counts(tables()),
@@ -234,6 +237,17 @@ def test_the_confusion_matrix_counts_right_classes_down_and_answers_across():
     counts = {text.get_position(): text.get_text() for text in ax.texts}
     assert counts == {(1, 2): "2", (2, 2): "1", (0, 0): "1"}
     assert "2 mistakes" in ax.get_title()
+
+
+def test_answers_stand_at_the_centre_of_their_field():
+    distances = np.full((3, 4), 9.0)
+    distances[[0, 1, 2], [2, 0, 3]] = [1.0, 2.0, 3.0]
+    _, below = figures.answers_along(np.zeros((8, 12)), distances, 8, 2).axes
+    (line,) = below.lines
+    assert line.get_xdata().tolist() == [3.5, 5.5, 7.5]
+    assert line.get_ydata().tolist() == [1, 2, 3]
+    assert [text.get_text() for text in below.texts] == ["2", "0", "3"]
+    assert below.get_xlim() == (-0.5, 11.5)
 
 
 def test_the_worst_mistakes_are_the_surest_wrong_answers_in_order():
