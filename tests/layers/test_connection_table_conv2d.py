@@ -16,6 +16,39 @@ UNSORTED_TABLE = [[2, 0], [1], [1, 2, 0], [2]]
 # channels-first Conv2D of Keras 3.15 on TensorFlow adds the bias along the columns.
 FULL_TABLE = ((0, 1, 2),) * 5
 LARGE_TABLE = ((0,),) * 300 + ((1, 2, 3),) * 300 + (tuple(range(12)),) * 300
+# Table I as printed in the paper: one row per map of S2, one column per map of C3.
+TABLE_I = """
+X...XXX..XXXX.XX
+XX...XXX..XXXX.X
+XXX...XXX..X.XXX
+.XXX..XXXX..X.XX
+..XXX..XXXX.XX.X
+...XXX..XXXX.XXX
+"""
+PRINTED_TABLE = [[cell == "X" for cell in row] for row in TABLE_I.split()]
+
+
+def groups(maps_per_group, outputs_per_group, num_groups):
+    """Returns the table of a convolution with groups."""
+    first = np.arange(num_groups)[:, None] * maps_per_group
+    entries = (first + np.arange(maps_per_group)).tolist()
+    return [entry for entry in entries for _ in range(outputs_per_group)]
+
+
+# Each table with its number of blocks of at least sixteen maps.
+TABLES_WITH_BLOCKS = {
+    "depthwise": (groups(1, 1, 48), 3),
+    "depthwise with a multiplier": (groups(1, 2, 32), 2),
+    "groups of eight": (groups(8, 3, 8), 4),
+    "groups of twelve": (groups(12, 3, 4), 2),
+    "two groups, not full": ([[0, 5], [1, 15, 2], [16], [31, 20]], 2),
+    "groups with one link across": ([*groups(8, 2, 4)[:-1], [0, 31]], 1),
+    "groups in another order": (groups(16, 2, 2)[::-1], 1),
+    "parts of 17 and 16 input maps": ([[0, 16], [17, 32]], 1),
+    "parts of two output maps and one": ([[0], [1], [31]], 1),
+    "groups of too few maps": (groups(1, 1, 31), 1),
+    "full": ([range(32)] * 2, 1),
+}
 
 
 @pytest.fixture(params=["channels_last", "channels_first"])
@@ -62,6 +95,78 @@ def test_equals_loops(table, kernel_size, strides, padding, data_format, rng):
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
+def dilated(kernels, rates):
+    """Returns the kernels with zeros between their rows and columns."""
+    wide = {}
+    for link, kernel in kernels.items():
+        sides = (np.array(kernel.shape) - 1) * rates + 1
+        wide[link] = np.zeros(sides)
+        for (row, column), value in np.ndenumerate(kernel):
+            wide[link][row * rates[0], column * rates[1]] = value
+    return wide
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("rate", [2, (1, 3), (3, 1)])
+def test_dilation_equals_loops(rate, padding, data_format, rng):
+    x = rng.normal(size=(2, 8, 9, 3))
+    layer = ConnectionTableConv2D(
+        UNSORTED_TABLE,
+        (2, 3),
+        padding=padding,
+        data_format=data_format,
+        dilation_rate=rate,
+    )
+    maps_axis = 3 if data_format == "channels_last" else 1
+    inputs = np.moveaxis(x, 3, maps_axis).astype("float32")
+    randomized(layer, inputs.shape, rng)
+    kernels = linked_kernels(np.asarray(layer.kernel), UNSORTED_TABLE)
+    kernels = dilated(kernels, layer.dilation_rate)
+    expected = convolve(x, kernels, np.float64(layer.bias), padding=padding)
+    outputs = np.moveaxis(layer(inputs), maps_axis, 3)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+    assert layer.compute_output_shape(inputs.shape) == layer(inputs).shape
+
+
+@pytest.mark.parametrize("name", TABLES_WITH_BLOCKS)
+def test_blocks_equal_loops(name, data_format, rng, monkeypatch):
+    table, num_blocks = TABLES_WITH_BLOCKS[name]
+    num_maps = 1 + max(map(max, table))
+    x = rng.normal(size=(2, 4, 3, num_maps))
+    layer = ConnectionTableConv2D(
+        table, (3, 2), padding="same", data_format=data_format
+    )
+    maps_axis = 3 if data_format == "channels_last" else 1
+    inputs = np.moveaxis(x, 3, maps_axis).astype("float32")
+    randomized(layer, inputs.shape, rng)
+    convolutions = []
+    conv = keras.ops.conv
+    monkeypatch.setattr(
+        keras.ops,
+        "conv",
+        lambda *args, **kw: convolutions.append(conv(*args, **kw)) or convolutions[-1],
+    )
+    outputs = np.moveaxis(layer(inputs), maps_axis, 3)
+    kernels = linked_kernels(np.asarray(layer.kernel), table)
+    expected = convolve(x, kernels, np.float64(layer.bias), padding="same")
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)
+    assert len(convolutions) == num_blocks
+    dense = np.zeros((3, 2, num_maps, len(table)))
+    for (i, k), kernel in kernels.items():
+        dense[:, :, i, k] = kernel
+    np.testing.assert_array_equal(layer.dense_kernel, dense.astype("float32"))
+
+
+def test_traced_constants_do_not_grow_with_links_times_maps(rng):
+    # 4,096 places in a table, as integers, are 16 KiB. Zeros and ones were 32 MiB.
+    table = [rng.choice(64, 16, replace=False) for _ in range(64)]
+    layer = ConnectionTableConv2D(table, 3)
+    layer.build((None, 8, 8, 64))
+    call = tf.function(layer, autograph=False)
+    graph = call.get_concrete_function(tf.TensorSpec((1, 8, 8, 64))).graph
+    assert 16 * 1024 < graph.as_graph_def().ByteSize() < 24 * 1024
+
+
 def test_without_bias_equals_loops(rng):
     x = rng.normal(size=(1, 4, 4, 3))
     layer = ConnectionTableConv2D(SMALL_TABLE, 3, use_bias=False)
@@ -72,15 +177,18 @@ def test_without_bias_equals_loops(rng):
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
-@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize(("strides", "dilation_rate"), [(1, 1), (2, 1), (1, (2, 1))])
 @pytest.mark.parametrize("kernel_size", [1, 3, (2, 4)])
-def test_full_table_equals_conv2d(kernel_size, strides, padding, data_format, rng):
+def test_full_table_equals_conv2d(
+    kernel_size, strides, dilation_rate, padding, data_format, rng
+):
     shape = (2, 7, 6, 3) if data_format == "channels_last" else (2, 3, 7, 6)
     arguments = {
         "kernel_size": kernel_size,
         "strides": strides,
         "padding": padding,
         "data_format": data_format,
+        "dilation_rate": dilation_rate,
     }
     stock = randomized(keras.layers.Conv2D(5, **arguments), shape, rng)
     layer = randomized(ConnectionTableConv2D(FULL_TABLE, **arguments), shape, rng)
@@ -249,6 +357,16 @@ def test_gradients(strides, padding, rng, check_gradients):
     )
 
 
+def test_gradients_of_blocks(rng, check_gradients):
+    layer = ConnectionTableConv2D(groups(1, 1, 32), (1, 2), dtype="float64")
+    x = keras.Variable(rng.normal(size=(1, 2, 3, 32)), dtype="float64")
+    randomized(layer, x.shape, rng)
+    weights = rng.normal(size=layer.compute_output_shape(x.shape))
+    check_gradients(
+        lambda: keras.ops.sum(weights * layer(x.value) ** 2), [x, layer.kernel]
+    )
+
+
 @pytest.mark.parametrize(
     "make_layer",
     [
@@ -270,11 +388,46 @@ def test_gradients(strides, padding, rng, check_gradients):
             bias_constraint=keras.constraints.NonNeg(),
         ),
         partial(ConnectionTableConv2D, ((0, 4), (5, 1)), 2, use_bias=False),
+        partial(ConnectionTableConv2D, PRINTED_TABLE, 3, dilation_rate=(2, 1)),
     ],
-    ids=["defaults", "all-arguments", "no-bias"],
+    ids=["defaults", "all-arguments", "no-bias", "dilated"],
 )
 def test_checklist(make_layer, check_layer):
     check_layer(make_layer, (6, 7, 6))
+
+
+def test_checklist_of_blocks(check_layer):
+    check_layer(partial(ConnectionTableConv2D, groups(2, 1, 16), 2), (3, 4, 32))
+
+
+def test_config_of_an_earlier_version_is_not_dilated():
+    config = ConnectionTableConv2D(SMALL_TABLE, 3, dilation_rate=2).get_config()
+    assert config.pop("dilation_rate") == (2, 2)
+    assert ConnectionTableConv2D.from_config(config).dilation_rate == (1, 1)
+
+
+@pytest.mark.parametrize("make", [list, np.array], ids=["lists", "array"])
+def test_booleans_are_table_1_as_printed(make):
+    layer = ConnectionTableConv2D(make(PRINTED_TABLE), 5)
+    assert layer.connection_table == C3_CONNECTIONS
+    layer.build((None, 14, 14, 6))
+    by_indices = ConnectionTableConv2D(C3_CONNECTIONS, 5, name=layer.name)
+    assert layer.get_config() == by_indices.get_config()
+    assert {type(i) for entry in layer.connection_table for i in entry} == {int}
+
+
+def test_last_row_of_booleans_may_be_false():
+    layer = ConnectionTableConv2D(np.array([[True, True], [False, False]]), 1)
+    layer.build((None, 3, 3, 2))
+    assert layer.dense_kernel.shape == (1, 1, 2, 2)
+
+
+@pytest.mark.parametrize("input_maps", [5, 7, 16])
+def test_booleans_for_another_number_of_input_maps_are_refused(input_maps, message):
+    layer = ConnectionTableConv2D(PRINTED_TABLE, 5)
+    text = message(layer.build, (None, 14, 14, input_maps))
+    assert f"one row of booleans per input map, {input_maps}" in text
+    assert "6 rows" in text
 
 
 @pytest.mark.parametrize(
@@ -289,6 +442,20 @@ def test_unknown_sizes_stay_unknown(data_format, padding, shape, expected):
     layer = ConnectionTableConv2D(SMALL_TABLE, 3, 2, padding, data_format=data_format)
     assert layer.compute_output_shape(shape) == expected
     assert layer(keras.Input(batch_shape=shape)).shape == expected
+
+
+def test_dilation_keeps_unknown_sizes_unknown():
+    layer = ConnectionTableConv2D(SMALL_TABLE, 3, dilation_rate=(2, 3))
+    shape, expected = (None, None, 9, 3), (None, None, 3, 4)
+    assert layer.compute_output_shape(shape) == expected
+    assert layer(keras.Input(batch_shape=shape)).shape == expected
+
+
+def test_blocks_take_images_of_several_sizes():
+    x = keras.Input((None, None, 32))
+    model = keras.Model(x, ConnectionTableConv2D(groups(1, 1, 32), 3)(x))
+    assert model(np.zeros((1, 4, 6, 32))).shape == (1, 2, 4, 32)
+    assert model(np.zeros((2, 9, 3, 32))).shape == (2, 7, 1, 32)
 
 
 def test_one_layer_takes_images_of_several_sizes():
@@ -341,6 +508,13 @@ def test_activity_regularizer_adds_a_loss():
         (((0, -1),), "entry 0 is empty or contains values other"),
         (((0,), (1,), (1.0,)), "entry 2 is empty or contains values other"),
         ((("a",),), "entry 0 is empty or contains values other"),
+        (((0, 1), (2, True)), "entry 1 is empty or contains values other"),
+        ((0, 1), "Expected one entry per output map"),
+        (((True, True), (True,)), "rows of equal length"),
+        (((True, False), (True, False)), "entry 1 is empty"),
+        (np.array([True, False]), "Expected one entry per output map"),
+        (np.ones((1, 1, 1), bool), "entry 0 is empty or contains values other"),
+        (np.zeros((2, 0), bool), "entry 0 is empty"),
     ],
 )
 def test_table_that_is_none_is_refused(table, problem, message):
@@ -363,6 +537,11 @@ def test_index_of_no_input_map_is_refused(message):
         ({"kernel_size": 3, "strides": -1}, "strides=-1"),
         ({"kernel_size": 3, "padding": "full"}, "padding='full'"),
         ({"kernel_size": 3, "data_format": "CHW"}, "data_format='CHW'"),
+        ({"kernel_size": 3, "dilation_rate": 0}, "dilation_rate=0"),
+        (
+            {"kernel_size": 3, "strides": (1, 2), "dilation_rate": (2, 1)},
+            "strides=(1, 2), dilation_rate=(2, 1)",
+        ),
     ],
 )
 def test_argument_out_of_its_range_is_refused(arguments, received, message):
@@ -375,3 +554,10 @@ def test_argument_out_of_its_range_is_refused(arguments, received, message):
 def test_input_that_does_not_fit_is_refused(shape, message):
     message(ConnectionTableConv2D(SMALL_TABLE, 3).build, shape)
     message(ConnectionTableConv2D(SMALL_TABLE, 3).compute_output_shape, shape)
+
+
+def test_image_smaller_than_a_dilated_kernel_is_refused(message):
+    layer = ConnectionTableConv2D(SMALL_TABLE, (2, 3), dilation_rate=(3, 2))
+    text = message(layer.build, (None, 4, 4, 3))
+    assert "one window of (4, 5)" in text
+    layer.build((None, 4, 5, 3))
