@@ -277,7 +277,8 @@ def receptive_fields(model):
     for layer in model.layers:
         window = getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
         if window is not None:
-            side += (window[0] - 1) * step
+            dilation, _ = getattr(layer, "dilation_rate", (1, 1))
+            side += (window[0] - 1) * dilation * step
             step *= getattr(layer, "strides", window)[0]
             fields[layer.name] = side
     return fields

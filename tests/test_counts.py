@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lenet_keras.counts import Count, growth, layer_table, symbolic_layer_table
+from lenet_keras.counts import (
+    Count,
+    growth,
+    layer_table,
+    receptive_fields,
+    symbolic_layer_table,
+)
 from lenet_keras.layers import (
     RBF,
     ConnectionTableConv2D,
@@ -170,6 +176,15 @@ def test_convolutions_equal_enumeration(
         expected = enumerated(size, kernel_size, strides, padding, maps_seen, use_bias)
         assert (row.connections, row.multiply_adds) == expected
         assert row.trainable == sum(maps_seen) * math.prod(kernel_size) + 4 * use_bias
+
+
+def test_dilated_kernel_has_no_more_connections():
+    # A kernel of 3 x 2 that spans 5 x 4 pixels fits 3 x 2 times into 7 x 5.
+    expected = enumerated((5, 3), (3, 2), (1, 1), "valid", [1, 2], use_bias=True)
+    layer = ConnectionTableConv2D(((0,), (0, 1)), (3, 2), dilation_rate=(2, 3))
+    row = of(layer, (7, 5, 2))
+    assert row.output_shape == (3, 2, 2)
+    assert (row.connections, row.multiply_adds) == expected
 
 
 def test_grouped_convolution_sees_its_own_group():
@@ -429,3 +444,23 @@ def test_growth_counts_a_network_for_each_size_of_image():
     assert table[2] == ((), 65, 0, 65, 60)  # 5 units of 12 pixels and a bias
     assert table[10] == ((), 1505, 0, 1505, 1500)
     assert table.to_pandas().index.name == "side"
+
+
+def test_receptive_fields_are_the_rows_that_move_a_unit():
+    ones = {"kernel_initializer": "ones"}
+    model = keras.Sequential(
+        [
+            layers.Conv2D(1, 3, dilation_rate=2, name="A", **ones),
+            Subsampling2D(2, name="B"),
+            ConnectionTableConv2D(((0,),), 2, dilation_rate=3, name="C", **ones),
+        ]
+    )
+    # Image n is white in row n.
+    outputs = np.eye(24, dtype="float32").reshape(24, 24, 1, 1) * np.ones((24, 1))
+    fields = {}
+    for layer in model.layers:
+        outputs = layer(outputs)
+        rows = np.flatnonzero(np.asarray(outputs)[:, 0, 0, 0])
+        fields[layer.name] = rows[-1] + 1 - rows[0]
+    assert receptive_fields(model) == fields
+    assert list(fields) == ["A", "B", "C"]
