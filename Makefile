@@ -36,6 +36,7 @@ docs: .venv/done             ## build the site, in docs/_build/html
 
 benchmark: .venv/done        ## the speed figures of benchmarks/README.md
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/connection_tables.py
 	$(BIN)/python benchmarks/one_pattern.py
 
 report: .venv/done           ## make all tables, pictures and figures in the text again
