@@ -62,6 +62,27 @@ LAYERS = {
         (2, 7, 6, 3),
         (2, 4, 3, 4),
     ),
+    "dilated": (
+        ConnectionTableConv2D,
+        {
+            "connection_table": [[True, True], [False, True], [True, False]],
+            "kernel_size": 2,
+            "dilation_rate": (2, 1),
+            "kernel_initializer": "zeros",
+        },
+        (2, 7, 6, 3),
+        (2, 5, 5, 2),
+    ),
+    "two blocks": (
+        ConnectionTableConv2D,
+        {
+            "connection_table": [range(16)] * 3 + [range(16, 32)] * 3,
+            "kernel_size": 2,
+            "kernel_initializer": "zeros",
+        },
+        (2, 4, 5, 32),
+        (2, 3, 4, 6),
+    ),
     "subsampling": (Subsampling2D, {"pool_size": (3, 2)}, (2, 7, 6, 3), (2, 2, 3, 3)),
     "subsampling with strides": (
         Subsampling2D,
