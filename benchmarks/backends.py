@@ -36,6 +36,7 @@ class EpochTimer(keras.callbacks.Callback):
 
 
 def main():
+    """Prints the milliseconds per pattern."""
     backend = keras.backend.backend()
     one_thread()
     if backend == "torch":
