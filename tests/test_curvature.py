@@ -747,6 +747,11 @@ def test_estimation_from_no_or_too_many_patterns_is_refused(number, message):
     assert text == f"Expected from 1 to 10 patterns. Received: patterns={number}"
 
 
+def test_estimation_needs_a_label_for_each_pattern(message):
+    text = message(CurvatureEstimation, PATTERNS, PATTERNS[:4], patterns=4)
+    assert "Received: 10 patterns, 4 labels" in text
+
+
 @pytest.mark.parametrize("number", [0, -1])
 def test_first_pass_without_estimate_is_refused(number, message):
     text = message(

@@ -306,7 +306,7 @@ def _checked_table(connection_table):
         if not entry or not all(_is_index(i) for i in entry):
             problem = "is empty or contains values other than integers from 0"
         elif len(set(entry)) < len(entry):
-            problem = "repeats an index"
+            problem = "repeats an index; a table of zeros and ones needs booleans"
         else:
             continue
         raise ValueError(

@@ -87,11 +87,13 @@ def lenet5(
     Reference:
         LeCun et al. (1998), section II-B and Figure 2; section VII on larger images.
     """
-    sides = tuple(input_shape[:2])
-    if len(input_shape) != 3 or any(n is not None and (n < 32 or n % 4) for n in sides):
+    *sides, channels = input_shape
+    sides = tuple(sides)
+    fits = all(n is None or (n >= 32 and n % 4 == 0) for n in sides)
+    if len(sides) != 2 or not fits or not channels:
         raise ValueError(
             "Expected an input_shape of (32, 32, channels), or larger by multiples of "
-            f"4, or None. Received: {input_shape=}"
+            f"4, or a side of None. Received: {input_shape=}"
         )
     if codes is None:
         if num_classes not in range(1, 11):

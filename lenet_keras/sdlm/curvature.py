@@ -150,6 +150,11 @@ class CurvatureEstimation(keras.callbacks.Callback):
             raise ValueError(
                 f"Expected from 1 to {len(x)} patterns. Received: patterns={patterns}"
             )
+        if len(x) != len(y):
+            raise ValueError(
+                "Expected as many labels as patterns. "
+                f"Received: {len(x)} patterns, {len(y)} labels"
+            )
         if not estimates_in_first_epoch > 0:
             raise ValueError(
                 "Expected at least one estimate. "

@@ -225,6 +225,8 @@ def test_codes_stay_fixed_when_the_whole_model_is_trainable():
 @pytest.mark.parametrize(
     "input_shape",
     [
+        (None, None, None),
+        (32, 32, 0),
         (28, 28, 1),
         (32, 28, 1),
         (32, 32),

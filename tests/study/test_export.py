@@ -247,7 +247,7 @@ def test_what_it_cannot_compare_is_refused(tmp_path, message):
     assert "input_shape=(8,)" in message(export, file, "onnx", path)
     inputs = keras.Input((28, 28, 1))
     keras.Model(inputs, [inputs, inputs]).save(file)
-    assert "one output" in message(export, file, "onnx", path)
+    assert "one vector of 10 outputs" in message(export, file, "onnx", path)
     unfit = message(export, "lenet5-mnist", "onnx", path, pixels="unit")
     assert "(28, 28, 1)" in unfit
     assert not path.exists()
@@ -272,3 +272,30 @@ def test_a_missing_runtime_names_the_extra(format, module, tmp_path, monkeypatch
         f'Expected the extra "export" of lenet_keras. Received: no module {module}. '
         "Install it: pip install 'lenet_keras[export]'"
     )
+
+
+def saved(model, folder):
+    path = folder / "model.keras"
+    model.save(path)
+    return path
+
+
+def test_a_layer_that_is_called_twice_is_not_exported_as_its_first_call(tmp_path):
+    inputs = keras.Input((28, 28, 1))
+    shared = keras.layers.Dense(10, activation="tanh", name="shared")
+    hidden = keras.layers.Dense(10)(keras.layers.Flatten()(inputs))
+    path = saved(keras.Model(inputs, shared(shared(hidden))), tmp_path)
+    with pytest.raises(RuntimeError, match="Expected Keras's answers"):
+        export(path, "litert", tmp_path / "twice.tflite", images=DIGITS)
+    assert not (tmp_path / "twice.tflite").exists()
+
+
+def test_maps_or_five_outputs_are_refused(tmp_path, message):
+    for outputs in (
+        [keras.layers.Conv2D(10, 3)],
+        [keras.layers.Flatten(), keras.layers.Dense(5)],
+    ):
+        model = keras.Sequential([keras.Input((28, 28, 1)), *outputs])
+        text = message(export, saved(model, tmp_path), "onnx", tmp_path / "a.onnx")
+        assert "one vector of 10 outputs" in text
+        assert f"output_shape={model.output_shape}" in text
