@@ -168,10 +168,8 @@ def compare_formats(folder):
     from lenet_keras.study.export import FORMATS, export
 
     _, (images, _) = load_mnist()
-    print(
-        "| network | format | KiB | answers as Keras gives them | difference | errors |"
-    )
-    print("|---|---|---|---|---|---|")
+    print("| network | format | KiB | as in Keras | difference | errors | in Keras |")
+    print("|:---|:---|---:|---:|---:|---:|---:|")
     for name, record in pretrained.records().items():
         if record["dataset"] != "mnist":
             continue

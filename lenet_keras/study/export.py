@@ -124,7 +124,7 @@ def export(
                 f"a difference of {found.difference:.1e}"
             )
         if path.is_dir():
-            os.replace(path, Path(folder, "old"))
+            os.replace(path, f"{beside}.old")
         os.replace(beside, path)
     return found
 
