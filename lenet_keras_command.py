@@ -36,7 +36,7 @@ FORMATS = ["saved_model", "onnx", "litert", "litert-int8"]
 TRAINABLE = sorted({own["network"] for own in RECIPES.values() if "network" in own})
 NETWORKS = [
     *("alexnet", "fully_connected", "googlenet", "lenet1", "lenet4"),
-    *("lenet5", "lenet5_modern", "lenet5_variant"),
+    *("lenet5", "lenet5_modern", "lenet5_variant", "teacher"),
 ]
 
 

@@ -175,8 +175,11 @@ class MaximumAPosteriori(_LossOfLabels):
                 )
         self.j, self.temperature = j, temperature
 
+    def _distance(self, y_true, y_pred):
+        return _distance_to_right_code(y_true, y_pred)
+
     def call(self, y_true, y_pred):
-        distance = _distance_to_right_code(y_true, y_pred)
+        distance = self._distance(y_true, y_pred)
         rubbish = ops.full_like(y_pred[..., :1], self.j)
         competitors = ops.concatenate([y_pred, rubbish], axis=-1)
         competition = ops.logsumexp(-competitors / self.temperature, axis=-1)
@@ -188,6 +191,62 @@ class MaximumAPosteriori(_LossOfLabels):
             "j": self.j,
             "temperature": self.temperature,
         }
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
+class CategoricalMaximumAPosteriori(MaximumAPosteriori):
+    """Loss (9) with a probability for each class in place of a label.
+
+    `loss = mean(sum_i(t[p, i] * y[p, i]) + log(exp(-j) + sum_i(exp(-y[p, i]))))`
+
+    over the patterns `p`, where `t[p, i]` is the target probability of class `i`, and
+    the distances and `j` are divided by the temperature. One-hot targets give
+    `MaximumAPosteriori`. Smoothed labels, mixed images and the answers of a larger
+    network give other targets.
+
+    Args:
+        j: As for `MaximumAPosteriori`.
+        temperature: As for `MaximumAPosteriori`.
+        reduction: Reduction of the losses per pattern, as in `keras.losses.Loss`.
+        name: Name of the loss.
+        dtype: Data type of the computation.
+
+    Call arguments:
+        y_true: Probabilities of shape `(batch, classes)`, 0 or more, of sum 1.
+        y_pred: Distances of shape `(batch, classes)`, 0 or more.
+
+    Example:
+
+    >>> distances = keras.ops.array([[5000.0, 10.0]])
+    >>> loss = CategoricalMaximumAPosteriori(j=10.0)
+    >>> round(float(loss(keras.ops.array([[0.0, 1.0]]), distances)), 4)
+    0.6931
+
+    Raises:
+        ValueError: If `j` or `temperature` is not positive, or the shapes differ.
+
+    Reference:
+        LeCun et al. (1998), equation 9; targets other than one-hot are ours.
+    """
+
+    def __init__(
+        self,
+        j=10.0,
+        temperature=1.0,
+        reduction="sum_over_batch_size",
+        name="categorical_maximum_a_posteriori",
+        dtype=None,
+    ):
+        super().__init__(j, temperature, reduction, name, dtype)
+
+    def _distance(self, y_true, y_pred):
+        shapes = tuple(y_true.shape), tuple(y_pred.shape)
+        if len(shapes[0]) != len(shapes[1]) or shapes[0][-1] != shapes[1][-1]:
+            raise ValueError(
+                "Expected a probability for each class. Received: "
+                f"y_true.shape={shapes[0]}, y_pred.shape={shapes[1]}"
+            )
+        return ops.sum(ops.cast(y_true, y_pred.dtype) * y_pred, axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")

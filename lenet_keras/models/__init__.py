@@ -9,6 +9,7 @@ from lenet_keras.models.lenet5 import lenet5
 from lenet_keras.models.lenet5_modern import lenet5_modern
 from lenet_keras.models.lenet5_variant import lenet5_variant
 from lenet_keras.models.residual import residual_block
+from lenet_keras.models.teacher import teacher
 
 __all__ = [
     "alexnet",
@@ -21,4 +22,5 @@ __all__ = [
     "lenet5_modern",
     "lenet5_variant",
     "residual_block",
+    "teacher",
 ]

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from lenet_keras import losses, pretrained
+from lenet_keras.datasets.sources import data_dir
 from lenet_keras.preprocessing import prepare
+from lenet_keras.study.augmentation import augmented
 from lenet_keras.study.files import check_writable, replacing
-from lenet_keras.study.training import Run, load_images, train
+from lenet_keras.study.training import DATASETS, Run, load_images, train
 
 # The names of their recipes. Each starts with the network and the data set.
 NAMES = [
@@ -80,3 +82,38 @@ def errors(model, network, x, labels):
     outputs = model.predict(x, batch_size=1000, verbose=0)
     answers = np.argmin if network == "lenet5" else np.argmax
     return int((answers(outputs, axis=1) != labels).sum())
+
+
+VIEWS = 8  # changed versions of each image, over which a teacher's answers are averaged
+
+
+def teach(dataset, held_out=10_000):
+    """Trains the larger network of a data set and stores its answers as labels.
+
+    Args:
+        dataset: `"mnist"` or `"cifar10"`.
+        held_out: Number of training images, counted from the last, that it does not
+            train on, and that measure it.
+
+    Returns:
+        The row of its run. The logarithms of the answers, the mean over `VIEWS`
+        changed versions of each training image, are in `teachers/` of the data folder.
+    """
+    path = data_dir() / "teachers" / f"{dataset}.npy"
+    path.parent.mkdir(exist_ok=True)
+    checkpoint = path.with_name(f".{dataset}.checkpoint.npz")
+    check_writable(path)
+    run = Run(f"teacher-{dataset}", dataset, held_out=held_out)
+    recipe = run.settings
+    result = train(run, checkpoint)
+    (x, y), _ = DATASETS[dataset]()
+    x, arguments = prepare(x, recipe.pixels), recipe.augmentation_arguments
+    views = augmented(x, y, recipe.augmentation, **arguments)
+    answers = sum(
+        result.model.predict(views(epoch)[0], batch_size=500, verbose=0)
+        for epoch in range(VIEWS)
+    )
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.save(file, np.log(answers / VIEWS + 1e-7).astype("float16"))
+    checkpoint.unlink()
+    return result.row

@@ -45,6 +45,17 @@ class Recipe:
         optimizer_arguments: Arguments of the optimizer other than the learning rate,
             such as `mu` of `"SDLM"`.
         augmentation_arguments: Arguments of the augmentation.
+        warmup_epochs: With `"cosine"`, the number of first epochs in which the learning
+            rate rises from 0.
+        plain_epochs: Number of last epochs without augmentation.
+        ema_momentum: Share of the average of the weights that each update keeps, at
+            least 0 and below 1. The averages are measured, and are the result. With 0
+            nothing is averaged. Only without `"SDLM"`.
+        label_smoothing: Part of each label that is spread over all classes, at least 0
+            and below 1. The loss must take a probability for each class.
+        teacher_weight: Part of each label, from 0 to 1, that the answers of a larger
+            network replace, see `lenet_keras.study.teachers`.
+        teacher_temperature: Positive number that divides the larger network's logits.
         estimates_in_first_epoch: For `"SDLM"`, the number of estimates of the curvature
             in the first epoch. The paper makes one.
         title: A few words for tables. It is not a setting.
@@ -67,6 +78,12 @@ class Recipe:
     loss_arguments: dict = dataclasses.field(default_factory=dict)
     optimizer_arguments: dict = dataclasses.field(default_factory=dict)
     augmentation_arguments: dict = dataclasses.field(default_factory=dict)
+    warmup_epochs: int = 0
+    plain_epochs: int = 0
+    ema_momentum: float = 0.0
+    label_smoothing: float = 0.0
+    teacher_weight: float = 0.0
+    teacher_temperature: float = 1.0
     estimates_in_first_epoch: int = 10
     title: str = dataclasses.field(default="", compare=False)
 
@@ -87,6 +104,20 @@ class Recipe:
             **{n: isinstance(values[n], int) and values[n] > 0 for n in counts},
             **{n: isinstance(values[n], dict) for n in values if "_arguments" in n},
         }
+        few = ("warmup_epochs", "plain_epochs")
+        fits |= {n: isinstance(values[n], int) and values[n] >= 0 for n in few}
+        fits["warmup_epochs"] &= self.warmup_epochs == 0 or (
+            self.schedule == "cosine" and self.warmup_epochs < self.epochs
+        )
+        parts = ("ema_momentum", "label_smoothing", "teacher_weight")
+        for name in parts:
+            number = isinstance(values[name], Real) and 0 <= values[name] <= 1
+            fits[name] = number and (values[name] < 1 or name == "teacher_weight")
+        fits["ema_momentum"] &= self.ema_momentum == 0 or not by_pattern
+        for name in parts[1:]:
+            fits[name] &= values[name] == 0 or self.soft
+        rest = self.teacher_temperature
+        fits["teacher_temperature"] = isinstance(rest, Real) and 0 < rest < math.inf
         fits["batch_size"] &= self.batch_size == 1 or not by_pattern
         for name, fit in fits.items():
             expect(
@@ -100,6 +131,11 @@ class Recipe:
     def settings(self):
         """The settings that differ from the defaults, as JSON values."""
         return without_defaults(self)
+
+    @property
+    def soft(self):
+        """Whether the loss takes a probability for each class in place of a label."""
+        return self.loss.startswith("Categorical")
 
     def build(self, image_shape):
         """Returns a new network.
@@ -122,8 +158,14 @@ class Recipe:
         """
         rate = self.learning_rate
         if self.schedule == "cosine":
-            updates = math.ceil(train_images / self.batch_size) * self.epochs
-            rate = keras.optimizers.schedules.CosineDecay(rate, updates)
+            in_epoch = math.ceil(train_images / self.batch_size)
+            warmup = {}
+            if self.warmup_epochs:
+                steps = in_epoch * self.warmup_epochs
+                warmup = {"warmup_target": rate, "warmup_steps": steps}
+                rate = 0.0
+            updates = in_epoch * (self.epochs - self.warmup_epochs)
+            rate = keras.optimizers.schedules.CosineDecay(rate, updates, **warmup)
         elif self.schedule != "constant":
             share = 1 if self.schedule == "paper" else self.epochs / PAPER_EPOCHS
             paper_epoch = max(1, round(train_images * share))
@@ -133,9 +175,19 @@ class Recipe:
         where = losses if hasattr(losses, self.loss) else keras.losses
         loss = getattr(where, self.loss)(**self.loss_arguments)
         rbf = isinstance(loss, (losses.MaximumAPosteriori, losses.RBFMeanSquaredError))
-        name = "RBFAccuracy" if rbf else "SparseCategoricalAccuracy"
-        accuracy = getattr(metrics if rbf else keras.metrics, name)("accuracy")
+        if rbf and self.soft:
+            accuracy = keras.metrics.MeanMetricWrapper(_rbf_accuracy, name="accuracy")
+        elif rbf:
+            accuracy = metrics.RBFAccuracy("accuracy")
+        elif self.soft:
+            accuracy = keras.metrics.CategoricalAccuracy("accuracy")
+        else:
+            accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
         model.compile(optimizer, loss, metrics=[accuracy], **arguments)
+
+
+def _rbf_accuracy(y_true, y_pred):
+    return metrics.rbf_accuracy(keras.ops.argmax(y_true, axis=-1), y_pred)
 
 
 def without_defaults(instance):

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import platform
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ from lenet_keras.study.augmentation import augmented
 from lenet_keras.study.checks import expect
 from lenet_keras.study.files import replacing
 from lenet_keras.study.recipes import RECIPES, Recipe, plain, without_defaults
+from lenet_keras.study.teachers import soft_labels
 
 DATASETS = {
     "mnist": load_mnist,
@@ -238,6 +240,53 @@ class RefuseDivergence(keras.callbacks.Callback):
             )
 
 
+class AveragedWeights(keras.callbacks.Callback):
+    """Keeps exponential moving averages of the weights, which evaluation measures.
+
+    `average = m * average + (1 - m) * weights` for each update, where `m` rises from
+    0.1 to the momentum, so that the first weights are soon forgotten. Weights that the
+    optimizer does not change, such as the statistics of batch normalisation, are
+    averaged too. Keras's own option of the optimizers replaces the weights at the end
+    of each `fit`; this callback lets the training go on with its own.
+
+    Args:
+        model: `keras.Model`.
+        momentum: At least 0 and below 1. With 0 nothing is averaged.
+    """
+
+    def __init__(self, model, momentum):
+        super().__init__()
+        self.momentum, self.updates = momentum, 0
+        self.averaged = model.weights if momentum else []
+        self.values = [keras.ops.convert_to_numpy(w) for w in self.averaged]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.done = self.updates
+
+    def on_train_batch_end(self, batch, logs=None):
+        # One call of the compiled function makes several updates.
+        in_epoch = min(batch + 1, self.params["steps"])
+        new = self.done + in_epoch - self.updates
+        self.updates += new
+        kept = min(self.momentum, (1 + self.updates) / (10 + self.updates)) ** new
+        for index, weight in enumerate(self.averaged):
+            value = keras.ops.convert_to_numpy(weight)
+            self.values[index] = kept * self.values[index] + (1 - kept) * value
+
+    def on_test_begin(self, logs=None):
+        self.exchange()
+
+    def on_test_end(self, logs=None):
+        self.exchange()
+
+    def exchange(self):
+        """Exchanges the weights and their averages."""
+        for index, weight in enumerate(self.averaged):
+            value = keras.ops.convert_to_numpy(weight)
+            weight.assign(self.values[index])
+            self.values[index] = np.array(value)
+
+
 class _Record(keras.callbacks.Callback):
     """Records the history, and writes the checkpoint after each epoch.
 
@@ -245,8 +294,9 @@ class _Record(keras.callbacks.Callback):
     weights, the states of the layers' random generators, the optimizer and the history.
     """
 
-    def __init__(self, run, train_images, unseen, path):
+    def __init__(self, run, train_images, unseen, path, averages):
         super().__init__()
+        self.averages = averages
         self.run, self.train_images, self.unseen = run, train_images, unseen
         self.path = None if path is None else Path(path)
         self.rows = []
@@ -281,7 +331,13 @@ class _Record(keras.callbacks.Callback):
         arrays = {f"optimizer/{name}": value for name, value in optimizer.items()}
         for index, variable in enumerate(self.model.variables):
             arrays[f"model/{index}"] = keras.ops.convert_to_numpy(variable)
-        known = {"configuration": self.run.configuration, "history": self.rows}
+        for index, average in enumerate(self.averages.values):
+            arrays[f"average/{index}"] = average
+        known = {
+            "configuration": self.run.configuration,
+            "history": self.rows,
+            "updates": self.averages.updates,
+        }
         with replacing(self.path) as beside, beside.open("wb") as file:
             np.savez(file, known=np.array(json.dumps(known)), **arrays)
 
@@ -310,6 +366,9 @@ class _Record(keras.callbacks.Callback):
             )
         for index, variable in enumerate(model.variables):
             variable.assign(arrays[f"model/{index}"])
+        self.averages.updates = known.get("updates", 0)
+        for index in range(len(self.averages.values)):
+            self.averages.values[index] = arrays[f"average/{index}"]
         model.optimizer.build(model.trainable_variables)
         parts = [(*key.partition("/"), array) for key, array in arrays.items()]
         model.optimizer.load_own_variables(
@@ -352,13 +411,25 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     (x, y), (x_unseen, y_unseen) = load_images(run)
     x, x_unseen = (prepare(part, recipe.pixels) for part in (x, x_unseen))
     arguments = recipe.augmentation_arguments
-    images = augmented(x, y, recipe.augmentation, run.seed, **arguments)
+    targets = soft_labels(y, run.dataset, recipe) if recipe.soft else y
+    if recipe.soft:
+        y, y_unseen = (np.eye(10, dtype="float32")[part] for part in (y, y_unseen))
+    changed = augmented(x, targets, recipe.augmentation, run.seed, **arguments)
+    plain_from = recipe.epochs - recipe.plain_epochs
+
+    def images(epoch):
+        return changed(epoch) if epoch < plain_from else (x, targets)
+
     unseen = "held_out" if run.held_out else "test"
 
     keras.utils.set_random_seed(run.seed)
     model = recipe.build(x.shape[1:])
-    recipe.compile(model, len(x), steps_per_execution=steps_per_execution())
-    record = _Record(run, (x, y), unseen, checkpoint)
+    # TensorFlow's own kernels are twice as fast as XLA's for these networks.
+    jit = {"jit_compile": False} if keras.backend.backend() == "tensorflow" else {}
+    steps = steps_per_execution()
+    recipe.compile(model, len(x), steps_per_execution=steps, **jit)
+    averages = AveragedWeights(model, recipe.ema_momentum)
+    record = _Record(run, (x, y), unseen, checkpoint, averages)
     record.restore(model)
     bar = ProgressBar(run.name, recipe.epochs)
     bars = [bar] if verbose else []
@@ -367,16 +438,16 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
         "initial_epoch": len(record.rows),
         "seed": run.seed,
         "validation_data": (x_unseen, y_unseen),
-        "callbacks": [RefuseDivergence(), *bars, record, *callbacks],
+        "callbacks": [RefuseDivergence(), averages, *bars, record, *callbacks],
     }
     try:
         if recipe.optimizer == "SDLM":
             _fit_patterns(model, run, images, x, y, **arguments)
         else:
-            sizes = {"batch_size": recipe.batch_size, "validation_batch_size": 1000}
-            fit_minibatches(model, images, **sizes, **arguments)
+            fit_minibatches(model, images, recipe.batch_size, **arguments)
     finally:
         bar.close()
+    averages.exchange()
 
     history = pd.DataFrame(record.rows).set_index("epoch")
     after = evaluate(model, x, y)
@@ -428,7 +499,16 @@ def steps_per_execution():
     return 1 if keras.backend.backend() == "torch" else 10
 
 
-def fit_minibatches(model, epochs_of, epochs, initial_epoch=0, seed=0, **arguments):
+def fit_minibatches(
+    model,
+    epochs_of,
+    batch_size,
+    epochs,
+    validation_data,
+    initial_epoch=0,
+    seed=0,
+    callbacks=(),
+):
     """Trains a compiled model by Keras's `fit`, in an order that the seed determines.
 
     The order of the images depends only on the seed and the epoch, as in
@@ -439,23 +519,55 @@ def fit_minibatches(model, epochs_of, epochs, initial_epoch=0, seed=0, **argumen
     Args:
         model: Compiled `keras.Model`.
         epochs_of: Function of the epoch, from 0, that returns its images and labels.
+        batch_size: Positive integer, images per update.
         epochs: Positive integer, the epoch, from 1, after which training ends.
+        validation_data: Images and labels to measure on after each epoch.
         initial_epoch: Epoch, from 0, at which training starts.
         seed: Integer.
-        **arguments: Additional arguments of `keras.Model.fit`.
+        callbacks: Keras callbacks.
     """
+    validation = _batches(*validation_data, 1000)
     for epoch in range(initial_epoch, epochs):
         x, y = epochs_of(epoch)
         order = np.random.default_rng([seed, epoch]).permutation(len(y))
         model.fit(
-            x[order],
-            y[order],
-            shuffle=False,
+            _batches(x[order], y[order], batch_size),
+            validation_data=validation,
             initial_epoch=epoch,
             epochs=epoch + 1,
+            callbacks=callbacks,
             verbose=0,
-            **arguments,
         )
+
+
+class _Batches(keras.utils.PyDataset):
+    """Arrays of images and labels, in batches."""
+
+    def __init__(self, x, y, size):
+        super().__init__()
+        self.x, self.y, self.size = x, y, size
+
+    def __len__(self):
+        return math.ceil(len(self.x) / self.size)
+
+    def __getitem__(self, index):
+        part = slice(index * self.size, (index + 1) * self.size)
+        return self.x[part], self.y[part]
+
+
+def _batches(x, y, size):
+    """Returns images and labels in batches, for Keras's `fit`.
+
+    On arrays, `fit` waits seconds after each epoch while TensorFlow ends the tuning of
+    its input, so here is nothing to tune.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return _Batches(x, y, size)
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(size).with_options(options)
 
 
 def _fit_patterns(model, run, images, x, y, **arguments):
