@@ -197,12 +197,14 @@ class MaximumAPosteriori(_LossOfLabels):
 class CategoricalMaximumAPosteriori(MaximumAPosteriori):
     """Loss (9) with a probability for each class in place of a label.
 
-    `loss = mean(sum_i(t[p, i] * y[p, i]) + log(exp(-j) + sum_i(exp(-y[p, i]))))`
+    `loss = mean(sum_i(t[p, i] * y[p, i]) + (1 - sum_i(t[p, i])) * j
+    + log(exp(-j) + sum_i(exp(-y[p, i]))))`
 
     over the patterns `p`, where `t[p, i]` is the target probability of class `i`, and
     the distances and `j` are divided by the temperature. One-hot targets give
     `MaximumAPosteriori`. Smoothed labels, mixed images and the answers of a larger
-    network give other targets.
+    network give other targets. What the targets of a pattern lack to 1 belongs to the
+    rubbish class: an image of no class has targets 0.
 
     Args:
         j: As for `MaximumAPosteriori`.
@@ -212,7 +214,7 @@ class CategoricalMaximumAPosteriori(MaximumAPosteriori):
         dtype: Data type of the computation.
 
     Call arguments:
-        y_true: Probabilities of shape `(batch, classes)`, 0 or more, of sum 1.
+        y_true: Probabilities of shape `(batch, classes)`, 0 or more, of sum 1 or less.
         y_pred: Distances of shape `(batch, classes)`, 0 or more.
 
     Example:
@@ -246,7 +248,8 @@ class CategoricalMaximumAPosteriori(MaximumAPosteriori):
                 "Expected a probability for each class. Received: "
                 f"y_true.shape={shapes[0]}, y_pred.shape={shapes[1]}"
             )
-        return ops.sum(ops.cast(y_true, y_pred.dtype) * y_pred, axis=-1)
+        y_true = ops.cast(y_true, y_pred.dtype)
+        return ops.sum(y_true * (y_pred - self.j), axis=-1) + self.j
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
