@@ -24,12 +24,12 @@ def flip_and_shift(images, rng, reach=2):
     """
     count, height, width, _ = images.shape
     mirrored = rng.random(count) < 0.5
-    moves = rng.integers(0, 2 * reach + 1, (2, count, 1))[..., 0] - reach
+    moves_y, moves_x = rng.integers(0, 2 * reach + 1, (2, count, 1))[..., 0] - reach
     # All images of one move at once are copied much faster than pixel by pixel.
     changed = np.zeros_like(images)
     for up, left in itertools.product(range(-reach, reach + 1), repeat=2):
         for mirror in (False, True):
-            fits = (moves.T == (up, left)).all(axis=1) & (mirrored == mirror)
+            fits = (moves_y == up) & (moves_x == left) & (mirrored == mirror)
             chosen = np.flatnonzero(fits)
             part = images[chosen, :, ::-1] if mirror else images[chosen]
             (to_y, from_y), (to_x, from_x) = _overlap(height, up), _overlap(width, left)

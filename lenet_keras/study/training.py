@@ -533,6 +533,7 @@ def fit_minibatches(
         model.fit(
             _batches(x[order], y[order], batch_size),
             validation_data=validation,
+            shuffle=False,
             initial_epoch=epoch,
             epochs=epoch + 1,
             callbacks=callbacks,
