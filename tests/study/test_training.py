@@ -639,7 +639,12 @@ def test_the_result_has_the_averages_of_the_weights(momentum, monkeypatch):
         "mnist",
         train_images=3_000,
         held_out=200,
-        overrides={"epochs": 1, "warmup_epochs": 0, "ema_momentum": momentum},
+        overrides={
+            "epochs": 1,
+            "schedule": "constant",
+            "warmup_epochs": 0,
+            "ema_momentum": momentum,
+        },
     )
     keras.utils.set_random_seed(0)
     first = run.settings.build((28, 28, 1)).get_weights()
