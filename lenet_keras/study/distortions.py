@@ -203,7 +203,9 @@ def bend(images, rng, shift=1.0, degrees=6.0, scale=0.08, elastic=0.8, smoothnes
         part = slice(start, start + BATCH)
         noise = rng.random((2, len(images[part]), height, width), "float32")
         noise = np.float32(strength) * (2 * noise - 1)
-        bent[part] = _bend(images[part], maps[..., part], shifts[:, part], noise, *smooth)
+        bent[part] = _bend(
+            images[part], maps[..., part], shifts[:, part], noise, *smooth
+        )
     return bent
 
 
@@ -220,7 +222,10 @@ def _bend(images, maps, shifts, noise, smooth_y, smooth_x):
     field = ops.einsum("yh,cnhw,xw->cnyx", smooth_y, noise, smooth_x)
     x = ops.arange(width, dtype="float32") - (width - 1) / 2
     y = ops.reshape(ops.arange(height, dtype="float32") - (height - 1) / 2, (-1, 1))
-    maps, shifts = ops.reshape(maps, (2, 2, -1, 1, 1)), ops.reshape(shifts, (2, -1, 1, 1))
+    maps, shifts = (
+        ops.reshape(maps, (2, 2, -1, 1, 1)),
+        ops.reshape(shifts, (2, -1, 1, 1)),
+    )
     places_x = maps[0, 0] * x + maps[0, 1] * y + shifts[0] + (width - 1) / 2
     places_y = maps[1, 0] * x + maps[1, 1] * y + shifts[1] + (height - 1) / 2
     image = ops.reshape(ops.arange(count, dtype="float32"), (-1, 1, 1))
