@@ -1,4 +1,4 @@
-"""Reads a line of digits: a network answers at each place, and the best path decides."""
+"""Reads a line of digits: a network slides along it, and the best path decides."""
 
 from itertools import groupby
 from typing import NamedTuple
@@ -47,7 +47,7 @@ def read_digits(model, image, j=J, start=START):
     Args:
         model: Faithful network for images of shape `(32, None, 1)`, such as
             `load_pretrained("lenet5-mnist", input_shape=(32, None, 1))`.
-        image: Array of shape `(32, width)` or `(32, width, 1)`, `width` at least 32. Its
+        image: Array of shape `(32, width)` or `(32, width, 1)`, at least 32 wide. Its
             values are those of `prepare(images, "paper")`: -0.1 for the background,
             1.175 for ink. The digits are as high as those of MNIST, about 20 pixels. A
             digit's centre is at least 16 pixels from the left and the right end.
