@@ -6,7 +6,6 @@ import numpy as np
 
 from lenet_keras.preprocessing import BACKGROUND, INK
 from lenet_keras.study.checks import expect
-from lenet_keras.study.distortions import bend
 
 SIDE, STRIDE = 32, 4  # pixels of the network's field, and between two of its places
 MARGIN = 8  # background pixels, at least, outside the first and the last square
@@ -33,8 +32,8 @@ class Kind(NamedTuple):
 
 KINDS = {
     "spaced": Kind((3, 8), rows=False),
-    "touching": Kind((-2, -1), rows=True),
-    "noisy": Kind((-2, -1), rows=True, noise=0.05),
+    "touching": Kind((-1, 0), rows=True),
+    "noisy": Kind((-1, 0), rows=True, noise=0.05),
 }
 
 
@@ -154,17 +153,17 @@ def move(images, pixels, axis):
 PRESENT = 0.8  # share of the sides with a neighbour
 RUBBISH = 0.35  # share of the images whose centre shows no digit
 NEAR, FAR = 2, 5  # a digit at most so far from the centre counts; from here, rubbish
-GAPS = (-3, 4)  # of the neighbours, as `Kind.gap`
+GAPS = (-2, 4)  # of the neighbours, as `Kind.gap`
 BY_ROW = 0.75  # share of the neighbours whose gap counts in a row, as `Kind.rows`
 
 
 def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
     """Writes neighbours beside each digit, and turns some images into rubbish.
 
-    Each digit is distorted by `lenet_keras.study.distortions.bend`. On each side it may
-    get two neighbours, which stand as in a line. The image is what a sliding network
-    sees: its centre is at most 2 pixels off the digit's. In the rubbish it is at least
-    5 pixels off every digit's: between two digits, beside one, or on background.
+    Each digit moves up or down by up to 2 pixels. On each side it may get two
+    neighbours, which stand as in a line. The image is what a sliding network sees: its
+    centre is at most 2 pixels off the digit's. In the rubbish it is at least 5 pixels
+    off every digit's: between two digits, beside one, or on background.
 
     Args:
         images: `float32` array of shape `(n, 32, 32, 1)`, of the paper's values.
@@ -191,8 +190,7 @@ def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
         LeCun et al. (1998), section VII-C.
     """
     count = len(images)
-    digits = bend(images, rng)
-    digits = move(digits, rng.integers(-JITTER, JITTER + 1, count), 1)
+    digits = move(images, rng.integers(-JITTER, JITTER + 1, count), 1)
     # From the centre outwards: each neighbour and how far it stands, left and right.
     around, nearest = [], []
     for side in (-1, 1):
