@@ -18,8 +18,8 @@ LENGTHS = range(2, 11)
 NETWORKS = ["lenet5-mnist", "lenet5-mnist-distorted", "lenet5-mnist-line"]
 LINES = 1000  # of each kind and length
 TUNED_LENGTH = 5
-TRIED_J = [10, 15, 20, 30, 45, 70, 100, 150]
-TRIED_START = [0, 5, 10, 20, 30, 45, 70, 100, 150]
+TRIED_J = [10, 15, 20, 30, 50, 70, 100, 150, 200, 300]
+TRIED_START = [0, 2, 5, 10, 20, 40]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ def do_reader(reader, measure=None, checkpoint=None, progress=None):
         lines, texts = lines_of(x_test, y_test, reader, kind, length)
         both = {
             "slid": read_all(distances_along(model, lines.images), **costs),
-            "cut": [*read_pieces(single, lines.images)],
+            "cut": read_pieces(single, lines.images),
         }
         row = {"kind": kind, "length": length}
         for how, read in both.items():
