@@ -5,12 +5,14 @@ import itertools
 import time
 
 import numpy as np
+import pandas as pd
 
 from lenet_keras import models, pretrained
 from lenet_keras.counts import layer_table
 from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import BACKGROUND, prepare
 from lenet_keras.reading import best_path, digits_of
+from lenet_keras.study.files import read_results
 from lenet_keras.study.lines import FROM, KINDS, SIDE, STRIDE, compose
 from lenet_keras.study.training import code, identity
 
@@ -288,3 +290,22 @@ def _milliseconds(model, x, repeats):
         model.predict_on_batch(x)
         times.append(time.perf_counter() - start)
     return round(1000 * min(times[1:]), 2)
+
+
+def load_lines(path):
+    """Returns the errors on lines that a sweep measured, in percent.
+
+    Args:
+        path: Path of the results file.
+
+    Returns:
+        `pandas.DataFrame` with one row per network, kind and length. The columns
+        `slid_line_error` and `slid_character_error` are those of the sliding network,
+        `cut_line_error` and `cut_character_error` those on the pieces between blank
+        columns.
+    """
+    return pd.DataFrame(
+        {"network": result["run"]["network"]} | measured
+        for result in read_results(path)
+        for measured in result["measured"]
+    )
