@@ -187,7 +187,7 @@ def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
     True
 
     Reference:
-        LeCun et al. (1998), section VII-C.
+        LeCun et al. (1998), section VII.
     """
     count = len(images)
     digits = move(images, rng.integers(-JITTER, JITTER + 1, count), 1)
