@@ -3,6 +3,7 @@
 from itertools import groupby
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 HEIGHT = 32
@@ -81,7 +82,8 @@ def read_digits(model, image, j=J, start=START):
             "Expected an image of shape (32, width) or (32, width, 1), at least 32 "
             f"wide. Received: shape={values.shape}"
         )
-    outputs = model.predict(image[None, ..., None], verbose=0)
+    outputs = model(keras.ops.convert_to_tensor(image[None, ..., None]), training=False)
+    outputs = keras.ops.convert_to_numpy(outputs)
     if outputs.ndim != 4 or outputs.shape[:2] != (1, 1) or outputs.shape[3] != RUBBISH:
         raise ValueError(
             "Expected a model of images of shape (32, None, 1), with outputs of shape "

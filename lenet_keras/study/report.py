@@ -220,14 +220,14 @@ def lines_table(measured, length=5):
     """
     own = measured[measured["length"] == length]
     rows = [
-        {"network": network, "how": word}
+        {"network": network + word}
         | {
             f"{row.kind}: {unit}s": f"{getattr(row, f'{how}_{unit}_error'):.1f}"
             for row in lines.itertuples()
             for unit in ("line", "character")
         }
         for network, lines in own.groupby("network", sort=False)
-        for how, word in (("slid", "slid"), ("cut", "cut at blank columns"))
+        for how, word in (("slid", ""), ("cut", ", cut at blank columns"))
     ]
     return markdown(pd.DataFrame(rows))
 
