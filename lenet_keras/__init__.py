@@ -18,6 +18,7 @@ from lenet_keras import (
 )
 from lenet_keras.codes import rbf_codes
 from lenet_keras.pretrained import load_pretrained
+from lenet_keras.reading import read_digits
 
 __version__ = "0.2.0"
 
@@ -32,5 +33,6 @@ __all__ = [
     "models",
     "preprocessing",
     "rbf_codes",
+    "read_digits",
     "sdlm",
 ]

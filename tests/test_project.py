@@ -48,7 +48,7 @@ LAYERS_OF_THE_HOUSE = [
     ["models"],
     ["counts"],
     ["sdlm"],
-    ["pretrained"],
+    ["pretrained", "reading"],
     # ---- above this line nothing knows of data sets, results or figures ----
     ["datasets"],
     ["study"],
@@ -57,13 +57,13 @@ LAYERS_OF_THE_HOUSE = [
 FLOORS_OF_THE_STUDY = [
     ["checks"],
     ["files", "statistics", "distortions"],
-    ["perturbations", "family"],
+    ["perturbations", "family", "lines"],
     ["augmentation"],
     ["recipes"],
     ["training"],
     ["interpretations", "pretrain", "export"],
     ["results"],
-    ["mistakes", "figures", "sweep"],
+    ["mistakes", "readers", "figures", "sweep"],
     ["studies"],
     ["report"],
     ["blocks"],
@@ -203,7 +203,7 @@ class TestNotebook:
 
 
 def test_the_notebooks_are_there_in_reading_order():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{n:02}" for n in range(1, 12)]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{n:02}" for n in range(1, 13)]
 
 
 def final(study):

@@ -43,6 +43,8 @@ def load_pretrained(name, output=None, input_shape=None):
               one pattern at a time with loss (9);
             - `"lenet5-mnist-distorted"`: the same, also on distorted digits; this is
               the recommended training;
+            - `"lenet5-mnist-line"`: the same network, trained to read lines of digits
+              with `lenet_keras.read_digits`;
             - `"lenet5_modern-mnist"`: the modern variant, by its recommended recipe;
             - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both networks on CIFAR-10,
               by their recommended recipes.

@@ -8,9 +8,12 @@ import pandas as pd
 from lenet_keras import models, pretrained
 from lenet_keras.counts import growth
 from lenet_keras.study.family import timeline
+from lenet_keras.study.files import read_results
+from lenet_keras.study.lines import KINDS
 from lenet_keras.study.perturbations import load_perturbed, reach
+from lenet_keras.study.readers import NETWORKS, load_lines
 from lenet_keras.study.recipes import BASELINES
-from lenet_keras.study.report import choices_table, perturbed_table
+from lenet_keras.study.report import choices_table, lines_table, perturbed_table
 from lenet_keras.study.results import (
     COMPARISONS,
     comparison_table,
@@ -56,6 +59,7 @@ class Blocks:
         self.perturbed = functools.cache(
             lambda: load_perturbed(folder / "perturbed.jsonl")
         )
+        self.lines = functools.cache(lambda: load_lines(folder / "lines.jsonl"))
         self.reach = functools.cache(lambda: reach(self.perturbed(), level=0.9))
 
     def __getitem__(self, name):
@@ -287,6 +291,34 @@ def _pretrained_table():
 
 
 SHIFTS = ["shift right", "shift down"]
+
+
+def _lines_wrong(blocks, network, kind):
+    """Returns the lines of five that a sliding network reads wrongly, in percent."""
+    own = blocks.lines().set_index(["network", "kind", "length"])
+    return f"{own.loc[(network, kind, 5), 'slid_line_error']:.1f}"
+
+
+def _line_costs(blocks):
+    """Returns what sliding costs and what cutting windows costs, in Markdown."""
+    (cost,) = {
+        tuple(result["cost"].items())
+        for result in read_results(blocks.folder / "lines.jsonl")
+        if result["run"]["network"] == NETWORKS[-1]
+    }
+    cost = dict(cost)
+    words = {"slid": "slid once", "cut": f"{cost['places']} windows"}
+    rows = [
+        {
+            f"a line {cost['width']} pixels wide": word,
+            "multiply-adds": f"{cost[f'{how}_multiply_adds']:,}",
+            "milliseconds": cost[f"{how}_milliseconds"],
+        }
+        for how, word in words.items()
+    ]
+    return markdown(pd.DataFrame(rows))
+
+
 TABLES = {
     "compare": lambda b: markdown(comparison_table(b.runs("compare"))),
     "protocol": lambda b: protocol_table(b, "test", "test_accuracy"),
@@ -300,6 +332,8 @@ TABLES = {
     ),
     "choices": lambda b: choices_table(b.runs("choices")),
     "perturbed": lambda b: perturbed_table(b.perturbed()),
+    "lines": lambda b: lines_table(b.lines()),
+    "lines/costs": _line_costs,
     "lenet1": _lenet1_table,
     "relatives": lambda b: narrow(
         overview(b.runs("relatives"), "relatives"), SIDE_BY_SIDE
@@ -353,6 +387,11 @@ BLOCKS = TABLES | {
             "lenet5-connections": (models.lenet5, "connections"),
         }.items()
         for side in (32, 64)
+    },
+    **{
+        f"lines/{network}/{kind}": lambda b, of=(network, kind): _lines_wrong(b, *of)
+        for network in NETWORKS[1:]
+        for kind in KINDS
     },
     "lenet1/gap": lambda b: _lenet1_gap(b, "lenet1-mnist"),
     "lenet1/gap-unreduced": lambda b: _lenet1_gap(b, "lenet1-mnist-unreduced"),

@@ -8,6 +8,7 @@ import pandas as pd
 from lenet_keras.study import figures, interpretations
 from lenet_keras.study.files import replacing
 from lenet_keras.study.perturbations import load_perturbed
+from lenet_keras.study.readers import load_lines
 from lenet_keras.study.recipes import BASELINES, WITHOUT_MEANING
 from lenet_keras.study.results import (
     COMPARISONS,
@@ -30,8 +31,8 @@ def report(path):
     """Writes the tables and pictures of a study beside its results file.
 
     By the file's name it knows what the study shows: `compare`, `ladder`, `relatives`,
-    `choices`, `perturbed` and `interpretations` have tables of their own, and most of
-    them a picture. Of any other file it writes the `summary`.
+    `choices`, `perturbed`, `interpretations` and `lines` have tables of their own, and
+    most of them a picture. Of any other file it writes the `summary`.
 
     Args:
         path: Path of the results file.
@@ -210,6 +211,32 @@ def _interpretations(path, runs):
     return {".md": markdown(frame)}
 
 
+def lines_table(measured, length=5):
+    """Returns the errors on lines of one length, in percent, in Markdown.
+
+    Args:
+        measured: What `load_lines` returns.
+        length: Digits of a line.
+    """
+    own = measured[measured["length"] == length]
+    rows = [
+        {"network": network + word}
+        | {
+            f"{row.kind}: {unit}s": f"{getattr(row, f'{how}_{unit}_error'):.1f}"
+            for row in lines.itertuples()
+            for unit in ("line", "character")
+        }
+        for network, lines in own.groupby("network", sort=False)
+        for how, word in (("slid", ""), ("cut", ", cut at blank columns"))
+    ]
+    return markdown(pd.DataFrame(rows))
+
+
+def _lines(path, runs):
+    measured = load_lines(path)
+    return {".md": lines_table(measured), ".png": figures.line_errors(measured)}
+
+
 VIEWS = {
     "compare": _compare,
     "ladder": _comparison,
@@ -217,4 +244,5 @@ VIEWS = {
     "choices": lambda path, runs: {".md": choices_table(runs)},
     "perturbed": _perturbed,
     "interpretations": _interpretations,
+    "lines": _lines,
 }

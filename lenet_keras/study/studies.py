@@ -5,7 +5,7 @@ studies.toml has the settings that were tried, as data.
 
 from typing import NamedTuple
 
-from lenet_keras.study import interpretations, mistakes, perturbations
+from lenet_keras.study import interpretations, mistakes, perturbations, readers
 from lenet_keras.study.files import tables
 from lenet_keras.study.recipes import GROUPS, RECIPES
 from lenet_keras.study.sweep import do_run, grid
@@ -116,5 +116,9 @@ STUDIES = {
             for seed in range(2)
         ],
         do=interpretations.do_trial,
+    ),
+    "lines": Study(
+        lambda: [readers.Reader(name) for name in readers.NETWORKS],
+        do=readers.do_reader,
     ),
 }

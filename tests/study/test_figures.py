@@ -10,6 +10,7 @@ from PIL import Image
 from lenet_keras import activations, models, pretrained, rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.counts import growth, layer_table, receptive_fields
+from lenet_keras.reading import Reading
 from lenet_keras.study import figures
 from lenet_keras.study.family import timeline
 from lenet_keras.study.figures import style
@@ -123,6 +124,19 @@ def perturbed():
     )
 
 
+def line_of_two():
+    distances = np.full((6, 10), 50.0)
+    distances[1, 3], distances[4, 8] = 1.0, 2.0
+    path = np.array([10, 3, 10, 10, 8, 10])
+    return Reading("38", (1, 4), path, distances)
+
+
+def lines_measured():
+    errors = {"slid_line_error": [2.0, 4.0] * 2, "cut_line_error": [9.0, 8.0] * 2}
+    kinds = {"kind": ["spaced", "spaced", "touching", "touching"], "length": [2, 3] * 2}
+    return pd.DataFrame({"network": "lenet5-mnist"} | kinds | errors)
+
+
 def curves():
     return pd.DataFrame(
         {
@@ -182,6 +196,9 @@ DRAWINGS = {
     "training_errors": lambda: figures.training_errors(
         curves(), {"modern": "swish", "modern-relu": "ReLU"}, level=35
     ),
+    "line_read": lambda: figures.line_read(RNG.random((32, 52)), line_of_two(), 9.0),
+    "lines": lambda: figures.lines(RNG.random((3, 32, 60)), ["12", "34", "5, not 6"]),
+    "line_errors": lambda: figures.line_errors(lines_measured()),
     "growth": lambda: figures.growth({"LeNet-5": growth(models.lenet5, [32, 64])}),
 }
 
@@ -248,6 +265,27 @@ def test_answers_stand_at_the_centre_of_their_field():
     assert line.get_ydata().tolist() == [1, 2, 3]
     assert [text.get_text() for text in below.texts] == ["2", "0", "3"]
     assert below.get_xlim() == (-0.5, 11.5)
+
+
+def test_a_line_read_has_its_digits_and_its_path_at_the_centres():
+    above, below = figures.line_read(np.zeros((32, 52)), line_of_two(), 9.0).axes
+    digits = {text.get_position()[0]: text.get_text() for text in above.texts}
+    assert digits == {19.5: "3", 31.5: "8"}
+    (path,) = below.lines
+    assert path.get_xdata().tolist() == [15.5, 19.5, 23.5, 27.5, 31.5, 35.5]
+    assert path.get_ydata().tolist() == [10, 3, 10, 10, 8, 10]
+    costs = below.images[0].get_array()
+    assert costs.shape == (11, 6)
+    assert (costs[10] == 9.0).all()
+    assert below.get_xlim() == above.get_xlim() == (-0.5, 51.5)
+
+
+def test_line_errors_have_a_panel_a_kind_and_what_cutting_gives():
+    spaced, touching = figures.line_errors(lines_measured()).axes
+    assert (spaced.get_title(), touching.get_title()) == ("spaced", "touching")
+    slid, cut = touching.lines
+    assert slid.get_xydata().tolist() == [[2, 2], [3, 4]]
+    assert cut.get_xydata().tolist() == [[2, 9], [3, 8]]
 
 
 def test_the_worst_mistakes_are_the_surest_wrong_answers_in_order():

@@ -103,6 +103,63 @@ def answers_along(image, distances, field=32, stride=4):
 
 
 @style.drawing
+def line_read(image, reading, j, field=32, stride=4):
+    """Draws how a line was read: the digits over the image, and the path under it.
+
+    Args:
+        image: Array of shape `(field, width)`, drawn dark for a high value.
+        reading: `lenet_keras.reading.Reading`.
+        j: The cost of rubbish of the reading.
+        field: Height and width of the square that the network sees, in pixels.
+        stride: Pixels between two places.
+    """
+    width = image.shape[1]
+    above, below = style.panels(
+        2, (width / 20, 2.1), 1, height_ratios=[1, 1.5], layout="constrained"
+    )
+    style.picture(above, image, cmap="gray_r", aspect="auto")
+    centres = field / 2 - 0.5 + stride * np.arange(len(reading.path))
+    for digit, place in zip(reading.text, reading.places, strict=True):
+        above.axvline(centres[place], color=style.ORANGE, linewidth=1)
+        above.text(
+            *(centres[place], 0, digit),
+            **{"ha": "center", "va": "bottom", "fontweight": "bold"},
+        )
+    costs = np.column_stack([reading.distances, np.full(len(centres), j)])
+    sides = centres[0] - stride / 2, centres[-1] + stride / 2
+    below.imshow(
+        costs.T,
+        cmap="Blues_r",
+        vmin=0,
+        vmax=2 * j,
+        aspect="auto",
+        extent=(*sides, 10.5, -0.5),
+    )
+    below.plot(centres, reading.path, "o-", color=style.ORANGE, markersize=4)
+    below.grid(visible=False)
+    below.set_yticks(range(11), [*"0123456789", "rubbish"], fontsize=7)
+    below.set(xlabel="centre of the field, in pixels", xlim=above.get_xlim())
+
+
+@style.drawing
+def lines(images, titles, columns=2):
+    """Draws lines of digits, each with a title.
+
+    Args:
+        images: Array of shape `(n, height, width)`, drawn dark for a high value.
+        titles: Sequence of `n` titles.
+        columns: Lines a row.
+    """
+    height, width = images.shape[1:]
+    size = (width / 30, height / 30 + 0.35)
+    for ax, image, title in zip(
+        style.panels(len(images), size, columns), images, titles, strict=True
+    ):
+        style.picture(ax, image, cmap="gray_r")
+        ax.set_title(title, fontsize=8, fontweight="normal")
+
+
+@style.drawing
 def feature_maps(maps):
     """Draws the feature maps of some layers for one image.
 

@@ -157,6 +157,28 @@ def perturbed(table):
 
 
 @style.drawing
+def line_errors(table):
+    """Draws the share of lines read wrongly against their length, a panel a kind.
+
+    Beside the sliding networks stands the one that reads best what is cut.
+
+    Args:
+        table: `pandas.DataFrame`, as `lenet_keras.study.readers.load_lines` returns it.
+    """
+    kinds = dict(list(table.groupby("kind", sort=False)))
+    for ax, kind, of_kind in style.each_panel(kinds, (3.4, 3.2), sharey=True):
+        for network, own in of_kind.groupby("network", sort=False):
+            own = own.set_index("length")
+            ax.plot(own["slid_line_error"], "o-", markersize=3, label=network)
+        best = of_kind.groupby("length")["cut_line_error"].min()
+        ax.plot(best, "--", color="0.6", label="the best, cut at blank columns")
+        ax.set(title=kind, xlabel="digits of a line", ylim=(0, 102))
+    ax.figure.axes[0].set_ylabel("lines read wrongly, %")
+    handles, labels = ax.get_legend_handles_labels()
+    ax.figure.legend(handles, labels, loc="outside lower center", ncols=4)
+
+
+@style.drawing
 def confusion_matrices(labels, answers, names=None):
     """Draws how often each class was taken for each other one.
 

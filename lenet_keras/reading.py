@@ -1,0 +1,165 @@
+"""Reads a line of digits: a network slides along it, and the best path decides."""
+
+from itertools import groupby
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+HEIGHT = 32
+RUBBISH = 10  # the state after the ten digits
+
+# Chosen on lines of training digits for "lenet5-mnist-line", by the study `lines`.
+J = 175.0
+START = 0.0
+
+
+class Reading(NamedTuple):
+    """What `read_digits` read.
+
+    Attributes:
+        text: The digits.
+        places: Tuple with the place of each digit: the network's field there starts at
+            the column `4 * place`.
+        path: Integer array of shape `(places,)`, the state at each place: a digit, or
+            10 for rubbish.
+        distances: Array of shape `(places, 10)`, the answers of the network.
+    """
+
+    text: str
+    places: tuple
+    path: np.ndarray
+    distances: np.ndarray
+
+
+def read_digits(model, image, j=J, start=START):
+    """Reads a line of digits with a faithful network that slides along it.
+
+    The network answers at every fourth pixel. At each place the state is a digit, at
+    the cost of its distance, or rubbish, at the cost `j`. The best path through the
+    states has the smallest sum
+
+    `sum_p(y[p, s[p]]) + start * (number of digits)`
+
+    over the places `p`, where `s[p]` is the state, `y[p, i]` the distance to the code
+    of digit `i`, and `y[p, 10] = j`. A digit may last for several places; between two
+    digits there is rubbish. So `11` differs from a long `1`.
+
+    Args:
+        model: Faithful network for images of shape `(32, None, 1)`, such as
+            `load_pretrained("lenet5-mnist-line", input_shape=(32, None, 1))`, which was
+            trained for lines.
+        image: Array of shape `(32, width)` or `(32, width, 1)`, at least 32 wide. Its
+            values are those of `prepare(images, "paper")`: -0.1 for the background,
+            1.175 for ink. The digits are as high as those of MNIST, about 20 pixels. A
+            digit's centre is at least 16 pixels from the left and the right end.
+        j: Number of 0 or more, the cost of rubbish.
+        start: Number of 0 or more, the cost of one more digit. The defaults were chosen
+            on lines of training digits.
+
+    Returns:
+        `Reading`.
+
+    Example:
+
+    >>> from lenet_keras import load_pretrained
+    >>> model = load_pretrained("lenet5-mnist-line", input_shape=(32, None, 1))
+    >>> blank = np.full((32, 64), -0.1)
+    >>> read_digits(model, blank).text
+    ''
+
+    Raises:
+        ValueError: If the image, the model's output or a cost has another form.
+
+    Reference:
+        LeCun et al. (1998), section VII. The grammar and the costs are ours.
+    """
+    values = np.asarray(image, "float32")
+    image = values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values
+    fits = image.ndim == 2 and image.shape[0] == HEIGHT and image.shape[1] >= HEIGHT
+    if not fits:
+        raise ValueError(
+            "Expected an image of shape (32, width) or (32, width, 1), at least 32 "
+            f"wide. Received: shape={values.shape}"
+        )
+    outputs = model(keras.ops.convert_to_tensor(image[None, ..., None]), training=False)
+    outputs = keras.ops.convert_to_numpy(outputs)
+    if outputs.ndim != 4 or outputs.shape[:2] != (1, 1) or outputs.shape[3] != RUBBISH:
+        raise ValueError(
+            "Expected a model of images of shape (32, None, 1), with outputs of shape "
+            f"(1, 1, places, 10). Received: outputs.shape={outputs.shape}"
+        )
+    distances = outputs[0, 0]
+    path = best_path(distances, j, start)
+    digits = digits_of(path, distances)
+    text = "".join(str(digit) for digit, _ in digits)
+    return Reading(text, tuple(place for _, place in digits), path, distances)
+
+
+def best_path(distances, j=J, start=START):
+    """Finds the cheapest state at each place, as `read_digits` explains.
+
+    For each state, the cheapest path that ends in it at a place consists of the
+    cheapest path to a state at the place before, and one step.
+
+    Args:
+        distances: Array of shape `(places, 10)`, or `(..., places, 10)` for many lines.
+        j: Number of 0 or more, the cost of rubbish at a place.
+        start: Number of 0 or more, the cost of one more digit.
+
+    Returns:
+        Integer array of shape `(..., places)`: a digit, or 10 for rubbish.
+
+    Example:
+
+    >>> distances = np.full((4, 10), 50.0)
+    >>> distances[[0, 1, 3], 7] = 2.0
+    >>> best_path(distances, j=10.0, start=5.0).tolist()
+    [7, 7, 10, 7]
+
+    Raises:
+        ValueError: If the shape does not fit, or a cost is below 0.
+    """
+    distances = np.asarray(distances, "float64")
+    if distances.ndim < 2 or distances.shape[-1] != RUBBISH or not distances.size:
+        raise ValueError(
+            "Expected distances of shape (..., places, 10). "
+            f"Received: shape={distances.shape}"
+        )
+    for name, cost in (("j", j), ("start", start)):
+        if not 0 <= cost < np.inf:
+            raise ValueError(f"Expected a {name} of 0 or more. Received: {name}={cost}")
+    rubbish = np.full_like(distances[..., :1], j)
+    costs = np.moveaxis(np.concatenate([distances, rubbish], axis=-1), -2, 0)
+    # From row to column: a state lasts, a digit ends, a digit starts.
+    steps = np.full((RUBBISH + 1, RUBBISH + 1), np.inf)
+    np.fill_diagonal(steps, 0)
+    steps[:, RUBBISH], steps[RUBBISH, :RUBBISH] = 0, start
+    total, pointers = costs[0] + steps[RUBBISH], []
+    for cost in costs[1:]:
+        ways = total[..., None] + steps
+        pointers.append(ways.argmin(axis=-2))
+        total = ways.min(axis=-2) + cost
+    path = [total.argmin(axis=-1)]
+    for pointer in reversed(pointers):
+        before = np.take_along_axis(pointer, path[-1][..., None], axis=-1)
+        path.append(before[..., 0])
+    return np.stack(path[::-1], axis=-1)
+
+
+def digits_of(path, distances):
+    """Returns the digits of a path, each with the place where it is nearest.
+
+    Args:
+        path: Integer array of shape `(places,)`, from `best_path`.
+        distances: Array of shape `(places, 10)`.
+
+    Returns:
+        List of pairs of integers, a digit and its place.
+    """
+    digits = []
+    for state, run in groupby(range(len(path)), key=lambda place: path[place]):
+        if state != RUBBISH:
+            place = min(run, key=lambda place: distances[place, state])
+            digits.append((int(state), place))
+    return digits

@@ -1,0 +1,195 @@
+import numpy as np
+import pytest
+
+from lenet_keras.datasets import load_mnist
+from lenet_keras.preprocessing import prepare
+from lenet_keras.study.lines import (
+    FROM,
+    KINDS,
+    PITCH,
+    compose,
+    move,
+    neighbours,
+    step,
+)
+
+BACKGROUND, INK = -0.1, 1.175
+
+
+@pytest.fixture(scope="module")
+def digits():
+    (x, labels), _ = load_mnist()
+    return prepare(x[:400], "paper"), labels[:400]
+
+
+def boxes(*sides):
+    """Images of an upright bar each, from a column to another, in all rows but four."""
+    images = np.full((len(sides), 32, 32, 1), BACKGROUND, "float32")
+    for image, (begin, end) in zip(images, sides, strict=True):
+        image[2:30, begin:end] = INK
+    return images
+
+
+def columns(image):
+    """The columns with ink, as runs from a column to another."""
+    ink = np.pad((image[..., 0] > FROM).any(axis=0), 1).astype(int)
+    return [np.flatnonzero(np.diff(ink) == by) for by in (1, -1)]
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("gap", [-2, 0, 5])
+def test_a_step_leaves_the_gap_between_bars(rows, gap):
+    left, right = boxes((10, 22)), boxes((8, 24))
+    # From the end of one bar, 22, to the begin of the other, 8.
+    assert step(left, right, np.array([gap]), rows) == [14 + gap]
+
+
+def test_thin_bars_keep_the_pitch():
+    thin = boxes((15, 17))
+    assert step(thin, thin, np.array([-2]), True) == [PITCH]
+
+
+def test_a_gap_in_a_row_lets_slanted_digits_overlap():
+    slanted = np.full((1, 32, 32, 1), BACKGROUND, "float32")
+    for row in range(4, 28):
+        slanted[0, row, 28 - row : 31 - row] = INK
+    by_row, by_column = (
+        step(slanted, slanted, np.array([8]), r) for r in (True, False)
+    )
+    assert by_row == [3 + 8]
+    assert by_column == [26 + 8]
+
+
+def test_spaced_digits_have_their_columns_between_them(digits):
+    x, _ = digits
+    lines = compose(
+        x[:300].reshape(60, 5, 32, 32, 1), np.random.default_rng(0), "spaced"
+    )
+    low, _ = KINDS["spaced"].gap
+    for image in lines.images:
+        begins, _ = columns(image)
+        # A digit of two parts has more pieces than one.
+        assert len(begins) >= 5
+    starts = lines.starts
+    for n in range(4):
+        left, right = x[:300].reshape(60, 5, 32, 32, 1)[:, n : n + 2].swapaxes(0, 1)
+        least = step(left, right, low, False)
+        assert (np.diff(starts)[:, n] >= least).all()
+
+
+@pytest.mark.parametrize("kind", ["touching", "noisy"])
+def test_the_ink_of_touching_digits_overlaps_in_a_row(digits, kind):
+    x, _ = digits
+    own = x[:300].reshape(60, 5, 32, 32, 1)
+    lines = compose(own, np.random.default_rng(0), "touching")
+    steps = np.diff(lines.starts)
+    assert (steps >= PITCH).all()
+    assert steps.mean() < 20
+    width = compose(own, np.random.default_rng(0), kind).images.shape[2]
+    assert width == lines.images.shape[2]
+
+
+def test_the_seed_determines_the_lines(digits):
+    own = digits[0][:40].reshape(10, 4, 32, 32, 1)
+    for kind in KINDS:
+        first, again, other = (
+            compose(own, np.random.default_rng(seed), kind) for seed in (1, 1, 2)
+        )
+        np.testing.assert_array_equal(first.images, again.images)
+        np.testing.assert_array_equal(first.starts, again.starts)
+        assert not np.array_equal(first.starts, other.starts)
+
+
+def test_lines_show_all_ink_and_have_a_margin(digits):
+    own = digits[0][:40].reshape(10, 4, 32, 32, 1)
+    for kind in ("spaced", "touching"):
+        images, starts = compose(own, np.random.default_rng(0), kind)
+        assert images.shape[2] % 4 == 0
+        assert images.dtype == np.float32
+        assert starts[:, 0].min() >= 8
+        assert starts.max() + 32 + 8 <= images.shape[2]
+        for line, digits_, begins in zip(images, own, starts, strict=True):
+            for digit, begin in zip(digits_, begins, strict=True):
+                square = line[:, begin : begin + 32]
+                # Up to two rows up or down, the digit is there, or darker ink.
+                fits = [
+                    (square >= np.roll(digit, down, axis=0) - 1e-6).all()
+                    for down in range(-2, 3)
+                ]
+                assert any(fits)
+
+
+def test_noise_changes_some_pixels_and_only_to_background_or_ink(digits):
+    own = digits[0][:40].reshape(10, 4, 32, 32, 1)
+    clean = compose(own, np.random.default_rng(0), "touching").images
+    noisy = compose(own, np.random.default_rng(0), "noisy").images
+    changed = clean != noisy
+    # Half of the replaced background pixels stay background.
+    assert 0.02 < changed.mean() < 0.05
+    assert set(np.unique(noisy[changed])) <= {np.float32(BACKGROUND), np.float32(INK)}
+
+
+def test_other_digits_and_kinds_are_refused(digits):
+    rng = np.random.default_rng(0)
+    with pytest.raises(
+        ValueError, match=r"Expected digits .* Received: shape=\(400, 32"
+    ):
+        compose(digits[0], rng, "spaced")
+    own = digits[0][:4].reshape(2, 2, 32, 32, 1)
+    with pytest.raises(ValueError, match=r"Expected one of .* Received: kind='near'"):
+        compose(own, rng, "near")
+
+
+def test_moves_are_those_of_numpy(rng):
+    images = rng.uniform(0, 1, (5, 32, 32, 1)).astype("float32")
+    by = np.array([-40, -3, 0, 2, 31])
+    for axis in (1, 2):
+        moved = move(images, by, axis)
+        for image, new, pixels in zip(images, moved, by, strict=True):
+            wide = np.pad(image, [(64, 64), (64, 64), (0, 0)], constant_values=-0.1)
+            expected = np.roll(wide, pixels, axis=axis - 1)[64:96, 64:96]
+            np.testing.assert_array_equal(new, expected.astype("float32"))
+
+
+class TestNeighbours:
+    def test_without_neighbours_and_rubbish_a_digit_stays_near_the_centre(self):
+        images = boxes(*[(12, 20)] * 200)
+        labels = np.arange(200) % 10
+        rng = np.random.default_rng(0)
+        seen, targets = neighbours(images, labels, rng, present=0, rubbish=0)
+        np.testing.assert_array_equal(targets.argmax(axis=1), labels)
+        np.testing.assert_array_equal(targets.sum(axis=1), 1)
+        mass = (seen - BACKGROUND).clip(0)[..., 0].sum(axis=1)
+        centre = mass @ np.arange(32) / mass.sum(axis=1)
+        assert set(centre.round(1)) == {13.5, 14.5, 15.5, 16.5, 17.5}
+        assert seen.shape == images.shape
+        assert seen.dtype == targets.dtype == np.float32
+
+    def test_rubbish_is_off_the_centre_and_has_no_target(self):
+        images = boxes(*[(14, 18)] * 200)
+        labels = np.ones(200, int)
+        rng = np.random.default_rng(0)
+        seen, targets = neighbours(images, labels, rng, present=0, rubbish=1)
+        assert not targets.any()
+        ink = (seen[..., 0] > FROM).any(axis=1)
+        assert not ink[:, 15:17].any()
+        assert not ink.any(axis=1).all()  # some fields are empty
+
+    def test_neighbours_stand_on_both_sides(self):
+        images = boxes(*[(12, 20)] * 200)
+        labels = np.zeros(200, int)
+        rng = np.random.default_rng(0)
+        seen, _ = neighbours(images, labels, rng, present=1, rubbish=0)
+        ink = (seen[..., 0] > FROM).any(axis=1)
+        assert ink[:, :8].any(axis=1).mean() > 0.9
+        assert ink[:, 24:].any(axis=1).mean() > 0.9
+
+    def test_the_seed_determines_it_and_the_images_stay(self, digits):
+        x, labels = digits
+        before = x.copy()
+        first, again = (neighbours(x, labels, np.random.default_rng(3)) for _ in "ab")
+        for one, other in zip(first, again, strict=True):
+            np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(x, before)
+        share = (first[1].sum(axis=1) == 0).mean()
+        assert 0.25 < share < 0.45

@@ -1,0 +1,110 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from lenet_keras import pretrained
+from lenet_keras.models import lenet5
+from lenet_keras.study import readers
+from lenet_keras.study.studies import STUDIES
+
+BACKGROUND, INK = -0.1, 1.175
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "distance"),
+    [("", "", 0), ("123", "", 3), ("123", "1293", 1), ("11", "1", 1), ("12", "21", 2)],
+)
+def test_edit_distances(one, other, distance):
+    assert readers.edit_distance(one, other) == distance
+    assert readers.edit_distance(other, one) == distance
+
+
+def test_edit_distances_are_the_fewest_edits():
+    """Breadth first: the words that one edit more can reach."""
+    reached, words = {"012": 0}, {"012"}
+    for edits in (1, 2):
+        near = set()
+        for word in words:
+            for place in range(len(word) + 1):
+                near.add(word[:place] + word[place + 1 :])
+                for letter in "0123":
+                    near.add(word[:place] + letter + word[place:])
+                    near.add(word[:place] + letter + word[place + 1 :])
+        words = near - set(reached)
+        reached |= dict.fromkeys(words, edits)
+    for word, edits in reached.items():
+        assert readers.edit_distance("012", word) == edits
+
+
+def test_error_rates():
+    rates = readers.error_rates(["12", "345", "6"], ["12", "35", "77"])
+    assert rates == {"line_error": 66.67, "character_error": 50.0}
+
+
+def test_cut_centres_each_piece():
+    line = np.full((32, 60), BACKGROUND, "float32")
+    line[3:9, 10:14] = INK
+    line[20:26, 30:50] = INK
+    pieces = readers.cut(line)
+    assert pieces.shape == (2, 32, 32, 1)
+    for piece, wide in zip(pieces, (4, 20), strict=True):
+        ink = piece[..., 0] > 0.5
+        assert ink.sum() == 6 * wide
+        for axis, side in ((0, wide), (1, 6)):
+            place = np.flatnonzero(ink.any(axis=axis))
+            assert abs((place[0] + place[-1]) / 2 - 15.5) <= 1
+            assert len(place) == side
+
+
+def test_a_blank_line_has_no_pieces():
+    assert readers.cut(np.full((32, 40), BACKGROUND)).shape == (0, 32, 32, 1)
+
+
+def test_the_cost_of_sliding_is_that_of_the_layers():
+    cost = readers.cost(lenet5(), lenet5((32, None, 1)), width=64, repeats=1)
+    assert cost["places"] == 9
+    assert cost["cut_multiply_adds"] == 9 * 328_096
+    assert cost["slid_multiply_adds"] < cost["cut_multiply_adds"] / 2
+    assert cost["slid_milliseconds"] > 0
+
+
+def test_the_study_has_a_reader_for_each_network():
+    runs = STUDIES["lines"].runs()
+    assert [run.network for run in runs] == readers.NETWORKS
+    assert len({run.id for run in runs}) == len(runs)
+    for run in runs:
+        assert (
+            run.configuration["sha256"] == pretrained.records()[run.network]["sha256"]
+        )
+
+
+def test_a_reader_tunes_on_training_digits_and_measures_on_test_digits(monkeypatch):
+    monkeypatch.setattr(readers, "LENGTHS", [2, 5])
+    monkeypatch.setattr(readers, "TRIED_J", [20, 30])
+    monkeypatch.setattr(readers, "TRIED_START", [0, 10])
+    drawn = []
+    lines_of = readers.lines_of
+
+    def noted(x, labels, reader, kind, length):
+        drawn.append((float(np.abs(x).sum()), kind, length))
+        return lines_of(x, labels, reader, kind, length)
+
+    monkeypatch.setattr(readers, "lines_of", noted)
+    reader = readers.Reader("lenet5-mnist", lines=3)
+    result = readers.do_reader(reader)
+    training, test = drawn[:3], drawn[3:]
+    assert {sums for sums, *_ in training}.isdisjoint(sums for sums, *_ in test)
+    assert [key for _, *key in training] == [[kind, 5] for kind in readers.KINDS]
+    every = [[*key] for key in itertools.product(readers.KINDS, [2, 5])]
+    assert [key for _, *key in test] == every
+    assert [[row["kind"], row["length"]] for row in result["measured"]] == every
+    assert len(result["tuning"]) == 3 * 4
+    for row in result["measured"]:
+        own = [tried for tried in result["tuning"] if tried["kind"] == row["kind"]]
+        best = min(own, key=lambda tried: tried["wrong"])
+        assert (row["j"], row["start"]) == (best["j"], best["start"])
+    of_touching = result["measured"][3]
+    assert result["row"]["j"] == of_touching["j"]
+    assert result["row"]["slid_line_error"] == of_touching["slid_line_error"]
+    assert readers.do_reader(reader)["measured"] == result["measured"]
