@@ -250,6 +250,7 @@ def test_lenet1_is_trained_both_ways_on_both_sizes_of_digits():
         {"order": "once"},
         {"batch_size": 0},
         {"augmentation": "blur"},
+        {"augmentation": "neighbours"},  # which changes labels
         {"epochs": 0},
         {"learning_rate": 0.0},
         {"warmup_epochs": 1},  # of a cosine alone
