@@ -138,12 +138,24 @@ def test_a_warm_up_rises_to_the_rate_and_the_cosine_takes_the_rest():
     np.testing.assert_allclose(rates, expected, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", [n for n in RECIPES if n.endswith("-best")])
+@pytest.mark.parametrize(
+    "name", [f"{network}-{dataset}-best" for network, dataset in RECOMMENDED]
+)
 def test_the_best_recipes_change_the_training_alone(name):
     network, dataset, _ = name.split("-")
     best, known = RECIPES[name], RECIPES[recommended(network, dataset)]
     assert (best.network, best.pixels) == (network, known.pixels)
     assert best.network_arguments == RECIPES[f"{network}-{dataset}"].network_arguments
+
+
+def test_the_method_of_1998_is_tried_with_the_same_distortions_and_as_many_epochs():
+    best, of_1998 = RECIPES["lenet5-mnist-best"], RECIPES["lenet5-mnist-1998-best"]
+    for name in ("network", "pixels", "epochs", "augmentation"):
+        assert getattr(of_1998, name) == getattr(best, name)
+    assert of_1998.augmentation_arguments == best.augmentation_arguments
+    known = RECIPES["lenet5-mnist"]
+    for name in ("loss", "optimizer", "learning_rate", "loss_arguments"):
+        assert getattr(of_1998, name) == getattr(known, name)
 
 
 def test_the_papers_own_schedule_holds_epoch_by_epoch():
