@@ -74,6 +74,6 @@ def test_the_protocol_was_chosen_on_held_out_digits():
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_is_a_list_of_runs_each_once(name):
     runs = STUDIES[name].runs()
-    assert len({run.id for run in runs}) == len(runs) > 10
+    assert len({run.id for run in runs}) == len(runs) >= 3
     for run in runs:
         assert dataclasses.is_dataclass(run)
