@@ -27,6 +27,7 @@ from lenet_keras.layers import (
     Subsampling2D,
 )
 from lenet_keras.losses import (
+    CategoricalMaximumAPosteriori,
     MaximumAPosteriori,
     RBFMeanSquaredError,
     SparseMeanSquaredError,
@@ -238,6 +239,14 @@ def gradients_of_loss(name, rng):
     distances, labels = distances_and_labels(rng)
     model = keras.Sequential([keras.Input(batch_shape=distances.shape), Shift()])
     return gradients_of(model, distances, labels, LOSSES[name]())
+
+
+def gradients_of_probabilities(rng):
+    distances, _ = distances_and_labels(rng)
+    targets = rng.uniform(0, 0.25, distances.shape).astype("float32")
+    model = keras.Sequential([keras.Input(batch_shape=distances.shape), Shift()])
+    loss = CategoricalMaximumAPosteriori(2.0, 1.5)
+    return gradients_of(model, distances, targets, loss)
 
 
 def refused(function, rng):
@@ -547,6 +556,7 @@ for name in refusals.REFUSALS:
 for name in pretrained.records():
     CASES[name] = partial(trained_network, name)
 CASES |= {
+    "equation 9 with probabilities": gradients_of_probabilities,
     "accuracy": accuracy,
     "accuracy of NaN": accuracy_of_nan,
     "rbf around 1000": partial(rbf_around_1000, 10),

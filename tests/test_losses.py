@@ -8,6 +8,7 @@ import tensorflow as tf
 from oracles import maximum_a_posteriori, mean_squared_error
 
 from lenet_keras.losses import (
+    CategoricalMaximumAPosteriori,
     MaximumAPosteriori,
     RBFMeanSquaredError,
     SparseMeanSquaredError,
@@ -328,3 +329,44 @@ def test_sparse_mean_squared_error_refuses_labels_of_no_class(message):
         )
     loss = compiled(SparseMeanSquaredError())
     assert np.isnan(float(loss(np.array([4.0], "float32"), outputs)))
+
+
+def test_categorical_targets_of_one_class_give_loss_9(distances):
+    targets = np.eye(4, dtype="float32")[LABELS]
+    ours = CategoricalMaximumAPosteriori(2.0, 1.5, reduction=None)(targets, distances)
+    expected = maximum_a_posteriori(LABELS, np.float64(distances), 2.0, 1.5)
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
+def test_categorical_targets_weigh_the_losses_of_the_classes_and_of_rubbish(
+    distances, rng
+):
+    """The loss is the mean of what each class, and rubbish, would lose."""
+    targets = rng.uniform(0, 0.25, (5, 4)).astype("float32")
+    targets[4] = 0  # rubbish
+    with_rubbish = np.column_stack([np.float64(distances), np.full(5, 2.0)])
+    expected = np.zeros(5)
+    for pattern in range(5):
+        for klass in range(5):
+            share = targets[pattern, klass] if klass < 4 else 1 - targets[pattern].sum()
+            total = sum(math.exp(-y / 1.5) for y in with_rubbish[pattern])
+            lost = with_rubbish[pattern, klass] / 1.5 + math.log(total)
+            expected[pattern] += share * lost
+    ours = CategoricalMaximumAPosteriori(2.0, 1.5, reduction=None)(targets, distances)
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
+def test_categorical_targets_of_other_shapes_are_refused(distances, message):
+    loss = CategoricalMaximumAPosteriori()
+    text = message(loss, LABELS, distances)
+    assert "Expected a probability for each class" in text
+    assert "y_true.shape=(5,), y_pred.shape=(5, 4)" in text
+    assert "(5, 3)" in message(loss, np.ones((5, 3)), distances)
+
+
+def test_the_categorical_loss_returns_from_its_configuration():
+    loss = CategoricalMaximumAPosteriori(3.0, 2.0)
+    text = keras.saving.serialize_keras_object(loss)
+    again = keras.saving.deserialize_keras_object(text)
+    assert type(again) is CategoricalMaximumAPosteriori
+    assert (again.j, again.temperature, again.name) == (3.0, 2.0, loss.name)

@@ -7,6 +7,7 @@ import numpy as np
 from lenet_keras.preprocessing import BACKGROUND, INK
 from lenet_keras.study.checks import expect
 from lenet_keras.study.distortions import Ranges, bend, distort, distorted_set
+from lenet_keras.study.lines import neighbours
 from lenet_keras.study.perturbations import perturb
 
 
@@ -24,12 +25,12 @@ def flip_and_shift(images, rng, reach=2):
     """
     count, height, width, _ = images.shape
     mirrored = rng.random(count) < 0.5
-    moves = rng.integers(0, 2 * reach + 1, (2, count, 1))[..., 0] - reach
+    moves_y, moves_x = rng.integers(0, 2 * reach + 1, (2, count, 1))[..., 0] - reach
     # All images of one move at once are copied much faster than pixel by pixel.
     changed = np.zeros_like(images)
     for up, left in itertools.product(range(-reach, reach + 1), repeat=2):
         for mirror in (False, True):
-            fits = (moves.T == (up, left)).all(axis=1) & (mirrored == mirror)
+            fits = (moves_y == up) & (moves_x == left) & (mirrored == mirror)
             chosen = np.flatnonzero(fits)
             part = images[chosen, :, ::-1] if mirror else images[chosen]
             (to_y, from_y), (to_x, from_x) = _overlap(height, up), _overlap(width, left)
@@ -100,11 +101,23 @@ def distorted(images, labels, seed, scale=SCALE):
     return distorted_set(images, labels, seed, Ranges().times(scale))
 
 
+def with_neighbours(images, labels, seed, **arguments):
+    """Returns the images of each epoch with neighbours, and with rubbish among them."""
+    labels = labels.argmax(axis=1)
+
+    def images_of(epoch):
+        rng = np.random.default_rng([seed, epoch, 1])
+        return neighbours(images, labels, rng, **arguments)
+
+    return images_of
+
+
 AUGMENTATIONS = {
     "flips-and-shifts": anew(flip_and_shift),
     "distortions": anew(distort_at_random),
     "distorted-set": distorted,
     "elastic": anew(bend),
+    "neighbours": with_neighbours,
     "noise": anew(spoil),
 }
 
@@ -118,10 +131,12 @@ def augmented(images, labels, name, seed=0, **arguments):
         name: Key of `AUGMENTATIONS`, or `None` for unchanged images.
             `"distorted-set"` is the paper's set of ten times as many images, which
             includes the originals. The others change all images differently in each
-            epoch.
+            epoch. `"neighbours"` needs a probability for each class in place of a
+            label, and changes them too.
         seed: Integer. The random changes depend only on the seed and the epoch.
         **arguments: `reach` of flips and shifts; `scale` of distortions; those of
-            `lenet_keras.study.distortions.bend`.
+            `lenet_keras.study.distortions.bend` and of
+            `lenet_keras.study.lines.neighbours`.
 
     Returns:
         Function of the epoch, from 0, that returns `x, y`.

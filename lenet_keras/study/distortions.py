@@ -165,8 +165,8 @@ def bend(images, rng, shift=1.0, degrees=6.0, scale=0.08, elastic=0.8, smoothnes
     uniform between -1 and 1, smoothed by a Gaussian and scaled.
 
     Args:
-        images: `float32` array of shape `(n, height, width, 1)`, of the paper's values.
-            The pixels that enter from outside are background.
+        images: `float32` array of shape `(n, height, width, channels)`, of the paper's
+            values. The pixels that enter from outside are background.
         rng: `numpy.random.Generator`.
         shift: Largest shift to each side, in pixels.
         degrees: Largest rotation to each side.
@@ -195,7 +195,7 @@ def bend(images, rng, shift=1.0, degrees=6.0, scale=0.08, elastic=0.8, smoothnes
     shifts = rng.uniform(-shift, shift, (2, count))
     maps = np.stack([[along_x * cos, -along_y * sin], [along_x * sin, along_y * cos]])
     maps, shifts = (part.astype("float32") for part in (maps, shifts))
-    # The sum of squares of the smoothed field's weights is near 1 / (4 pi smoothness^2).
+    # The weights of the Gaussian have squares of sum 1 / (4 pi smoothness^2).
     strength = elastic * math.sqrt(3 * 4 * math.pi) * smoothness
     smooth = [_gaussian(side, smoothness) for side in (height, width)]
     bent = np.empty_like(images)
@@ -231,7 +231,9 @@ def _bend(images, maps, shifts, noise, smooth_y, smooth_x):
     image = ops.reshape(ops.arange(count, dtype="float32"), (-1, 1, 1))
     image = ops.broadcast_to(image, (count, height, width))
     places = ops.stack([image, places_y + field[1], places_x + field[0]])
-    moved = ops.image.map_coordinates(
-        images[..., 0], places, order=1, fill_mode="constant", fill_value=BACKGROUND
-    )
-    return moved[..., None]
+    fill = {"fill_mode": "constant", "fill_value": BACKGROUND}
+    channels = [
+        ops.image.map_coordinates(images[..., channel], places, order=1, **fill)
+        for channel in range(images.shape[-1])
+    ]
+    return ops.stack(channels, axis=-1)

@@ -18,6 +18,7 @@ from lenet_keras.study.training import DATASETS, Run, load_images, train
 NAMES = [
     "lenet5-mnist",
     "lenet5-mnist-distorted",
+    "lenet5-mnist-line",
     "lenet5_modern-mnist",
     "lenet5-cifar10",
     "lenet5_modern-cifar10",
@@ -72,7 +73,7 @@ def pretrain(name, folder=pretrained.FOLDER, **arguments):
 def posterior(recipe):
     """Returns the `j` and `temperature` of loss (9), or `None` for another loss."""
     loss = {}
-    if recipe.loss == "MaximumAPosteriori":
+    if recipe.loss.endswith("MaximumAPosteriori"):
         loss = losses.MaximumAPosteriori(**recipe.loss_arguments).get_config()
     return {name: loss.get(name) for name in ("j", "temperature")}
 

@@ -118,6 +118,7 @@ class Recipe:
             fits[name] &= values[name] == 0 or self.soft
         rest = self.teacher_temperature
         fits["teacher_temperature"] = isinstance(rest, Real) and 0 < rest < math.inf
+        fits["augmentation"] &= self.augmentation != "neighbours" or self.soft
         fits["batch_size"] &= self.batch_size == 1 or not by_pattern
         for name, fit in fits.items():
             expect(

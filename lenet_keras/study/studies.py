@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lenet_keras.study import interpretations, mistakes, perturbations, readers
 from lenet_keras.study.files import tables
-from lenet_keras.study.recipes import GROUPS
+from lenet_keras.study.recipes import GROUPS, RECIPES
 from lenet_keras.study.sweep import do_run, grid
 from lenet_keras.study.training import Run
 
@@ -16,6 +16,7 @@ SHORT_EPOCHS = {"cifar10": {"epochs": 3}}
 
 TRIED = tables("studies.toml")
 CHOICES = TRIED["choices"]  # by recommended recipe and title
+INGREDIENTS = TRIED["ingredients"]  # by recipe of the best result and title
 
 
 def comparison_runs(full, seeds, cifar10="cifar10"):
@@ -74,6 +75,12 @@ def choice(recipe, title):
     return Run(recipe, recipe.split("-")[1], held_out=10_000, overrides=overrides)
 
 
+def ingredient(recipe, title):
+    """Returns one run of `INGREDIENTS`: a third of the epochs, on held-out images."""
+    overrides = {"epochs": RECIPES[recipe].epochs // 3} | INGREDIENTS[recipe][title]
+    return Run(recipe, recipe.split("-")[1], held_out=10_000, overrides=overrides)
+
+
 class Study(NamedTuple):
     """A named list of runs.
 
@@ -94,6 +101,9 @@ STUDIES = {
     "protocol-choices": Study(protocol_choices),
     "choices": Study(
         lambda: [choice(name, t) for name in CHOICES for t in CHOICES[name]]
+    ),
+    "ingredients": Study(
+        lambda: [ingredient(name, t) for name in INGREDIENTS for t in INGREDIENTS[name]]
     ),
     "perturbed": Study(
         lambda: grid(GROUPS["claims"], ["mnist"], range(3)),

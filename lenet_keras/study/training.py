@@ -504,7 +504,7 @@ def fit_minibatches(
     epochs_of,
     batch_size,
     epochs,
-    validation_data,
+    validation_data=None,
     initial_epoch=0,
     seed=0,
     callbacks=(),
@@ -521,18 +521,19 @@ def fit_minibatches(
         epochs_of: Function of the epoch, from 0, that returns its images and labels.
         batch_size: Positive integer, images per update.
         epochs: Positive integer, the epoch, from 1, after which training ends.
-        validation_data: Images and labels to measure on after each epoch.
+        validation_data: Optional images and labels to measure on after each epoch.
         initial_epoch: Epoch, from 0, at which training starts.
         seed: Integer.
         callbacks: Keras callbacks.
     """
-    validation = _batches(*validation_data, 1000)
+    validation = validation_data and _batches(*validation_data, 1000)
     for epoch in range(initial_epoch, epochs):
         x, y = epochs_of(epoch)
         order = np.random.default_rng([seed, epoch]).permutation(len(y))
         model.fit(
             _batches(x[order], y[order], batch_size),
             validation_data=validation,
+            shuffle=False,
             initial_epoch=epoch,
             epochs=epoch + 1,
             callbacks=callbacks,

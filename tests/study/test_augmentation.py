@@ -9,6 +9,7 @@ from lenet_keras.study.augmentation import (
     spoil,
 )
 from lenet_keras.study.distortions import Ranges, distort, distorted_set
+from lenet_keras.study.lines import neighbours
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_a_tenth_of_the_pixels_is_spoilt(images, rng):
     np.testing.assert_allclose(np.unique(spoilt[changed]), [-0.1, 1.175], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("name", [n for n in AUGMENTATIONS if n != "neighbours"])
 def test_every_epoch_is_another_and_follows_from_the_seed(name, images):
     labels = np.arange(len(images))
     images_of = augmented(images, labels, name, seed=3)
@@ -100,3 +101,17 @@ def test_the_distorted_set_has_its_ranges(images, arguments, scale):
 
 def test_an_unknown_augmentation_is_refused(images, message):
     assert "name='blur'" in message(augmented, images, images, "blur")
+
+
+def test_neighbours_follow_from_the_seed_and_the_epoch_and_change_the_labels(rng):
+    images = rng.uniform(-0.1, 1.175, (50, 32, 32, 1)).astype("float32")
+    labels = np.arange(50) % 10
+    targets = np.eye(10, dtype="float32")[labels]
+    images_of = augmented(images, targets, "neighbours", seed=3, rubbish=0.5)
+    for epoch in range(2):
+        stream = np.random.default_rng([3, epoch, 1])
+        x, y = neighbours(images, labels, stream, rubbish=0.5)
+        np.testing.assert_array_equal(images_of(epoch)[0], x)
+        np.testing.assert_array_equal(images_of(epoch)[1], y)
+    assert 10 < y.sum() < 40
+    assert (images_of(0)[0] != images_of(1)[0]).any()

@@ -121,6 +121,31 @@ def test_a_cosine_schedule_ends_at_zero_with_the_last_update():
     np.testing.assert_allclose(rates, expected, atol=1e-8)
 
 
+def test_a_warm_up_rises_to_the_rate_and_the_cosine_takes_the_rest():
+    recipe = dataclasses.replace(
+        RECIPES["lenet5-adam"],
+        schedule="cosine",
+        learning_rate=0.004,
+        epochs=3,
+        warmup_epochs=1,
+    )
+    model = models.lenet5()
+    recipe.compile(model, train_images=130)  # three updates of 64 an epoch
+    rate = model.optimizer._learning_rate
+    rates = [float(rate(step)) for step in range(10)]
+    expected = [0, 0.004 / 3, 0.008 / 3]
+    expected += [0.002 * (1 + np.cos(np.pi * step / 6)) for step in range(7)]
+    np.testing.assert_allclose(rates, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", [n for n in RECIPES if n.endswith("-best")])
+def test_the_best_recipes_change_the_training_alone(name):
+    network, dataset, _ = name.split("-")
+    best, known = RECIPES[name], RECIPES[recommended(network, dataset)]
+    assert (best.network, best.pixels) == (network, known.pixels)
+    assert best.network_arguments == RECIPES[f"{network}-{dataset}"].network_arguments
+
+
 def test_the_papers_own_schedule_holds_epoch_by_epoch():
     recipe = dataclasses.replace(RECIPES["lenet5-mnist"], epochs=12, learning_rate=0.5)
     model = models.lenet5()
@@ -225,8 +250,16 @@ def test_lenet1_is_trained_both_ways_on_both_sizes_of_digits():
         {"order": "once"},
         {"batch_size": 0},
         {"augmentation": "blur"},
+        {"augmentation": "neighbours"},  # which changes labels
         {"epochs": 0},
         {"learning_rate": 0.0},
+        {"warmup_epochs": 1},  # of a cosine alone
+        {"warmup_epochs": -1},
+        {"plain_epochs": 0.5},
+        {"ema_momentum": 1},
+        {"label_smoothing": 0.1},  # of a loss that takes probabilities
+        {"teacher_weight": 0.5},
+        {"teacher_temperature": 0},
         {"optimizer": "SDLM"},  # whose schedules are the paper's
     ],
 )

@@ -487,6 +487,9 @@ RESUMED = {
         "lenet5-mnist-distorted", "mnist", 2, train_images=130, overrides={"epochs": 3}
     ),
     "1998": Run("reshuffled", "mnist", 2, train_images=130, overrides={"epochs": 3}),
+    "averaged": Run(
+        "lenet5-mnist-best", "mnist", 2, train_images=130, overrides={"epochs": 3}
+    ),
 }
 
 
@@ -606,3 +609,72 @@ def test_the_seconds_of_a_resumed_run_are_those_of_all_its_epochs(tmp_path):
     time.sleep(0.01)
     result = train(run, tmp_path / "run.npz", verbose=0)
     assert result.row["seconds"] == pytest.approx(result.history["seconds"].sum())
+
+
+class Weights(keras.callbacks.Callback):
+    """Keeps the weights after each call of the compiled function."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = min(batch + 1, self.params["steps"])
+        self.kept.append((done, self.model.get_weights()))
+
+
+def averages_by_loops(first, kept, momentum):
+    average, updates = first, 0
+    for done, weights in kept:
+        new, updates = done - updates, done
+        m = min(momentum, (1 + done) / (10 + done)) ** new
+        average = [m * a + (1 - m) * w for a, w in zip(average, weights, strict=True)]
+    return average
+
+
+@pytest.mark.parametrize("momentum", [0.5, 0.99])
+def test_the_result_has_the_averages_of_the_weights(momentum, monkeypatch):
+    run = Run(
+        "lenet5_modern-mnist-best",
+        "mnist",
+        train_images=3_000,
+        held_out=200,
+        overrides={
+            "epochs": 1,
+            "schedule": "constant",
+            "warmup_epochs": 0,
+            "ema_momentum": momentum,
+        },
+    )
+    keras.utils.set_random_seed(0)
+    first = run.settings.build((28, 28, 1)).get_weights()
+    weights = Weights()
+    result = train(run, callbacks=[weights], verbose=0)
+    done = [batch for batch, _ in weights.kept]
+    assert done == [10, 20, 22]  # the compiled function makes ten updates
+    expected = averages_by_loops(first, weights.kept, momentum)
+    for ours, wanted, last in zip(
+        result.model.get_weights(), expected, weights.kept[-1][1], strict=True
+    ):
+        np.testing.assert_allclose(ours, wanted, atol=1e-5)
+        assert np.abs(ours - last).max() > 1e-4
+    (_, _), (x, y) = module.load_images(run)
+    answers = result.model.predict(prepare(x, "paper-unpadded"), verbose=0).argmax(1)
+    assert result.row["held_out_accuracy"] == pytest.approx((answers == y).mean())
+
+
+def test_the_last_epochs_are_plain(monkeypatch):
+    seen = []
+
+    def fit(model, epochs_of, batch_size, epochs, **arguments):
+        seen.extend(epochs_of(epoch)[0] for epoch in range(epochs))
+        raise InterruptedError
+
+    monkeypatch.setattr(module, "fit_minibatches", fit)
+    changes = {"epochs": 3, "plain_epochs": 1, "warmup_epochs": 0}
+    run = Run("lenet5-mnist-best", "mnist", train_images=20, overrides=changes)
+    with pytest.raises(InterruptedError):
+        train(run, verbose=0)
+    (x, _), _ = module.load_images(run)
+    plain = prepare(x, "paper")
+    assert [np.array_equal(part, plain) for part in seen] == [False, False, True]
