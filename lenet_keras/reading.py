@@ -10,7 +10,7 @@ HEIGHT = 32
 RUBBISH = 10  # the state after the ten digits
 
 # Chosen on lines of training digits for "lenet5-mnist-line", by the study `lines`.
-J = 175.0
+J = 150.0
 START = 0.0
 
 

@@ -15,7 +15,7 @@ FROM = (BACKGROUND + INK) / 2  # a pixel of a larger value is ink
 
 
 class Kind(NamedTuple):
-    """How the digits of a line stand. All figures were fixed before any reading.
+    """How the digits of a line stand. No reading of test digits chose a figure.
 
     Attributes:
         gap: Smallest and largest number of background pixels between the ink of two

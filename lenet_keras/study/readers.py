@@ -20,7 +20,7 @@ LENGTHS = range(2, 11)
 NETWORKS = ["lenet5-mnist", "lenet5-mnist-distorted", "lenet5-mnist-line"]
 LINES = 1000  # of each kind and length
 TUNED_LENGTH = 5
-TRIED_J = [10, 15, 20, 30, 50, 70, 100, 125, 150, 175, 200, 250, 300]
+TRIED_J = [10, 15, 20, 30, 50, 70, 100, 150, 200, 300]
 TRIED_START = [0, 2, 5, 10, 20, 40]
 
 
@@ -63,8 +63,8 @@ class Reader:
 def do_reader(reader, measure=None, checkpoint=None, progress=None):
     """Tunes and measures a reader, for `lenet_keras.study.sweep.sweep`.
 
-    Lines of five digits, of the last 10,000 training digits, choose `j` and `start` for
-    each kind. Lines of test digits measure the error.
+    Lines of five digits of the last 10,000 training digits, of all kinds together,
+    choose `j` and `start`. Lines of test digits measure the error.
 
     Args:
         reader: `Reader`.
@@ -73,32 +73,31 @@ def do_reader(reader, measure=None, checkpoint=None, progress=None):
         progress: Not used.
 
     Returns:
-        Dictionary of `status`; `row`, the costs and the errors on five touching digits;
-        `tuning`, the wrong lines for each pair of costs; `measured`, the costs and the
-        errors for each kind and length; and `cost`, as `cost` returns it.
+        Dictionary of `status`; `row`, the chosen costs and the errors on five touching
+        digits; `tuning`, the wrong lines for each pair of costs; `measured`, the errors
+        for each kind and length; and `cost`, as `cost` returns it.
     """
     (x, y), (x_test, y_test) = load_mnist()
     x, y = prepare(x[-10_000:], "paper"), y[-10_000:]
     x_test = prepare(x_test, "paper")
     single = pretrained.load_pretrained(reader.network)
     model = pretrained.load_pretrained(reader.network, input_shape=(SIDE, None, 1))
-    tuning = [tried for kind in KINDS for tried in tune(model, x, y, reader, kind)]
+    tuning = tune(model, x, y, reader)
+    best = min(tuning, key=lambda tried: tried["wrong"])
+    costs = {name: best[name] for name in ("j", "start")}
     measured = []
     for kind, length in itertools.product(KINDS, LENGTHS):
-        of_kind = [tried for tried in tuning if tried["kind"] == kind]
-        best = min(of_kind, key=lambda tried: tried["wrong"])
-        costs = {name: best[name] for name in ("j", "start")}
         lines, texts = lines_of(x_test, y_test, reader, kind, length)
         both = {
             "slid": read_all(distances_along(model, lines.images), **costs),
             "cut": read_pieces(single, lines.images),
         }
-        row = {"kind": kind, "length": length} | costs
+        row = {"kind": kind, "length": length}
         for how, read in both.items():
             row |= {f"{how}_{n}": v for n, v in error_rates(texts, read).items()}
         measured.append(row)
     five = next(r for r in measured if (r["kind"], r["length"]) == ("touching", 5))
-    row = {name: five[name] for name in five if name not in ("kind", "length")}
+    row = costs | {name: five[name] for name in five if name not in ("kind", "length")}
     return {
         "status": "done",
         "row": row | code(),
@@ -108,7 +107,7 @@ def do_reader(reader, measure=None, checkpoint=None, progress=None):
     }
 
 
-def tune(model, x, labels, reader, kind):
+def tune(model, x, labels, reader):
     """Returns the number of lines read wrongly for each pair of costs that was tried.
 
     Args:
@@ -116,19 +115,26 @@ def tune(model, x, labels, reader, kind):
         x: Prepared training digits.
         labels: Their labels.
         reader: `Reader`.
-        kind: Key of `lenet_keras.study.lines.KINDS`.
 
     Returns:
-        List of dictionaries of `kind`, `j`, `start` and `wrong`.
+        List of dictionaries of `j`, `start` and `wrong`.
     """
-    lines, texts = lines_of(x, labels, reader, kind, TUNED_LENGTH)
-    distances = distances_along(model, lines.images)
-    tried = []
-    for j, start in itertools.product(TRIED_J, TRIED_START):
-        read = read_all(distances, j, start)
-        wrong = sum(own != text for own, text in zip(read, texts, strict=True))
-        tried.append({"kind": kind, "j": j, "start": start, "wrong": wrong})
-    return tried
+    seen = []
+    for kind in KINDS:
+        lines, texts = lines_of(x, labels, reader, kind, TUNED_LENGTH)
+        seen.append((distances_along(model, lines.images), texts))
+    return [
+        {
+            "j": j,
+            "start": start,
+            "wrong": sum(
+                read != text
+                for distances, texts in seen
+                for read, text in zip(read_all(distances, j, start), texts, strict=True)
+            ),
+        }
+        for j, start in itertools.product(TRIED_J, TRIED_START)
+    ]
 
 
 def lines_of(x, labels, reader, kind, length):
