@@ -32,6 +32,7 @@ RECIPES = _names("study/recipes.toml")
 INTERPRETATIONS = list(_names("study/interpretations.toml"))
 DATASETS = list(_names("datasets/sources.toml"))
 PRETRAINED = list(_names("pretrained/records.json"))
+TEACHERS = ["teacher-mnist", "teacher-cifar10"]
 FORMATS = ["saved_model", "onnx", "litert", "litert-int8"]
 TRAINABLE = sorted({own["network"] for own in RECIPES.values() if "network" in own})
 NETWORKS = [
@@ -419,12 +420,14 @@ def reproduce(
 
 
 @cli.command()
-@click.argument("name", metavar="NAME", type=click.Choice(PRETRAINED))
+@click.argument("name", metavar="NAME", type=click.Choice(PRETRAINED + TEACHERS))
 def pretrain(name):
     """Train one of the package's networks again, and store it.
 
-    NAME is lenet5-mnist, lenet5-mnist-distorted, lenet5_modern-mnist, lenet5-cifar10 or
-    lenet5_modern-cifar10.
+    NAME is lenet5-mnist, lenet5-mnist-distorted, lenet5-mnist-line,
+    lenet5_modern-mnist, lenet5-cifar10 or lenet5_modern-cifar10; or teacher-mnist or
+    teacher-cifar10, a larger network, whose answers to the training images are stored
+    as labels.
 
     \b
     Example:
@@ -433,6 +436,11 @@ def pretrain(name):
     from lenet_keras.sdlm.compiled import one_thread
     from lenet_keras.study import pretrain, recipes
 
+    if name in TEACHERS:
+        row = pretrain.teach(name.removeprefix("teacher-"))["run"]
+        error = 100 * (1 - row["held_out_accuracy"])
+        click.echo(f"{name}: {error:.2f} % errors on held-out images")
+        return
     if recipes.RECIPES[name].optimizer == "SDLM":
         one_thread()
     record = pretrain.pretrain(name)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from lenet_keras import losses, pretrained
-from lenet_keras.datasets.sources import data_dir
 from lenet_keras.preprocessing import prepare
 from lenet_keras.study.augmentation import augmented
 from lenet_keras.study.files import check_writable, replacing
+from lenet_keras.study.teachers import answers_of
 from lenet_keras.study.training import DATASETS, Run, load_images, train
 
 # The names of their recipes. Each starts with the network and the data set.
@@ -97,13 +97,16 @@ def teach(dataset, held_out=10_000):
             train on, and that measure it.
 
     Returns:
-        The row of its run. The logarithms of the answers, the mean over `VIEWS`
-        changed versions of each training image, are in `teachers/` of the data folder.
+        Dictionary of the `run`, its row, and the `sha256` of the answers. Both are in
+        `teachers/` of the data folder: the logarithm of the mean answer over `VIEWS`
+        changed versions of each training image, and the record.
     """
-    path = data_dir() / "teachers" / f"{dataset}.npy"
+    path = answers_of(dataset)
     path.parent.mkdir(exist_ok=True)
+    record = path.with_suffix(".json")
     checkpoint = path.with_name(f".{dataset}.checkpoint.npz")
-    check_writable(path)
+    for file in (path, record, checkpoint):
+        check_writable(file)
     run = Run(f"teacher-{dataset}", dataset, held_out=held_out)
     recipe = run.settings
     result = train(run, checkpoint)
@@ -116,5 +119,8 @@ def teach(dataset, held_out=10_000):
     )
     with replacing(path) as beside, beside.open("wb") as file:
         np.save(file, np.log(answers / VIEWS + 1e-7).astype("float16"))
+    known = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "run": result.row}
+    with replacing(record) as beside:
+        beside.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     checkpoint.unlink()
-    return result.row
+    return known

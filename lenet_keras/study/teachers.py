@@ -1,5 +1,9 @@
 """Larger networks whose answers serve as labels."""
 
+import hashlib
+import io
+import json
+
 import numpy as np
 
 from lenet_keras.datasets.sources import data_dir
@@ -17,6 +21,9 @@ def soft_labels(labels, dataset, recipe):
 
     Returns:
         `float32` array of shape `(n, 10)`.
+
+    Raises:
+        ValueError: As `load`.
     """
     targets = np.eye(10, dtype="float32")[labels]
     if recipe.label_smoothing:
@@ -33,7 +40,27 @@ def soft_labels(labels, dataset, recipe):
 
 
 def load(dataset):
-    """Returns the stored logits of a data set's teacher for all training images."""
-    path = data_dir() / "teachers" / f"{dataset}.npy"
+    """Returns the stored answers of a data set's teacher.
+
+    Args:
+        dataset: Name of the data set.
+
+    Returns:
+        `float16` array of shape `(n, 10)`: the logarithm of the answer for each class
+        and training image.
+
+    Raises:
+        ValueError: If there is no teacher of the data set, or its file is damaged.
+    """
+    path = answers_of(dataset)
     expect(path.exists(), "a data set whose teacher was trained", dataset=dataset)
-    return np.load(path, allow_pickle=False)
+    record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    expect(found == record["sha256"], "the file that its record names", path=str(path))
+    return np.load(io.BytesIO(content), allow_pickle=False)
+
+
+def answers_of(dataset):
+    """Returns the path of the answers of a data set's teacher, in the data folder."""
+    return data_dir() / "teachers" / f"{dataset}.npy"

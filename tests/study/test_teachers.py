@@ -1,11 +1,13 @@
 import dataclasses
+import hashlib
+import json
 import math
 
 import numpy as np
 import pytest
 
 from lenet_keras.study.recipes import RECIPES
-from lenet_keras.study.teachers import soft_labels
+from lenet_keras.study.teachers import answers_of, load, soft_labels
 
 BEST = RECIPES["lenet5-mnist-best"]
 LABELS = np.array([3, 0])
@@ -21,7 +23,10 @@ def logits(tmp_path, monkeypatch):
     """A teacher's answers for three images, the third of which is not asked for."""
     values = np.random.default_rng(0).normal(size=(3, 10)).astype("float16")
     (tmp_path / "teachers").mkdir()
-    np.save(tmp_path / "teachers" / "mnist.npy", values)
+    path = tmp_path / "teachers" / "mnist.npy"
+    np.save(path, values)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps({"sha256": digest}))
     monkeypatch.setenv("LENET_DATA_DIR", str(tmp_path))
     return values.astype("float64")
 
@@ -57,3 +62,20 @@ def test_a_data_set_without_a_teacher_is_refused(tmp_path, monkeypatch, message)
     monkeypatch.setenv("LENET_DATA_DIR", str(tmp_path))
     text = message(soft_labels, LABELS, "mnist", recipe(teacher_weight=1))
     assert "dataset='mnist'" in text
+
+
+def test_a_damaged_file_is_refused(logits, tmp_path, message):
+    path = tmp_path / "teachers" / "mnist.npy"
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    text = message(soft_labels, LABELS, "mnist", recipe(teacher_weight=1))
+    assert "Expected the file that its record names" in text
+
+
+def test_the_stored_teacher_is_that_of_its_record():
+    record = json.loads(answers_of("cifar10").with_suffix(".json").read_text())
+    row, answers = record["run"], load("cifar10")
+    assert answers.shape == (50_000, 10)
+    assert (row["recipe"], row["train_images"]) == ("teacher-cifar10", 40_000)
+    assert np.exp(answers.astype("float32")).sum(axis=1) == pytest.approx(1, abs=0.01)
