@@ -33,7 +33,7 @@ from lenet_keras.study.statistics import (
     mean_interval,
     paired_difference,
 )
-from lenet_keras.study.studies import protocol_choices
+from lenet_keras.study.studies import INGREDIENTS, ingredient, protocol_choices
 
 
 class Blocks:
@@ -331,6 +331,9 @@ TABLES = {
         summary(b.runs("recommended")), without("seeds", "measured on")
     ),
     "choices": lambda b: choices_table(b.runs("choices")),
+    "ingredients": lambda b: choices_table(
+        b.runs("ingredients"), INGREDIENTS, ingredient
+    ),
     "perturbed": lambda b: perturbed_table(b.perturbed()),
     "lines": lambda b: lines_table(b.lines()),
     "lines/costs": _line_costs,

@@ -24,14 +24,14 @@ from lenet_keras.study.results import (
     summary,
     table,
 )
-from lenet_keras.study.studies import CHOICES, choice
+from lenet_keras.study.studies import CHOICES, INGREDIENTS, choice, ingredient
 
 
 def report(path):
     """Writes the tables and pictures of a study beside its results file.
 
     By the file's name it knows what the study shows: `compare`, `ladder`, `relatives`,
-    `choices`, `perturbed`, `interpretations` and `lines` have tables of their own, and
+    `choices`, `ingredients`, `perturbed`, `interpretations` and `lines` have tables of their own, and
     most of them a picture. Of any other file it writes the `summary`.
 
     Args:
@@ -131,15 +131,17 @@ def _comparison(path, runs):
     }
 
 
-def choices_table(runs):
-    """Returns the held-out errors of what was tried in a recommended recipe's place.
+def choices_table(runs, tried=CHOICES, run_of=choice):
+    """Returns the held-out errors of what was tried in a recipe's place.
 
     Args:
         runs: `pandas.DataFrame`, as `lenet_keras.study.results.load` returns it, with
-            all runs of the study `choices`.
+            all runs of the study.
+        tried: Dictionary of recipes, each with what was tried by its title.
+        run_of: Function of a recipe and a title that returns the run.
 
     Returns:
-        Markdown with a column a recommended recipe, and a row for each thing that was
+        Markdown with a column a recipe, and a row for each thing that was
         tried in its place; errors in percent.
 
     Raises:
@@ -149,12 +151,12 @@ def choices_table(runs):
         1 - runs.dropna(subset="held_out_accuracy").set_index("id")["held_out_accuracy"]
     )
     rows = {}
-    for recipe, tried in CHOICES.items():
-        for title in tried:
-            run = choice(recipe, title)
+    for recipe, titles in tried.items():
+        for title in titles:
+            run = run_of(recipe, title)
             if run.id not in errors:
                 raise ValueError(f"Expected all runs. Received: none of {run.name}")
-            row = rows.setdefault(title, dict.fromkeys(CHOICES, ""))
+            row = rows.setdefault(title, dict.fromkeys(tried, ""))
             row[recipe] = f"{errors[run.id]:.2f}"
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame = frame.rename_axis("held-out error, %").reset_index()
@@ -242,6 +244,9 @@ VIEWS = {
     "ladder": _comparison,
     "relatives": _comparison,
     "choices": lambda path, runs: {".md": choices_table(runs)},
+    "ingredients": lambda path, runs: {
+        ".md": choices_table(runs, INGREDIENTS, ingredient)
+    },
     "perturbed": _perturbed,
     "interpretations": _interpretations,
     "lines": _lines,
