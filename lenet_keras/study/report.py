@@ -31,8 +31,8 @@ def report(path):
     """Writes the tables and pictures of a study beside its results file.
 
     By the file's name it knows what the study shows: `compare`, `ladder`, `relatives`,
-    `choices`, `ingredients`, `perturbed`, `interpretations` and `lines` have tables of their own, and
-    most of them a picture. Of any other file it writes the `summary`.
+    `choices`, `ingredients`, `perturbed`, `interpretations` and `lines` have tables of
+    their own, and most of them a picture. Of any other file it writes the `summary`.
 
     Args:
         path: Path of the results file.
