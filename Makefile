@@ -37,6 +37,7 @@ docs: .venv/done             ## build the site, in docs/_build/html
 benchmark: .venv/done        ## the speed figures of benchmarks/README.md
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/connection_tables.py
+	$(BIN)/python benchmarks/augmentation.py
 	$(BIN)/python benchmarks/one_pattern.py
 	$(BIN)/python benchmarks/inference.py
 

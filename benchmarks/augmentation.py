@@ -11,10 +11,16 @@ import time
 
 import keras
 
+from lenet_keras.preprocessing import prepare
 from lenet_keras.sdlm.compiled import one_thread
 from lenet_keras.study.augmentation import augmented
 from lenet_keras.study.teachers import soft_labels
-from lenet_keras.study.training import Run, fit_minibatches, load_images, prepare
+from lenet_keras.study.training import (
+    Run,
+    fit_minibatches,
+    load_images,
+    steps_per_execution,
+)
 
 EPOCHS = 4
 RECIPES = [
@@ -33,7 +39,7 @@ def seconds_of(recipe_name, dataset):
     x, y = prepare(x, recipe.pixels), soft_labels(y, dataset, recipe)
     images = augmented(x, y, recipe.augmentation, **recipe.augmentation_arguments)
     model = recipe.build(x.shape[1:])
-    recipe.compile(model, len(x), steps_per_execution=10, jit_compile=False)
+    recipe.compile(model, len(x), steps_per_execution=steps_per_execution())
     alone, all_of_it = [], []
 
     def epoch_of(epoch):

@@ -290,9 +290,6 @@ def _pretrained_table():
     return markdown(pd.DataFrame(rows))
 
 
-SHIFTS = ["shift right", "shift down"]
-
-
 def _lines_wrong(blocks, network, kind):
     """Returns the lines of five that a sliding network reads wrongly, in percent."""
     own = blocks.lines().set_index(["network", "kind", "length"])
@@ -318,6 +315,8 @@ def _line_costs(blocks):
     ]
     return markdown(pd.DataFrame(rows))
 
+
+SHIFTS = ["shift right", "shift down"]
 
 TABLES = {
     "compare": lambda b: markdown(comparison_table(b.runs("compare"))),

@@ -6,8 +6,12 @@ import math
 import numpy as np
 import pytest
 
+from lenet_keras.preprocessing import prepare
+from lenet_keras.study import pretrain
+from lenet_keras.study.distortions import bend
 from lenet_keras.study.recipes import RECIPES
 from lenet_keras.study.teachers import answers_of, load, soft_labels
+from lenet_keras.study.training import Result
 
 BEST = RECIPES["lenet5-mnist-best"]
 LABELS = np.array([3, 0])
@@ -79,3 +83,40 @@ def test_the_stored_teacher_is_that_of_its_record():
     assert answers.shape == (50_000, 10)
     assert (row["recipe"], row["train_images"]) == ("teacher-cifar10", 40_000)
     assert np.exp(answers.astype("float32")).sum(axis=1) == pytest.approx(1, abs=0.01)
+
+
+class Teacher:
+    """Answers with the share of ink, as it were, of each view."""
+
+    def predict(self, x, batch_size, verbose):
+        ink = x.mean(axis=(1, 2, 3))[:, None]
+        return np.concatenate([ink, np.full((len(x), 9), 0.05)], axis=1)
+
+
+def test_a_teachers_answers_are_the_mean_over_views(tmp_path, monkeypatch):
+    digits = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype="uint8")
+    monkeypatch.setenv("LENET_DATA_DIR", str(tmp_path))
+    monkeypatch.setitem(
+        pretrain.DATASETS, "mnist", lambda: ((digits, np.arange(5)), None)
+    )
+
+    def train(run, checkpoint):
+        assert (run.name, run.held_out) == (
+            "teacher-mnist, mnist, held_out 10000, seed 0",
+            10_000,
+        )
+        checkpoint.write_bytes(b"")
+        return Result(Teacher(), None, {"held_out_accuracy": 0.99})
+
+    monkeypatch.setattr(pretrain, "train", train)
+    record = pretrain.teach("mnist")
+    files = sorted(path.name for path in (tmp_path / "teachers").iterdir())
+    assert files == ["mnist.json", "mnist.npy"]
+    assert record["run"] == {"held_out_accuracy": 0.99}
+    views = [
+        bend(prepare(digits, "paper"), np.random.default_rng([0, epoch, 1]))
+        for epoch in range(8)
+    ]
+    expected = np.log(np.mean([v.mean(axis=(1, 2, 3)) for v in views], axis=0))
+    np.testing.assert_allclose(load("mnist")[:, 0], expected, rtol=2e-3)
+    np.testing.assert_allclose(load("mnist")[:, 1:], math.log(0.05), rtol=1e-3)

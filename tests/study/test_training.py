@@ -7,6 +7,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import averaged_training
 import interrupted_training
 import keras
 import numpy as np
@@ -611,56 +612,14 @@ def test_the_seconds_of_a_resumed_run_are_those_of_all_its_epochs(tmp_path):
     assert result.row["seconds"] == pytest.approx(result.history["seconds"].sum())
 
 
-class Weights(keras.callbacks.Callback):
-    """Keeps the weights after each call of the compiled function."""
-
-    def __init__(self):
-        super().__init__()
-        self.kept = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        done = min(batch + 1, self.params["steps"])
-        self.kept.append((done, self.model.get_weights()))
-
-
-def averages_by_loops(first, kept, momentum):
-    average, updates = first, 0
-    for done, weights in kept:
-        new, updates = done - updates, done
-        m = min(momentum, (1 + done) / (10 + done)) ** new
-        average = [m * a + (1 - m) * w for a, w in zip(average, weights, strict=True)]
-    return average
-
-
 @pytest.mark.parametrize("momentum", [0.5, 0.99])
-def test_the_result_has_the_averages_of_the_weights(momentum, monkeypatch):
-    run = Run(
-        "lenet5_modern-mnist-best",
-        "mnist",
-        train_images=3_000,
-        held_out=200,
-        overrides={
-            "epochs": 1,
-            "schedule": "constant",
-            "warmup_epochs": 0,
-            "ema_momentum": momentum,
-        },
-    )
-    keras.utils.set_random_seed(0)
-    first = run.settings.build((28, 28, 1)).get_weights()
-    weights = Weights()
-    result = train(run, callbacks=[weights], verbose=0)
-    done = [batch for batch, _ in weights.kept]
-    assert done == [10, 20, 22]  # the compiled function makes ten updates
-    expected = averages_by_loops(first, weights.kept, momentum)
-    for ours, wanted, last in zip(
-        result.model.get_weights(), expected, weights.kept[-1][1], strict=True
-    ):
-        np.testing.assert_allclose(ours, wanted, atol=1e-5)
-        assert np.abs(ours - last).max() > 1e-4
-    (_, _), (x, y) = module.load_images(run)
-    answers = result.model.predict(prepare(x, "paper-unpadded"), verbose=0).argmax(1)
-    assert result.row["held_out_accuracy"] == pytest.approx((answers == y).mean())
+def test_the_result_has_the_averages_of_the_weights(momentum, backend, run_python):
+    printed = run_python(averaged_training.__file__, momentum, backend=backend)
+    found = json.loads(printed.splitlines()[-1])
+    assert found["updates"] == 2 * 12
+    assert found["from loops"] < 1e-5
+    assert found["from the last"] > 1e-4
+    assert found["measured"] == pytest.approx(found["right"])
 
 
 def test_the_last_epochs_are_plain(monkeypatch):
