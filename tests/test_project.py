@@ -55,7 +55,7 @@ LAYERS_OF_THE_HOUSE = [
 ]
 # And within the study, from what is trained to what is shown.
 FLOORS_OF_THE_STUDY = [
-    ["checks"],
+    ["checks", "optimizers"],
     ["files", "statistics", "distortions"],
     ["perturbations", "family", "lines"],
     ["augmentation", "teachers"],

@@ -10,10 +10,12 @@ from lenet_keras import losses, metrics, models, sdlm
 from lenet_keras.study.augmentation import AUGMENTATIONS
 from lenet_keras.study.checks import expect
 from lenet_keras.study.files import tables
+from lenet_keras.study.optimizers import KernelMuon
 
 PAPER_EPOCHS = 20  # the paper calls an epoch a pass
 ORDERS = ("every_epoch", "once", "given")
 SCHEDULES = ("constant", "cosine", "paper", "paper-compressed")
+OPTIMIZERS = {"SDLM": sdlm.SDLM, "KernelMuon": KernelMuon}  # beside those of Keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Recipe:
         network: Name of a function of `lenet_keras.models`.
         pixels: The network's input, as in `lenet_keras.preprocessing`.
         loss: Name of a loss of `lenet_keras.losses` or `keras.losses`.
-        optimizer: Name of a Keras optimizer, or `"SDLM"`. This is the method of 1998,
-            which updates the weights after each pattern.
+        optimizer: Name of a Keras optimizer, or `"KernelMuon"`, or `"SDLM"`. This last
+            one is the method of 1998, which updates the weights after each pattern.
         learning_rate: Positive number. For `"SDLM"`, the factor of the paper's rates.
         batch_size: Images per update.
         epochs: Number of times that training sees all images.
@@ -95,7 +97,8 @@ class Recipe:
         fits = {
             "network": self.network in models.__all__,
             "loss": hasattr(losses, self.loss) or hasattr(keras.losses, self.loss),
-            "optimizer": by_pattern or hasattr(keras.optimizers, self.optimizer),
+            "optimizer": self.optimizer in OPTIMIZERS
+            or hasattr(keras.optimizers, self.optimizer),
             "schedule": self.schedule in SCHEDULES and paper == by_pattern,
             "order": self.order in (ORDERS if by_pattern else ORDERS[:1]),
             "augmentation": self.augmentation in (None, *AUGMENTATIONS),
@@ -171,8 +174,9 @@ class Recipe:
             share = 1 if self.schedule == "paper" else self.epochs / PAPER_EPOCHS
             paper_epoch = max(1, round(train_images * share))
             rate = sdlm.paper_schedule(paper_epoch, rate)
-        where = sdlm if self.optimizer == "SDLM" else keras.optimizers
-        optimizer = getattr(where, self.optimizer)(rate, **self.optimizer_arguments)
+        own = OPTIMIZERS.get(self.optimizer)
+        optimizer = own or getattr(keras.optimizers, self.optimizer)
+        optimizer = optimizer(rate, **self.optimizer_arguments)
         where = losses if hasattr(losses, self.loss) else keras.losses
         loss = getattr(where, self.loss)(**self.loss_arguments)
         rbf = isinstance(loss, (losses.MaximumAPosteriori, losses.RBFMeanSquaredError))
