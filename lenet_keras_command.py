@@ -546,9 +546,9 @@ def sweep(
     NAMES are recipes or groups of recipes: `ladder`, `baselines`, `claims`, `permuted`,
     `lenet1`, `relatives`. The options below apply to them. Or NAMES is one study, a
     list of runs with its own options: `compare`, `protocol`, `protocol-choices`,
-    `choices`, `ingredients`, `perturbed`, `interpretations`, `lines`. The results file
-    gets each run as soon as it is done. Runs that the file holds are not repeated. The
-    exit code is 1 if a run failed.
+    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness`, `lines`. The
+    results file gets each run as soon as it is done. Runs that the file holds are not
+    repeated. The exit code is 1 if a run failed.
 
     \b
     Examples:

@@ -253,6 +253,81 @@ class CategoricalMaximumAPosteriori(MaximumAPosteriori):
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
+class LineMaximumAPosteriori(MaximumAPosteriori):
+    """Loss (9) for a line of digits that a network slides along.
+
+    `loss = -mean(log(sum_s(prod_p(P[p, s[p]]))))`
+
+    where `P[p, i] = exp(-y[p, i]) / (exp(-j) + sum_k(exp(-y[p, k])))` is the posterior
+    probability of class `i` at place `p`, and that of rubbish has `exp(-j)` in the
+    numerator. The distances and `j` are divided by the temperature. The sum is over all
+    ways `s` to give each place a digit or rubbish that read as the right line: a digit
+    may last for several places, and between two equal digits there is rubbish. So
+    training needs what a line says, and not where its digits are.
+
+    Args:
+        j: As for `MaximumAPosteriori`.
+        temperature: As for `MaximumAPosteriori`.
+        reduction: Reduction of the losses per line, as in `keras.losses.Loss`.
+        name: Name of the loss.
+        dtype: Data type of the computation.
+
+    Call arguments:
+        y_true: Integer labels of shape `(batch, length)`. Shorter lines are filled up
+            with -1.
+        y_pred: Distances of shape `(batch, 1, places, classes)`.
+
+    Example:
+
+    >>> distances = keras.ops.array([[[[0.0, 90.0], [90.0, 90.0], [90.0, 0.0]]]])
+    >>> loss = LineMaximumAPosteriori(j=20.0)
+    >>> float(loss(keras.ops.array([[0, 1]]), distances)) < 1e-3
+    True
+    >>> round(float(loss(keras.ops.array([[1, -1]]), distances)))  # only rubbish or a 1
+    20
+
+    Raises:
+        ValueError: If `j` or `temperature` is not positive, or the shapes do not fit.
+
+    Reference:
+        LeCun et al. (1998), sections VI and VII: the network and the paths are trained
+        together, on the forward scores; Graves et al. (2006), "Connectionist temporal
+        classification". The costs are those of equation 9.
+    """
+
+    def __init__(
+        self,
+        j=10.0,
+        temperature=1.0,
+        reduction="sum_over_batch_size",
+        name="line_maximum_a_posteriori",
+        dtype=None,
+    ):
+        super().__init__(j, temperature, reduction, name, dtype)
+
+    def call(self, y_true, y_pred):
+        shapes = tuple(y_true.shape), tuple(y_pred.shape)
+        if (len(shapes[0]), len(shapes[1]), *shapes[1][1:2]) != (2, 4, 1):
+            raise ValueError(
+                "Expected labels of shape (batch, length) and distances of shape "
+                f"(batch, 1, places, classes). Received: y_true.shape={shapes[0]}, "
+                f"y_pred.shape={shapes[1]}"
+            )
+        distances = y_pred[:, 0]
+        rubbish = ops.full_like(distances[..., :1], self.j)
+        costs = ops.concatenate([distances, rubbish], axis=-1)
+        y_true = ops.cast(y_true, "int32")
+        lengths = ops.sum(ops.cast(y_true >= 0, "int32"), axis=-1)
+        return ops.ctc_loss(
+            ops.maximum(y_true, 0),
+            -costs / self.temperature,
+            lengths,
+            ops.full_like(lengths, ops.shape(costs)[1]),
+            mask_index=shapes[1][-1],
+        )
+
+
+@keras.saving.register_keras_serializable(package="lenet_keras")
 class SparseMeanSquaredError(_LossOfLabels):
     """Mean squared error with integer labels and one `scaled_tanh` unit per class.
 

@@ -28,6 +28,7 @@ from lenet_keras.layers import (
 )
 from lenet_keras.losses import (
     CategoricalMaximumAPosteriori,
+    LineMaximumAPosteriori,
     MaximumAPosteriori,
     RBFMeanSquaredError,
     SparseMeanSquaredError,
@@ -247,6 +248,13 @@ def gradients_of_probabilities(rng):
     model = keras.Sequential([keras.Input(batch_shape=distances.shape), Shift()])
     loss = CategoricalMaximumAPosteriori(2.0, 1.5)
     return gradients_of(model, distances, targets, loss)
+
+
+def gradients_of_lines(rng):
+    distances = rng.uniform(0, 6, (3, 1, 6, 4)).astype("float32")
+    labels = np.array([[2, 0, 1], [3, 3, -1], [1, -1, -1]])
+    model = keras.Sequential([keras.Input(batch_shape=distances.shape), Shift()])
+    return gradients_of(model, distances, labels, LineMaximumAPosteriori(2.0, 1.5))
 
 
 def refused(function, rng):
@@ -557,6 +565,7 @@ for name in pretrained.records():
     CASES[name] = partial(trained_network, name)
 CASES |= {
     "equation 9 with probabilities": gradients_of_probabilities,
+    "equation 9 for lines": gradients_of_lines,
     "accuracy": accuracy,
     "accuracy of NaN": accuracy_of_nan,
     "rbf around 1000": partial(rbf_around_1000, 10),

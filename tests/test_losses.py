@@ -1,3 +1,4 @@
+import itertools
 import json
 import math
 
@@ -9,6 +10,7 @@ from oracles import maximum_a_posteriori, mean_squared_error
 
 from lenet_keras.losses import (
     CategoricalMaximumAPosteriori,
+    LineMaximumAPosteriori,
     MaximumAPosteriori,
     RBFMeanSquaredError,
     SparseMeanSquaredError,
@@ -370,3 +372,48 @@ def test_the_categorical_loss_returns_from_its_configuration():
     again = keras.saving.deserialize_keras_object(text)
     assert type(again) is CategoricalMaximumAPosteriori
     assert (again.j, again.temperature, again.name) == (3.0, 2.0, loss.name)
+
+
+def line_loss(text, distances, j, temperature):
+    """Minus the logarithm of the probability of all ways to read the text."""
+    costs = np.column_stack([np.float64(distances), np.full(len(distances), j)])
+    posterior = np.exp(-costs / temperature)
+    posterior /= posterior.sum(axis=1, keepdims=True)
+    rubbish, total = costs.shape[1] - 1, 0.0
+    for states in itertools.product(range(rubbish + 1), repeat=len(costs)):
+        read = [state for state, _ in itertools.groupby(states) if state != rubbish]
+        if read == text:
+            total += math.prod(posterior[range(len(costs)), states])
+    return -math.log(total)
+
+
+@pytest.mark.parametrize("text", [[2, 0], [1, 1], [3], [0, 2, 0]])
+def test_the_loss_of_a_line_sums_over_all_ways_to_read_it(text, rng):
+    distances = rng.uniform(0, 6, (5, 4)).astype("float32")
+    labels = np.array([text + [-1] * (3 - len(text))])
+    ours = LineMaximumAPosteriori(2.0, 1.5)(labels, distances[None, None])
+    assert float(ours) == pytest.approx(line_loss(text, distances, 2.0, 1.5), rel=1e-5)
+
+
+def test_the_loss_of_lines_is_the_mean(rng):
+    distances = rng.uniform(0, 6, (2, 1, 5, 4)).astype("float32")
+    labels = [[2, 0, 1], [3, -1, -1]]
+    own = [line_loss(labels[0], distances[0, 0], 3.0, 2.0)]
+    own.append(line_loss(labels[1][:1], distances[1, 0], 3.0, 2.0))
+    loss = LineMaximumAPosteriori(3.0, 2.0)
+    assert float(loss(np.array(labels), distances)) == pytest.approx(np.mean(own), 1e-5)
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(loss)
+    )
+    assert type(again) is LineMaximumAPosteriori
+    assert (again.j, again.temperature) == (3.0, 2.0)
+
+
+def test_lines_of_other_shapes_are_refused(message):
+    loss = LineMaximumAPosteriori()
+    outputs = np.zeros((2, 1, 5, 4), "float32")
+    assert "y_true.shape=(2,)" in message(loss, np.zeros(2), outputs)
+    text = message(loss, np.zeros((2, 3)), outputs[:, 0])
+    assert "distances of shape (batch, 1, places, classes)" in text
+    assert "y_pred.shape=(2, 5, 4)" in text
+    assert "(2, 2, 5, 4)" in message(loss, np.zeros((2, 3)), outputs.repeat(2, axis=1))

@@ -64,6 +64,7 @@ FLOORS_OF_THE_STUDY = [
     ["interpretations", "pretrain", "export"],
     ["results"],
     ["mistakes", "readers", "figures", "sweep"],
+    ["robustness"],
     ["studies"],
     ["report"],
     ["blocks"],

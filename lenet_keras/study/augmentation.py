@@ -1,5 +1,6 @@
 """Changes of the training images, different in each epoch."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from lenet_keras.preprocessing import BACKGROUND, INK
 from lenet_keras.study.checks import expect
 from lenet_keras.study.distortions import Ranges, bend, distort, distorted_set
-from lenet_keras.study.lines import neighbours
+from lenet_keras.study.lines import lines_to_train, neighbours
 from lenet_keras.study.perturbations import perturb
 
 
@@ -112,11 +113,23 @@ def with_neighbours(images, labels, seed, **arguments):
     return images_of
 
 
+def in_lines(images, labels, seed, **arguments):
+    """Returns elastically distorted digits in lines, different in each epoch."""
+
+    def images_of(epoch):
+        rng = np.random.default_rng([seed, epoch, 1])
+        distort = functools.partial(bend, **arguments)
+        return lines_to_train(images, labels, rng, distort)
+
+    return images_of
+
+
 AUGMENTATIONS = {
     "flips-and-shifts": anew(flip_and_shift),
     "distortions": anew(distort_at_random),
     "distorted-set": distorted,
     "elastic": anew(bend),
+    "lines": in_lines,
     "neighbours": with_neighbours,
     "noise": anew(spoil),
 }
@@ -132,10 +145,10 @@ def augmented(images, labels, name, seed=0, **arguments):
             `"distorted-set"` is the paper's set of ten times as many images, which
             includes the originals. The others change all images differently in each
             epoch. `"neighbours"` needs a probability for each class in place of a
-            label, and changes them too.
+            label, and changes them too. `"lines"` writes distorted digits in lines.
         seed: Integer. The random changes depend only on the seed and the epoch.
         **arguments: `reach` of flips and shifts; `scale` of distortions; those of
-            `lenet_keras.study.distortions.bend` and of
+            `lenet_keras.study.distortions.bend` for `"elastic"` and `"lines"`; those of
             `lenet_keras.study.lines.neighbours`.
 
     Returns:

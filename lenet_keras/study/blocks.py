@@ -13,7 +13,12 @@ from lenet_keras.study.lines import KINDS
 from lenet_keras.study.perturbations import load_perturbed, reach
 from lenet_keras.study.readers import NETWORKS, load_lines
 from lenet_keras.study.recipes import BASELINES
-from lenet_keras.study.report import choices_table, lines_table, perturbed_table
+from lenet_keras.study.report import (
+    choices_table,
+    lines_table,
+    perturbed_table,
+    rejection_table,
+)
 from lenet_keras.study.results import (
     COMPARISONS,
     comparison_table,
@@ -27,6 +32,7 @@ from lenet_keras.study.results import (
     spread,
     summary,
 )
+from lenet_keras.study.robustness import load_robustness
 from lenet_keras.study.statistics import (
     crossing,
     error_percent,
@@ -58,6 +64,9 @@ class Blocks:
         )
         self.perturbed = functools.cache(
             lambda: load_perturbed(folder / "perturbed.jsonl")
+        )
+        self.robustness = functools.cache(
+            lambda: load_robustness(folder / "robustness.jsonl")
         )
         self.lines = functools.cache(lambda: load_lines(folder / "lines.jsonl"))
         self.reach = functools.cache(lambda: reach(self.perturbed(), level=0.9))
@@ -334,6 +343,8 @@ TABLES = {
         b.runs("ingredients"), INGREDIENTS, ingredient
     ),
     "perturbed": lambda b: perturbed_table(b.perturbed()),
+    "robustness": lambda b: perturbed_table(b.robustness()[0]),
+    "robustness/rejection": lambda b: rejection_table(b.robustness()[1]),
     "lines": lambda b: lines_table(b.lines()),
     "lines/costs": _line_costs,
     "lenet1": _lenet1_table,

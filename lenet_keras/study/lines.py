@@ -50,7 +50,7 @@ class Lines(NamedTuple):
     starts: np.ndarray
 
 
-def compose(digits, rng, kind):
+def compose(digits, rng, kind, width=0):
     """Writes digits side by side.
 
     Each digit moves up or down by up to 2 pixels, and stands as near to the one before
@@ -63,9 +63,11 @@ def compose(digits, rng, kind):
             digits of `n` lines of one length.
         rng: `numpy.random.Generator`.
         kind: Key of `KINDS`.
+        width: Smallest width of the images.
 
     Returns:
-        `Lines`. The width is a multiple of 4, and the longest line determines it.
+        `Lines`. The width is a multiple of 4. The longest line determines it, or
+        `width` if that is more.
 
     Example:
 
@@ -97,7 +99,7 @@ def compose(digits, rng, kind):
         for left, right, gap in zip(squares, squares[1:], gaps[1:], strict=False)
     ]
     starts = np.cumsum([first, *steps], axis=0).T
-    width = -(-(starts.max() + SIDE + MARGIN) // STRIDE) * STRIDE
+    width = -(-max(width, starts.max() + SIDE + MARGIN) // STRIDE) * STRIDE
     images = np.full((count, SIDE, width, 1), BACKGROUND, "float32")
     for n, square in enumerate(squares):
         for image, start, digit in zip(images, starts[:, n], square, strict=True):
@@ -107,6 +109,50 @@ def compose(digits, rng, kind):
         spoiled = rng.random(images.shape) < own.noise
         images[spoiled] = rng.choice([BACKGROUND, INK], spoiled.sum())
     return Lines(images, starts)
+
+
+TRAINED = {"touching": 0.5, "noisy": 0.25, "spaced": 0.25}  # share of each kind
+LENGTH, WIDTH = 5, 200  # digits of a line to train on; few lines are wider, in pixels
+
+
+def lines_to_train(images, labels, rng, distort=None):
+    """Writes digits in lines of five, each digit once.
+
+    Args:
+        images: `float32` array of shape `(n, 32, 32, 1)`, of the paper's values.
+        labels: Integer array of shape `(n,)`.
+        rng: `numpy.random.Generator`.
+        distort: Optional function of the images and `rng` that distorts each digit
+            before it is written.
+
+    Returns:
+        `images, labels`: arrays of shape `(n // 5, 32, width, 1)` and `(n // 5, 5)`.
+        Half of the lines are touching, a quarter noisy and a quarter spaced.
+
+    Example:
+
+    >>> images = np.full((40, 32, 32, 1), -0.1, "float32")
+    >>> images[:, 10:22, 14:18] = 1.175
+    >>> x, y = lines_to_train(images, np.ones(40, "int32"), np.random.default_rng(0))
+    >>> x.shape, y.shape
+    ((8, 32, 200, 1), (8, 5))
+    """
+    if distort is not None:
+        images = distort(images, rng)
+    count = len(images) // LENGTH
+    order = rng.permutation(len(images))[: count * LENGTH].reshape(count, LENGTH)
+    ends = np.cumsum([round(share * count) for share in TRAINED.values()])[:-1]
+    parts = [
+        compose(images[part], rng, kind, WIDTH).images
+        for kind, part in zip(TRAINED, np.split(order, ends), strict=True)
+        if len(part)
+    ]
+    width = max(part.shape[2] for part in parts)
+    wider = [(0, 0), (0, 0), (0, 0), (0, 0)]
+    for index, part in enumerate(parts):
+        wider[2] = (0, width - part.shape[2])
+        parts[index] = np.pad(part, wider, constant_values=BACKGROUND)
+    return np.concatenate(parts), labels[order]
 
 
 def step(left, right, gap, rows):

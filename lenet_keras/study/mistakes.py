@@ -25,19 +25,33 @@ def measure(run, model):
     """
     _, (x, labels) = load_images(run)
     x = prepare(x, run.settings.pixels)
-    distances = model.predict(x, batch_size=1000, verbose=0)
+    outputs = model.predict(x, batch_size=1000, verbose=0)
+    table = nearest_two(outputs, labels).round(3)
+    return {"files": {_file(run.name): table.to_csv(index=False)}}
+
+
+def nearest_two(distances, labels):
+    """Returns the two nearest classes of each digit.
+
+    Args:
+        distances: Array of shape `(n, classes)`. For a network whose outputs are
+            probabilities, minus their logarithm.
+        labels: Integer array of shape `(n,)`.
+
+    Returns:
+        `pandas.DataFrame` with one row per digit and the columns that `measure` names.
+    """
     nearest = np.argsort(distances, axis=1)[:, :2]
     best, second = np.take_along_axis(distances, nearest, axis=1).T
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "label": labels,
             "answer": nearest[:, 0],
-            "distance": best.round(3),
+            "distance": best,
             "second_answer": nearest[:, 1],
-            "second_distance": second.round(3),
+            "second_distance": second,
         }
     )
-    return {"files": {_file(run.name): table.to_csv(index=False)}}
 
 
 def _file(name):

@@ -1,5 +1,6 @@
-"""Trains the networks that come with the package."""
+"""Trains the networks that come with the package, and names them for measurements."""
 
+import dataclasses
 import hashlib
 import json
 import shlex
@@ -12,7 +13,7 @@ from lenet_keras.preprocessing import prepare
 from lenet_keras.study.augmentation import augmented
 from lenet_keras.study.files import check_writable, replacing
 from lenet_keras.study.teachers import answers_of
-from lenet_keras.study.training import DATASETS, Run, load_images, train
+from lenet_keras.study.training import DATASETS, Run, identity, load_images, train
 
 # The names of their recipes. Each starts with the network and the data set.
 NAMES = [
@@ -23,6 +24,43 @@ NAMES = [
     "lenet5-cifar10",
     "lenet5_modern-cifar10",
 ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Shipped:
+    """A network of the package that is measured. `sweep` takes it as a run.
+
+    Attributes:
+        network: Name of a network of `lenet_keras.load_pretrained`.
+    """
+
+    epochs = 1
+    network: str
+
+    @property
+    def asked(self):
+        """The attributes, as JSON values."""
+        return dataclasses.asdict(self)
+
+    @property
+    def configuration(self):
+        """The attributes, and the weights of the network."""
+        return self.asked | {"sha256": pretrained.records()[self.network]["sha256"]}
+
+    @property
+    def id(self):
+        """The identity, a hash of the configuration."""
+        return identity(self.configuration)
+
+    @property
+    def name(self):
+        """The network."""
+        return self.network
+
+    @property
+    def dataset(self):
+        """The data set that the network was trained on."""
+        return pretrained.records()[self.network]["dataset"]
 
 
 def pretrain(name, folder=pretrained.FOLDER, **arguments):

@@ -14,7 +14,8 @@ from lenet_keras.preprocessing import BACKGROUND, prepare
 from lenet_keras.reading import best_path, digits_of
 from lenet_keras.study.files import read_results
 from lenet_keras.study.lines import FROM, KINDS, SIDE, STRIDE, compose
-from lenet_keras.study.training import code, identity
+from lenet_keras.study.pretrain import Shipped
+from lenet_keras.study.training import code
 
 LENGTHS = range(2, 11)
 NETWORKS = ["lenet5-mnist", "lenet5-mnist-distorted", "lenet5-mnist-line"]
@@ -25,34 +26,17 @@ TRIED_START = [0, 2, 5, 10, 20, 40]
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
-    """A trained network that reads lines. `sweep` takes it as a run.
+class Reader(Shipped):
+    """A trained faithful network that reads lines.
 
     Attributes:
-        network: Name of a faithful network of `lenet_keras.load_pretrained`.
+        network: Name of the network.
         seed: Integer that determines the lines.
         lines: Positive integer, the lines of each kind and length.
     """
 
-    dataset, epochs = "mnist", 1
-    network: str
     seed: int = 0
     lines: int = LINES
-
-    @property
-    def asked(self):
-        """The attributes, as JSON values."""
-        return dataclasses.asdict(self)
-
-    @property
-    def configuration(self):
-        """The attributes, and the weights of the network."""
-        return self.asked | {"sha256": pretrained.records()[self.network]["sha256"]}
-
-    @property
-    def id(self):
-        """The identity, a hash of the configuration."""
-        return identity(self.configuration)
 
     @property
     def name(self):

@@ -122,6 +122,8 @@ class Recipe:
         rest = self.teacher_temperature
         fits["teacher_temperature"] = isinstance(rest, Real) and 0 < rest < math.inf
         fits["augmentation"] &= self.augmentation != "neighbours" or self.soft
+        fits["augmentation"] &= (self.augmentation == "lines") == self.reads_lines
+        fits["plain_epochs"] &= self.plain_epochs == 0 or not self.reads_lines
         fits["batch_size"] &= self.batch_size == 1 or not by_pattern
         for name, fit in fits.items():
             expect(
@@ -140,6 +142,11 @@ class Recipe:
     def soft(self):
         """Whether the loss takes a probability for each class in place of a label."""
         return self.loss.startswith("Categorical")
+
+    @property
+    def reads_lines(self):
+        """Whether the network trains on lines of digits in place of single ones."""
+        return self.loss == "LineMaximumAPosteriori"
 
     def build(self, image_shape):
         """Returns a new network.
@@ -180,7 +187,11 @@ class Recipe:
         where = losses if hasattr(losses, self.loss) else keras.losses
         loss = getattr(where, self.loss)(**self.loss_arguments)
         rbf = isinstance(loss, (losses.MaximumAPosteriori, losses.RBFMeanSquaredError))
-        if rbf and self.soft:
+        if self.reads_lines:
+            accuracy = keras.metrics.MeanMetricWrapper(
+                _lines_right, "accuracy", j=loss.j
+            )
+        elif rbf and self.soft:
             accuracy = keras.metrics.MeanMetricWrapper(_rbf_accuracy, name="accuracy")
         elif rbf:
             accuracy = metrics.RBFAccuracy("accuracy")
@@ -193,6 +204,25 @@ class Recipe:
 
 def _rbf_accuracy(y_true, y_pred):
     return metrics.rbf_accuracy(keras.ops.argmax(y_true, axis=-1), y_pred)
+
+
+def _lines_right(y_true, y_pred, j):
+    """Returns 1 for each line whose nearest states, place by place, read as it says.
+
+    Equal states in a row are one digit, and rubbish is none.
+    """
+    ops = keras.ops
+    distances, labels = y_pred[:, 0], ops.cast(y_true, "int32")
+    rubbish = ops.full_like(distances[..., :1], j)
+    states = ops.argmin(ops.concatenate([distances, rubbish], axis=-1), axis=-1)
+    states = ops.cast(states, "int32")
+    before = ops.pad(states[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+    begins = ops.logical_and(states != before, states != distances.shape[-1])
+    number = ops.cumsum(ops.cast(begins, "int32"), axis=-1)  # of the digits up to here
+    length = labels.shape[-1]
+    expected = ops.take_along_axis(labels, ops.clip(number - 1, 0, length - 1), axis=-1)
+    fits = ops.all(ops.logical_or(~begins, states == expected), axis=-1)
+    return ops.cast(ops.logical_and(fits, number[:, -1] == length), "float32")
 
 
 def without_defaults(instance):

@@ -24,6 +24,7 @@ from lenet_keras.study.results import (
     summary,
     table,
 )
+from lenet_keras.study.robustness import load_robustness
 from lenet_keras.study.studies import CHOICES, INGREDIENTS, choice, ingredient
 
 
@@ -31,8 +32,9 @@ def report(path):
     """Writes the tables and pictures of a study beside its results file.
 
     By the file's name it knows what the study shows: `compare`, `ladder`, `relatives`,
-    `choices`, `ingredients`, `perturbed`, `interpretations` and `lines` have tables of
-    their own, and most of them a picture. Of any other file it writes the `summary`.
+    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness` and `lines`
+    have tables of their own, and most of them a picture. Of any other file it writes
+    the `summary`.
 
     Args:
         path: Path of the results file.
@@ -196,6 +198,29 @@ def _perturbed(path, runs):
     return {".md": perturbed_table(measured), ".png": figures.perturbed(measured)}
 
 
+def rejection_table(rejection):
+    """Returns the errors on the digits that are not rejected, in Markdown.
+
+    Args:
+        rejection: The second table that `load_robustness` returns.
+    """
+    table = rejection.pivot(index="recipe", columns="rejected", values="error")
+    rows = [
+        {"error, % of the rest": figures.CLAIMED_STYLES[recipe][0]}
+        | {
+            f"{share:g} % rejected": f"{table.loc[recipe, share]:.2f}"
+            for share in table
+        }
+        for recipe in dict.fromkeys(rejection["recipe"])
+    ]
+    return markdown(pd.DataFrame(rows))
+
+
+def _robustness(path, runs):
+    perturbed, rejection = load_robustness(path)
+    return {".md": perturbed_table(perturbed) + "\n" + rejection_table(rejection)}
+
+
 def _interpretations(path, runs):
     """A row an interpretation: the error after each seed's second epoch, or failure."""
     rows = []
@@ -249,5 +274,6 @@ VIEWS = {
     },
     "perturbed": _perturbed,
     "interpretations": _interpretations,
+    "robustness": _robustness,
     "lines": _lines,
 }

@@ -5,8 +5,15 @@ studies.toml has the settings that were tried, as data.
 
 from typing import NamedTuple
 
-from lenet_keras.study import interpretations, mistakes, perturbations, readers
+from lenet_keras.study import (
+    interpretations,
+    mistakes,
+    perturbations,
+    readers,
+    robustness,
+)
 from lenet_keras.study.files import tables
+from lenet_keras.study.pretrain import Shipped
 from lenet_keras.study.recipes import GROUPS, RECIPES
 from lenet_keras.study.sweep import do_run, grid
 from lenet_keras.study.training import Run
@@ -116,6 +123,10 @@ STUDIES = {
             for seed in range(2)
         ],
         do=interpretations.do_trial,
+    ),
+    "robustness": Study(
+        lambda: [Shipped(name) for name in robustness.NETWORKS],
+        do=robustness.do_shipped,
     ),
     "lines": Study(
         lambda: [readers.Reader(name) for name in readers.NETWORKS],

@@ -26,6 +26,7 @@ from lenet_keras.preprocessing import prepare
 from lenet_keras.study.augmentation import augmented
 from lenet_keras.study.checks import expect
 from lenet_keras.study.files import replacing
+from lenet_keras.study.lines import lines_to_train
 from lenet_keras.study.recipes import RECIPES, Recipe, plain, without_defaults
 from lenet_keras.study.teachers import soft_labels
 
@@ -416,7 +417,12 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     targets = soft_labels(y, run.dataset, recipe) if recipe.soft else y
     if recipe.soft:
         y, y_unseen = (np.eye(10, dtype="float32")[part] for part in (y, y_unseen))
+    digits, shape = len(x), x.shape[1:]
     changed = augmented(x, targets, recipe.augmentation, run.seed, **arguments)
+    if recipe.reads_lines:
+        rng = np.random.default_rng(run.seed)
+        x, y = lines_to_train(x, y, rng)
+        x_unseen, y_unseen = lines_to_train(x_unseen, y_unseen, rng)
     plain_from = recipe.epochs - recipe.plain_epochs
 
     def images(epoch):
@@ -425,7 +431,9 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     unseen = "held_out" if run.held_out else "test"
 
     keras.utils.set_random_seed(run.seed)
-    model = recipe.build(x.shape[1:])
+    height, _, channels = shape
+    wide = (height, None, channels)
+    model = recipe.build(wide if recipe.reads_lines else shape)
     recipe.compile(model, len(x), steps_per_execution=steps_per_execution())
     averages = AveragedWeights(model, recipe.ema_momentum)
     record = _Record(run, (x, y), unseen, checkpoint, averages)
@@ -450,7 +458,8 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
 
     history = pd.DataFrame(record.rows).set_index("epoch")
     after = evaluate(model, x, y)
-    counts = layer_table(model)["total"]._asdict()
+    counted = recipe.build(shape) if recipe.reads_lines else model
+    counts = layer_table(counted)["total"]._asdict()
     del counts["output_shape"]
     row = {
         "recipe": run.recipe,
@@ -460,7 +469,7 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "learning_rate": recipe.learning_rate,
-        "train_images": len(x),
+        "train_images": digits,
         "held_out": run.held_out,
         **counts,
         "train_accuracy": round(after["accuracy"], 5),

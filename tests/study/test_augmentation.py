@@ -8,8 +8,8 @@ from lenet_keras.study.augmentation import (
     flip_and_shift,
     spoil,
 )
-from lenet_keras.study.distortions import Ranges, distort, distorted_set
-from lenet_keras.study.lines import neighbours
+from lenet_keras.study.distortions import Ranges, bend, distort, distorted_set
+from lenet_keras.study.lines import lines_to_train, neighbours
 
 
 @pytest.fixture
@@ -60,7 +60,9 @@ def test_a_tenth_of_the_pixels_is_spoilt(images, rng):
     np.testing.assert_allclose(np.unique(spoilt[changed]), [-0.1, 1.175], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", [n for n in AUGMENTATIONS if n != "neighbours"])
+@pytest.mark.parametrize(
+    "name", [n for n in AUGMENTATIONS if n not in ("neighbours", "lines")]
+)
 def test_every_epoch_is_another_and_follows_from_the_seed(name, images):
     labels = np.arange(len(images))
     images_of = augmented(images, labels, name, seed=3)
@@ -115,3 +117,16 @@ def test_neighbours_follow_from_the_seed_and_the_epoch_and_change_the_labels(rng
         np.testing.assert_array_equal(images_of(epoch)[1], y)
     assert 10 < y.sum() < 40
     assert (images_of(0)[0] != images_of(1)[0]).any()
+
+
+def test_lines_follow_from_the_seed_and_the_epoch_and_hold_bent_digits(rng):
+    images = rng.uniform(-0.1, 1.175, (40, 32, 32, 1)).astype("float32")
+    labels = np.arange(40) % 10
+    images_of = augmented(images, labels, "lines", seed=3, elastic=2.0)
+    for epoch in range(2):
+        stream = np.random.default_rng([3, epoch, 1])
+        bent = bend(images, stream, elastic=2.0)
+        x, y = lines_to_train(bent, labels, stream)
+        np.testing.assert_array_equal(images_of(epoch)[0], x)
+        np.testing.assert_array_equal(images_of(epoch)[1], y)
+    assert (images_of(0)[1] != images_of(1)[1]).any()

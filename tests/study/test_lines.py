@@ -8,6 +8,7 @@ from lenet_keras.study.lines import (
     KINDS,
     PITCH,
     compose,
+    lines_to_train,
     move,
     neighbours,
     step,
@@ -193,3 +194,43 @@ class TestNeighbours:
         np.testing.assert_array_equal(x, before)
         share = (first[1].sum(axis=1) == 0).mean()
         assert 0.25 < share < 0.45
+
+
+class TestLinesToTrain:
+    def test_each_digit_is_written_once_and_its_label_says_so(self, digits):
+        images, labels = digits
+        x, y = lines_to_train(images, labels, np.random.default_rng(0))
+        assert (x.shape[0], y.shape) == (80, (80, 5))
+        counts = np.bincount(y.ravel(), minlength=10)
+        assert counts.tolist() == np.bincount(labels, minlength=10).tolist()
+
+    def test_lines_look_as_their_labels_say(self):
+        """Digit n is a bar of n + 2 columns: the line shows them in order."""
+        sides = [(16 - (n + 2) // 2, 16 - (n + 2) // 2 + n + 2) for n in range(10)]
+        images, labels = boxes(*sides * 8), np.tile(np.arange(10), 8)
+        x, y = lines_to_train(images, labels, np.random.default_rng(1))
+        spaced = x[-4:]  # the last quarter of the 16 lines
+        for line, text in zip(spaced, y[-4:], strict=True):
+            begins, ends = columns(line)
+            assert (ends - begins - 2).tolist() == text.tolist()
+
+    def test_kinds_have_their_shares(self, digits):
+        x, _ = lines_to_train(*digits, np.random.default_rng(0))
+        blank = [(line[..., 0] <= FROM).all(axis=0)[40:80].any() for line in x]
+        assert np.mean(blank[-20:]) == 1  # the spaced ones show gaps
+        levels = [len(np.unique(line[:2])) for line in x]  # no digit reaches up there
+        assert set(levels[:40]) == set(levels[-20:]) == {1}
+        assert set(levels[40:60]) == {2}
+
+    def test_the_width_is_that_of_nearly_all(self, digits):
+        x, _ = lines_to_train(*digits, np.random.default_rng(0))
+        assert x.shape[1:] == (32, 200, 1)
+        wide = boxes(*[(0, 32)] * 200)
+        x, _ = lines_to_train(wide, np.zeros(200), np.random.default_rng(0))
+        assert x.shape[2] > 200
+
+    def test_digits_are_distorted_before_they_are_written(self, digits):
+        images, labels = digits
+        dark = lambda x, rng: np.full_like(x, BACKGROUND)  # noqa: E731
+        x, _ = lines_to_train(images, labels, np.random.default_rng(0), dark)
+        assert (x[:40] == np.float32(BACKGROUND)).all()

@@ -263,6 +263,7 @@ def test_lenet1_is_trained_both_ways_on_both_sizes_of_digits():
         {"batch_size": 0},
         {"augmentation": "blur"},
         {"augmentation": "neighbours"},  # which changes labels
+        {"augmentation": "lines"},  # of the loss of lines alone
         {"epochs": 0},
         {"learning_rate": 0.0},
         {"warmup_epochs": 1},  # of a cosine alone
@@ -286,3 +287,35 @@ def test_a_recipe_that_cannot_be_is_refused(changes, message):
 def test_the_method_of_1998_updates_after_each_pattern(message):
     text = message(dataclasses.replace, RECIPES["1998"], batch_size=64)
     assert "batch_size=64" in text
+
+
+def test_a_network_that_reads_lines_trains_on_lines(message):
+    recipe = RECIPES["lenet5-mnist-line-best"]
+    assert recipe.reads_lines
+    assert not recipe.soft
+    assert not any(other.reads_lines for other in RECIPES.values() if other != recipe)
+    for changes in ({"augmentation": "elastic"}, {"plain_epochs": 2}):
+        ((name, value),) = changes.items()
+        text = message(dataclasses.replace, recipe, **changes)
+        assert f"{name}={value!r}" in text
+
+
+def test_the_accuracy_on_lines_is_the_share_that_the_nearest_states_read(rng):
+    recipe = RECIPES["lenet5-mnist-line-best"]
+    model = keras.Sequential([keras.Input((1, 6, 10)), keras.layers.Identity()])
+    recipe.compile(model, train_images=10)
+    labels = rng.integers(0, 3, (400, 2))
+    distances = rng.choice([50.0, 400.0], (400, 1, 6, 10), p=[0.1, 0.9])
+    distances[..., 3:] = 500
+    for line, text in zip(distances[:100, 0], labels, strict=False):
+        line[:] = 400
+        line[[1, 4], text] = 20  # two digits, one place each
+    distances += rng.uniform(0, 1, distances.shape)
+    right = []
+    for line, text in zip(distances[:, 0], labels.tolist(), strict=True):
+        states = [10 if y.min() > 200 else int(y.argmin()) for y in line]
+        read = [state for state, _ in itertools.groupby(states) if state != 10]
+        right.append(read == text)
+    assert 0.25 < np.mean(right) < 0.5
+    measured = model.evaluate(distances, labels, verbose=0, return_dict=True)
+    assert measured["accuracy"] == pytest.approx(np.mean(right))

@@ -488,6 +488,14 @@ RESUMED = {
         "lenet5-mnist-distorted", "mnist", 2, train_images=130, overrides={"epochs": 3}
     ),
     "1998": Run("reshuffled", "mnist", 2, train_images=130, overrides={"epochs": 3}),
+    "lines": Run(
+        "lenet5-mnist-line-best",
+        "mnist",
+        2,
+        train_images=400,
+        held_out=50,
+        overrides={"epochs": 3},
+    ),
     "averaged": Run(
         "lenet5-mnist-best", "mnist", 2, train_images=130, overrides={"epochs": 3}
     ),

@@ -18,6 +18,11 @@ CLAIMED_STYLES = {
     "fc-300": ("28x28-300-10", "0.6", "-"),
     "fc-300-100": ("28x28-300-100-10", "0.35", "-"),
     "fc-60000": ("28x28-75-10", "0.35", "--"),
+    "lenet5-mnist": ("LeNet-5, no distortions", style.BLUE, ":"),
+    "lenet5-mnist-distorted": ("LeNet-5, the paper's distortions", style.BLUE, "--"),
+    "lenet5-mnist-best": ("LeNet-5, the best training", style.BLUE, "-"),
+    "lenet5_modern-mnist": ("modern, affine distortions", style.ORANGE, "--"),
+    "lenet5_modern-mnist-best": ("modern, the best training", style.ORANGE, "-"),
 }
 PERTURBATION_UNITS = {
     "shift right": "pixels",
