@@ -20,6 +20,7 @@ NAMES = [
     "lenet5-mnist",
     "lenet5-mnist-distorted",
     "lenet5-mnist-line",
+    "lenet5-mnist-line-best",
     "lenet5_modern-mnist",
     "lenet5-cifar10",
     "lenet5_modern-cifar10",
