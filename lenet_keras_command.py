@@ -424,25 +424,23 @@ def reproduce(
 def pretrain(name):
     """Train one of the package's networks again, and store it.
 
-    NAME is lenet5-mnist, lenet5-mnist-distorted, lenet5-mnist-line,
-    lenet5_modern-mnist, lenet5-cifar10 or lenet5_modern-cifar10; or teacher-mnist or
+    NAME is the name of a trained network, see docs/layers.md; or teacher-mnist or
     teacher-cifar10, a larger network, whose answers to the training images are stored
-    as labels.
+    as labels. Training uses one thread, so that it repeats a sweep's result.
 
     \b
     Example:
       lenet-keras pretrain lenet5-mnist
     """
     from lenet_keras.sdlm.compiled import one_thread
-    from lenet_keras.study import pretrain, recipes
+    from lenet_keras.study import pretrain
 
+    one_thread()
     if name in TEACHERS:
         row = pretrain.teach(name.removeprefix("teacher-"))["run"]
         error = 100 * (1 - row["held_out_accuracy"])
         click.echo(f"{name}: {error:.2f} % errors on held-out images")
         return
-    if recipes.RECIPES[name].optimizer == "SDLM":
-        one_thread()
     record = pretrain.pretrain(name)
     click.echo(
         f"{name}: {record['test_errors']} errors in {record['test_images']} test images"

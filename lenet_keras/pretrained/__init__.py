@@ -45,9 +45,12 @@ def load_pretrained(name, output=None, input_shape=None):
               the recommended training;
             - `"lenet5-mnist-line"`: the same network, trained to read lines of digits
               with `lenet_keras.read_digits`;
+            - `"lenet5-mnist-line-best"`: the same, trained on whole lines;
             - `"lenet5_modern-mnist"`: the modern variant, by its recommended recipe;
             - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both networks on CIFAR-10,
-              by their recommended recipes.
+              by their recommended recipes;
+            - `"lenet5-cifar10-best"`: the faithful network on CIFAR-10, by the best
+              training that we know.
 
         output: `"probabilities"` for a network whose largest output wins, for code that
             expects probabilities. A faithful network gets an
