@@ -206,7 +206,7 @@ def rejection_table(rejection):
     """
     table = rejection.pivot(index="recipe", columns="rejected", values="error")
     rows = [
-        {"error, % of the rest": figures.CLAIMED_STYLES[recipe][0]}
+        {"wrong of the rest, %": figures.CLAIMED_STYLES[recipe][0]}
         | {
             f"{share:g} % rejected": f"{table.loc[recipe, share]:.2f}"
             for share in table

@@ -165,6 +165,7 @@ def test_stored_results_are_whole_and_of_todays_recipes(study, caplog):
             "interpretations",
             "protocol-choices",
             "lines",
+            "robustness",
         ):
             epochs = [row["epoch"] for row in result["history"]]
             assert epochs == list(range(1, result["row"]["epochs"] + 1))
