@@ -49,8 +49,9 @@ def load_pretrained(name, output=None, input_shape=None):
             - `"lenet5_modern-mnist"`: the modern variant, by its recommended recipe;
             - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both networks on CIFAR-10,
               by their recommended recipes;
-            - `"lenet5-cifar10-best"`: the faithful network on CIFAR-10, by the best
-              training that we know.
+            - `"lenet5_modern-mnist-best"`, `"lenet5-cifar10-best"`: the modern variant
+              on MNIST and the faithful network on CIFAR-10, by the best training that
+              we know.
 
         output: `"probabilities"` for a network whose largest output wins, for code that
             expects probabilities. A faithful network gets an

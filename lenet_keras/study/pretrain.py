@@ -24,6 +24,7 @@ NAMES = [
     "lenet5_modern-mnist",
     "lenet5-cifar10",
     "lenet5_modern-cifar10",
+    "lenet5_modern-mnist-best",
     "lenet5-cifar10-best",
 ]
 
