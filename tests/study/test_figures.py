@@ -17,6 +17,7 @@ from lenet_keras.study.figures import style
 from lenet_keras.study.perturbations import AMOUNTS
 from lenet_keras.study.recipes import CLAIMED, NOISY
 from lenet_keras.study.results import complete_trainings
+from lenet_keras.study.robustness import NETWORKS
 
 RNG = np.random.default_rng(0)
 HISTORY = pd.DataFrame(
@@ -399,7 +400,7 @@ def test_perturbed_lines_are_means_over_the_seeds():
 
 
 def test_every_network_that_is_tried_has_a_line_of_its_own():
-    assert set(figures.CLAIMED_STYLES) == {*CLAIMED, *NOISY}
+    assert set(figures.CLAIMED_STYLES) == {*CLAIMED, *NOISY, *NETWORKS}
     assert len(set(figures.CLAIMED_STYLES.values())) == len(figures.CLAIMED_STYLES)
     assert set(figures.PERTURBATION_UNITS) == set(AMOUNTS)
 

@@ -20,9 +20,7 @@ CLAIMED_STYLES = {
     "fc-60000": ("28x28-75-10", "0.35", "--"),
     "lenet5-mnist": ("LeNet-5, no distortions", style.BLUE, ":"),
     "lenet5-mnist-distorted": ("LeNet-5, the paper's distortions", style.BLUE, "--"),
-    "lenet5-mnist-best": ("LeNet-5, the best training", style.BLUE, "-"),
     "lenet5_modern-mnist": ("modern, affine distortions", style.ORANGE, "--"),
-    "lenet5_modern-mnist-best": ("modern, the best training", style.ORANGE, "-"),
 }
 PERTURBATION_UNITS = {
     "shift right": "pixels",
