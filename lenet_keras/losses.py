@@ -273,8 +273,7 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
         dtype: Data type of the computation.
 
     Call arguments:
-        y_true: Integer labels of shape `(batch, length)`. Shorter lines are filled up
-            with -1.
+        y_true: Integer labels of shape `(batch, length)`; -1 after a shorter line.
         y_pred: Distances of shape `(batch, 1, places, classes)`.
 
     Example:
