@@ -9,8 +9,8 @@ import numpy as np
 HEIGHT = 32
 RUBBISH = 10  # the state after the ten digits
 
-# Chosen on lines of training digits for "lenet5-mnist-line", by the study `lines`.
-J = 150.0
+# Chosen on lines of training digits for "lenet5-mnist-line-best", by the study `lines`.
+J = 200.0
 START = 0.0
 
 
@@ -47,8 +47,8 @@ def read_digits(model, image, j=J, start=START):
 
     Args:
         model: Faithful network for images of shape `(32, None, 1)`, such as
-            `load_pretrained("lenet5-mnist-line", input_shape=(32, None, 1))`, which was
-            trained for lines.
+            `load_pretrained("lenet5-mnist-line-best", input_shape=(32, None, 1))`,
+            which was trained on lines.
         image: Array of shape `(32, width)` or `(32, width, 1)`, at least 32 wide. Its
             values are those of `prepare(images, "paper")`: -0.1 for the background,
             1.175 for ink. The digits are as high as those of MNIST, about 20 pixels. A
@@ -63,7 +63,7 @@ def read_digits(model, image, j=J, start=START):
     Example:
 
     >>> from lenet_keras import load_pretrained
-    >>> model = load_pretrained("lenet5-mnist-line", input_shape=(32, None, 1))
+    >>> model = load_pretrained("lenet5-mnist-line-best", input_shape=(32, None, 1))
     >>> blank = np.full((32, 64), -0.1)
     >>> read_digits(model, blank).text
     ''

@@ -188,7 +188,7 @@ def asked_of(monkeypatch, capsys, *arguments):
 
 def test_train_takes_the_recommended_recipe_and_what_is_asked(monkeypatch, capsys):
     plain = asked_of(monkeypatch, capsys, "lenet5", "mnist")
-    assert plain == Run("lenet5-mnist-distorted", "mnist")
+    assert plain == Run("lenet5-mnist-best", "mnist")
     changed = asked_of(
         monkeypatch,
         capsys,
@@ -483,7 +483,7 @@ def test_compare_shows_the_table_of_its_own_runs(swept, tmp_path, monkeypatch):
     table = [line for line in out.splitlines() if line.startswith("|")]
     assert max(map(len, table)) <= 100
     assert "CIFAR-10 sample" in out
-    assert "0.57 % (20)" in out  # the complete training beside it
+    assert "0.47 % (180)" in out  # the complete training beside it
     assert "compare.jsonl, compare.csv, compare.md, compare.png" in out
     (code, out, _), asked = swept("compare", "--full", "--seeds", 2, "--output", output)
     assert {run.dataset for run in asked["runs"]} == {"mnist", "cifar10"}

@@ -39,19 +39,18 @@ def load_pretrained(name, output=None, input_shape=None):
     Args:
         name: One of
 
+            - `"lenet5-mnist-best"`, `"lenet5_modern-mnist-best"`,
+              `"lenet5-cifar10-best"`, `"lenet5_modern-cifar10-best"`: both networks on
+              both data sets, by the best training that we know; these are the
+              recommended ones;
             - `"lenet5-mnist"`: the faithful network, trained by the paper's method,
               one pattern at a time with loss (9);
-            - `"lenet5-mnist-distorted"`: the same, also on distorted digits; this is
-              the recommended training;
-            - `"lenet5-mnist-line"`: the same network, trained to read lines of digits
-              with `lenet_keras.read_digits`;
-            - `"lenet5-mnist-line-best"`: the same, trained on whole lines;
-            - `"lenet5_modern-mnist"`: the modern variant, by its recommended recipe;
-            - `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`: both networks on CIFAR-10,
-              by their recommended recipes;
-            - `"lenet5_modern-mnist-best"`, `"lenet5-cifar10-best"`: the modern variant
-              on MNIST and the faithful network on CIFAR-10, by the best training that
-              we know.
+            - `"lenet5-mnist-distorted"`: the same, also on distorted digits;
+            - `"lenet5_modern-mnist"`, `"lenet5-cifar10"`, `"lenet5_modern-cifar10"`:
+              minibatches of Adam, 30 or 60 epochs;
+            - `"lenet5-mnist-line-best"`: the faithful network, trained to read lines of
+              digits with `lenet_keras.read_digits`;
+            - `"lenet5-mnist-line"`: the same, trained on single digits with neighbours.
 
         output: `"probabilities"` for a network whose largest output wins, for code that
             expects probabilities. A faithful network gets an

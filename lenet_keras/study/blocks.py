@@ -12,7 +12,7 @@ from lenet_keras.study.files import read_results
 from lenet_keras.study.lines import KINDS
 from lenet_keras.study.perturbations import load_perturbed, reach
 from lenet_keras.study.readers import NETWORKS, load_lines
-from lenet_keras.study.recipes import BASELINES
+from lenet_keras.study.recipes import BASELINES, RECOMMENDED
 from lenet_keras.study.report import (
     choices_table,
     lines_table,
@@ -299,6 +299,10 @@ def _pretrained_table():
     return markdown(pd.DataFrame(rows))
 
 
+def _recommended(runs):
+    return runs[runs["recipe"].isin(RECOMMENDED.values())]
+
+
 def _lines_wrong(blocks, network, kind):
     """Returns the lines of five that a sliding network reads wrongly, in percent."""
     own = blocks.lines().set_index(["network", "kind", "length"])
@@ -337,6 +341,10 @@ TABLES = {
     "ladder": lambda b: narrow(overview(b.runs("ladder")), SIDE_BY_SIDE),
     "recommended": lambda b: narrow(
         summary(b.runs("recommended")), without("seeds", "measured on")
+    ),
+    "best": lambda b: narrow(
+        summary(_recommended(b.runs("best"))),
+        without("measured on"),
     ),
     "choices": lambda b: choices_table(b.runs("choices")),
     "ingredients": lambda b: choices_table(

@@ -24,8 +24,10 @@ NAMES = [
     "lenet5_modern-mnist",
     "lenet5-cifar10",
     "lenet5_modern-cifar10",
+    "lenet5-mnist-best",
     "lenet5_modern-mnist-best",
     "lenet5-cifar10-best",
+    "lenet5_modern-cifar10-best",
 ]
 
 

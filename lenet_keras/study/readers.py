@@ -18,7 +18,10 @@ from lenet_keras.study.pretrain import Shipped
 from lenet_keras.study.training import code
 
 LENGTHS = range(2, 11)
-NETWORKS = ["lenet5-mnist", "lenet5-mnist-distorted", "lenet5-mnist-line"]
+NETWORKS = [
+    *("lenet5-mnist", "lenet5-mnist-distorted"),
+    *("lenet5-mnist-line", "lenet5-mnist-line-best"),
+]
 LINES = 1000  # of each kind and length
 TUNED_LENGTH = 5
 TRIED_J = [10, 15, 20, 30, 50, 70, 100, 150, 200, 300]

@@ -253,12 +253,14 @@ def plain(value):
 
 RECIPES = {name: Recipe(**table) for name, table in tables("recipes.toml").items()}
 
-# The best known recipe of each network on each data set.
+# The best known recipe of each network on each data set. The sample has no teacher.
 RECOMMENDED = {
-    ("lenet5", "mnist"): "lenet5-mnist-distorted",
-    ("lenet5", "cifar10"): "lenet5-cifar10",
-    ("lenet5_modern", "mnist"): "lenet5_modern-mnist",
-    ("lenet5_modern", "cifar10"): "lenet5_modern-cifar10",
+    ("lenet5", "mnist"): "lenet5-mnist-best",
+    ("lenet5", "cifar10"): "lenet5-cifar10-best",
+    ("lenet5", "cifar10-sample"): "lenet5-cifar10",
+    ("lenet5_modern", "mnist"): "lenet5_modern-mnist-best",
+    ("lenet5_modern", "cifar10"): "lenet5_modern-cifar10-best",
+    ("lenet5_modern", "cifar10-sample"): "lenet5_modern-cifar10",
 }
 
 # From 1998 to today. Each recipe changes one thing in the recipe before it.
@@ -294,12 +296,12 @@ def recommended(network, dataset):
 
     Args:
         network: Name of a function of `lenet_keras.models`.
-        dataset: Name of a data set. A sample has the recipe of the complete set.
+        dataset: Name of a data set.
 
     Example:
 
     >>> recommended("lenet5", "mnist")
-    'lenet5-mnist-distorted'
+    'lenet5-mnist-best'
 
     Raises:
         ValueError: If no recipe trains that network.
@@ -307,4 +309,4 @@ def recommended(network, dataset):
     fitting = [name for name, recipe in RECIPES.items() if recipe.network == network]
     known = sorted({recipe.network for recipe in RECIPES.values()})
     expect(fitting, f"a network among {known}", network=network)
-    return RECOMMENDED.get((network, dataset.removesuffix("-sample")), fitting[0])
+    return RECOMMENDED.get((network, dataset), fitting[0])

@@ -388,7 +388,11 @@ def complete_trainings():
         `pandas.DataFrame` with one row a network and data set, as `load` returns it.
     """
     records = pretrained.records()
-    return pd.DataFrame([records[name]["run"] for name in RECOMMENDED.values()])
+    return pd.DataFrame(
+        records[name]["run"]
+        for (_, dataset), name in RECOMMENDED.items()
+        if not dataset.endswith("-sample")
+    )
 
 
 def comparison_table(runs):

@@ -13,7 +13,10 @@ from lenet_keras.study.mistakes import nearest_two, rejection_curve
 from lenet_keras.study.perturbations import AMOUNTS, accuracies
 from lenet_keras.study.training import code
 
-NETWORKS = ["lenet5-mnist", "lenet5-mnist-distorted", "lenet5_modern-mnist"]
+NETWORKS = [
+    *("lenet5-mnist", "lenet5-mnist-distorted", "lenet5-mnist-best"),
+    *("lenet5_modern-mnist", "lenet5_modern-mnist-best"),
+]
 REJECTED = [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]  # percent of all digits
 
 

@@ -22,7 +22,7 @@ from lenet_keras.study.training import Run
 SHORT_EPOCHS = {"cifar10": {"epochs": 3}}
 
 TRIED = tables("studies.toml")
-CHOICES = TRIED["choices"]  # by recommended recipe and title
+CHOICES = TRIED["choices"]  # by recipe and title
 INGREDIENTS = TRIED["ingredients"]  # by recipe of the best result and title
 
 

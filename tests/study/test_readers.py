@@ -71,8 +71,8 @@ def test_the_cost_of_sliding_is_that_of_the_layers():
 
 def test_the_study_has_a_reader_for_each_network():
     runs = STUDIES["lines"].runs()
-    assert [run.network for run in runs] == readers.NETWORKS
     assert len({run.id for run in runs}) == len(runs)
+    assert [run.network for run in runs] == readers.NETWORKS
     for run in runs:
         assert (
             run.configuration["sha256"] == pretrained.records()[run.network]["sha256"]

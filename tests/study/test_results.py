@@ -335,8 +335,8 @@ def test_the_notes_claims_stand_beside_the_notes_network():
 def test_short_trainings_stand_beside_the_complete_ones():
     runs = compared("lenet5", "cifar10-sample", "lenet5-cifar10-short")
     row = comparison_table(runs).iloc[0]
-    wrong = pretrained.records()["lenet5-cifar10"]["test_errors"]
-    assert row["complete"] == f"{wrong / 100:.2f} % (30)"
+    wrong = pretrained.records()["lenet5-cifar10-best"]["test_errors"]
+    assert row["complete"] == f"{wrong / 100:.2f} % (180)"
     assert row["short"] == "50.00 % (10)"
     assert "complete: the trained network" in comparison_text(runs)
 
