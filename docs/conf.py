@@ -4,7 +4,10 @@ The sources are the whole project, so that a link from a page to a notebook, a p
 or a results file is the same on the site as in any viewer of the repository.
 """
 
+import hashlib
+import json
 import re
+from base64 import b64decode
 from pathlib import Path
 from types import FunctionType
 
@@ -116,6 +119,21 @@ def unlink_folders(app, doctree):
             link.replace_self(link.children)
 
 
+def words_of_pictures(app, doctree):
+    """Gives each picture of a notebook the words that are stored beside it."""
+    path = Path(app.env.doc2path(app.env.current_document.docname))
+    if path.suffix != ".ipynb":
+        return
+    words = {
+        hashlib.sha256(b64decode(output["data"]["image/png"])).hexdigest(): told["alt"]
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for output in cell.get("outputs", [])
+        if (told := output.get("metadata", {}).get("image/png"))
+    }
+    for image in doctree.findall(nodes.image):
+        image["alt"] = words[Path(image["uri"]).stem]
+
+
 def before_napoleon(app, what, name, obj, options, lines):
     """Makes Napoleon read docstrings as they are meant here.
 
@@ -140,5 +158,6 @@ def setup(app):
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
     app.connect("source-read", title_table)
     app.connect("doctree-read", unlink_folders)
+    app.connect("doctree-read", words_of_pictures)
     app.connect("autodoc-process-docstring", before_napoleon, priority=400)
     app.connect("autodoc-process-signature", signature_of_class)

@@ -76,6 +76,31 @@ def perturb(images, kind, amount, background, ink, seed=0):
     return affine(images, backward, shifts, background)
 
 
+def spoil(images, amounts, background, ink):
+    """Perturbs all images in several ways, one after another.
+
+    Args:
+        images: Array of shape `(n, height, width, channels)`.
+        amounts: Dictionary from a kind to its amount, as in `perturb`.
+        background: Value of an empty pixel.
+        ink: Value of a full pixel.
+
+    Returns:
+        `float32` array of the images' shape.
+
+    Example:
+
+    >>> image = np.zeros((1, 5, 5, 1), "float32")
+    >>> image[0, 2, 2] = 1.0
+    >>> moved = spoil(image, {"shift right": 1, "shift down": -2}, 0.0, 1.0)
+    >>> float(moved[0, 0, 3, 0])
+    1.0
+    """
+    for kind, amount in amounts.items():
+        images = perturb(images, kind, amount, background, ink)
+    return images
+
+
 def _salt_and_pepper(images, fraction, background, ink, seed):
     expect(0 <= fraction <= 1, "an amount from 0 to 1", amount=fraction)
     rng = np.random.default_rng(seed)

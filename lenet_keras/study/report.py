@@ -186,7 +186,7 @@ def perturbed_table(measured):
     means = measured.groupby(["recipe", "perturbation", "amount"])["accuracy"].mean()
     first = "digits right, %"
     rows = [
-        {first: figures.CLAIMED_STYLES[recipe][0]}
+        {first: figures.TRAINED_STYLES[recipe][0]}
         | {name: f"{100 * means[recipe, *key]:.1f}" for name, key in SHOWN.items()}
         for recipe in dict.fromkeys(measured["recipe"])
     ]
@@ -206,7 +206,7 @@ def rejection_table(rejection):
     """
     table = rejection.pivot(index="recipe", columns="rejected", values="error")
     rows = [
-        {"wrong of the rest, %": figures.CLAIMED_STYLES[recipe][0]}
+        {"wrong of the rest, %": figures.TRAINED_STYLES[recipe][0]}
         | {
             f"{share:g} % rejected": f"{table.loc[recipe, share]:.2f}"
             for share in table

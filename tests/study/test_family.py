@@ -43,16 +43,15 @@ def test_published_figures_stand_beside_their_counts(counted):
     assert table.loc[("LeNet-5", "connections"), "reason"] == ""
 
 
-# The figures once more, from the papers and from what Keras documents of its own.
+# The figures once more, from the papers and from Caffe.
 def test_the_published_figures(counted):
-    assert counted["published_parameters"].to_dict() == {
+    assert counted["published_parameters"].dropna().to_dict() == {
         "LeNet-1": 2_578,
         "LeNet-4": 17_000,
         "LeNet-5": 60_000,
         "AlexNet": 60_965_224,
         "GoogLeNet": 6_998_552,
-        "VGG-16": 138_357_544,
-        "ResNet-50": 25_636_712,
+        "VGG-16": 138_000_000,
     }
     connections = counted["published_connections"].dropna().to_dict()
     assert connections == {"LeNet-1": 98_442, "LeNet-4": 260_000, "LeNet-5": 340_908}

@@ -11,13 +11,12 @@ from lenet_keras import activations, models, pretrained, rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.counts import growth, layer_table, receptive_fields
 from lenet_keras.reading import Reading
-from lenet_keras.study import figures
+from lenet_keras.study import figures, readers, robustness
 from lenet_keras.study.family import timeline
 from lenet_keras.study.figures import style
 from lenet_keras.study.perturbations import AMOUNTS
 from lenet_keras.study.recipes import CLAIMED, NOISY
 from lenet_keras.study.results import complete_trainings
-from lenet_keras.study.robustness import NETWORKS
 
 RNG = np.random.default_rng(0)
 HISTORY = pd.DataFrame(
@@ -77,7 +76,8 @@ def trials():
         "highest_learning_rate": [4e-4, 4e-5, 4e-3],
     }
     failure = ["", "Training saturated in epoch 1", ""]
-    return pd.DataFrame(rates | {"failure": failure}, index=["a", "b", "c"])
+    result = {"failure": failure, "error_2": [2.5, np.nan, 60.0]}
+    return pd.DataFrame(rates | result, index=["a", "b", "c"])
 
 
 def rungs():
@@ -150,6 +150,7 @@ def curves():
 
 
 DRAWINGS = {
+    "architecture": lambda: figures.architecture(models.lenet5()),
     "images": lambda: figures.images(RNG.random((3, 8, 8)), titles="abc"),
     "activations": lambda: figures.activations(
         {"1998": activations.scaled_tanh, "swish": keras.activations.swish}
@@ -159,6 +160,13 @@ DRAWINGS = {
     ),
     "connection_table": lambda: figures.connection_table(C3_CONNECTIONS),
     "codes": lambda: figures.codes(rbf_codes("A$^"), "A$^"),
+    "one_map": lambda: figures.one_map(
+        RNG.random((14, 14, 6)),
+        RNG.random((5, 5, 6, 16)),
+        C3_CONNECTIONS,
+        3,
+        RNG.random((10, 10, 16)),
+    ),
     "feature_maps": lambda: figures.feature_maps(
         {"C1": RNG.random((28, 28, 6)), "C3": RNG.random((10, 10, 16))}
     ),
@@ -167,6 +175,13 @@ DRAWINGS = {
     ),
     "units": lambda: figures.units(RNG.random((1, 84)), (12, 7), "F6"),
     "distances": lambda: figures.distances(RNG.random(10), right=3),
+    "digit_read": lambda: figures.digit_read(
+        RNG.random((28, 28)),
+        RNG.random(84),
+        {"distances": RNG.random(10), "probabilities": RNG.random(10)},
+        "a 3",
+    ),
+    "posterior": lambda: figures.posterior(10 * RNG.random(10), 5.0, right=3),
     "layer_counts": lambda: figures.layer_counts(tables()),
     "learning_curves": lambda: figures.learning_curves({"lenet5": HISTORY}),
     "confusion_matrices": lambda: figures.confusion_matrices(
@@ -193,6 +208,7 @@ DRAWINGS = {
     "rate_grids": lambda: figures.rate_grids(rates_tried(), {"a": "A", "b": "B"}),
     "perturbed": lambda: figures.perturbed(perturbed()),
     "timeline": lambda: figures.timeline(timeline()),
+    "block": lambda: figures.block([["3x3", "3x3"], []], "add"),
     "stacks": lambda: figures.stacks({3.0: (351, 363), 4.0: (612, 484)}, 3.6),
     "training_errors": lambda: figures.training_errors(
         curves(), {"modern": "swish", "modern-relu": "ReLU"}, level=35
@@ -237,7 +253,7 @@ def test_every_drawing_is_tested():
         for name, value in vars(figures).items()
         if getattr(value, "__module__", "").startswith(figures.__name__)
     }
-    assert public == set(DRAWINGS)
+    assert public == {*DRAWINGS, "Animation"}
 
 
 def test_learning_curves_show_errors_in_percent():
@@ -314,7 +330,7 @@ def test_the_comparison_has_a_point_a_run_on_each_data_set():
         hollow = [line.get_markerfacecolor() == "none" for line in ax.lines]
         assert hollow == [False, False, True, True]
         assert [line.get_marker() for line in ax.lines] == ["o", "o", "o", "D"]
-    complete = pretrained.records()["lenet5-mnist-distorted"]["test_errors"] / 100
+    complete = pretrained.records()["lenet5-mnist-best"]["test_errors"] / 100
     assert min(axes[0].lines[0].get_ydata()) == pytest.approx(complete)
 
 
@@ -354,29 +370,30 @@ def test_rate_ranges_keep_the_interpretations_in_order_and_tell_which_train():
     ax = figures.rate_ranges(trials()).axes[0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
     points = {part.get_label(): part.get_offsets().tolist() for part in ax.collections}
-    assert points["trains"] == [[2e-4, 0], [2e-3, 2]]
+    assert points["below 5 % errors after two epochs"] == [[2e-4, 0]]
+    assert points["5 to 70 %"] == [[2e-3, 2]]
     assert points["saturates"] == [[2e-5, 1]]
-    trained, saturated = (
+    trained, _, saturated = (
         part for part in ax.collections if isinstance(part, LineCollection)
     )
     assert [line.tolist() for line in saturated.get_segments()] == [
         [[1e-5, 1], [4e-5, 1]]
     ]
-    assert len(trained.get_segments()) == 2
+    assert len(trained.get_segments()) == 1
 
 
 def test_the_ladder_fills_the_points_of_differences_only():
     ax = figures.ladder({"mnist": rungs()}).axes[0]
     heights = {
-        line.get_ydata()[0]: (line.get_color(), line.get_markerfacecolor())
+        line.get_ydata()[0]: (line.get_marker(), line.get_markerfacecolor())
         for line in ax.lines
-        if line.get_marker() == "o" and line.get_markersize() > 3
+        if line.get_markersize() == 7
     }
     assert heights == {
-        0: ("0.25", "0.25"),
-        1: (style.BLUE, style.BLUE),
-        2: (style.RED, style.RED),
-        3: ("0.45", "white"),
+        0: ("o", "0.25"),
+        1: ("<", style.GREEN),
+        2: (">", style.RED),
+        3: ("o", "white"),
     }
     assert [text.get_text() for text in ax.texts] == ["no meaning here"]
 
@@ -400,15 +417,19 @@ def test_perturbed_lines_are_means_over_the_seeds():
 
 
 def test_every_network_that_is_tried_has_a_line_of_its_own():
-    assert set(figures.CLAIMED_STYLES) == {*CLAIMED, *NOISY, *NETWORKS}
-    assert len(set(figures.CLAIMED_STYLES.values())) == len(figures.CLAIMED_STYLES)
+    assert set(figures.TRAINED_STYLES) == {
+        *CLAIMED,
+        *NOISY,
+        *robustness.NETWORKS,
+        *readers.NETWORKS,
+    }
+    assert len(set(figures.TRAINED_STYLES.values())) == len(figures.TRAINED_STYLES)
     assert set(figures.PERTURBATION_UNITS) == set(AMOUNTS)
 
 
 def test_pairs_join_the_runs_of_one_seed():
     ax = figures.pairs(*seeds(), ["before", "after"]).axes[0]
     assert [list(line.get_ydata()) for line in ax.lines] == [[2.0, 1.5], [3.0, 2.75]]
-    assert [text.get_text() for text in ax.texts] == ["seed 0", "seed 1"]
 
 
 def test_rate_grids_mark_the_lowest_held_out_error():
@@ -449,6 +470,7 @@ def test_the_timeline_has_published_figures_where_there_are_some():
         ["parameters", "connections", "multiply_adds"],
         strict=True,
     ):
-        counted, published = (line.get_xdata() for line in ax.lines)
+        assert ax.lines[0].get_xdata().tolist() == table["year"].tolist()
+        counted, published = (line.get_ydata() for line in ax.lines)
         np.testing.assert_array_equal(counted, table[count])
         np.testing.assert_array_equal(published, table[f"published_{count}"])

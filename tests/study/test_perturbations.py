@@ -10,7 +10,7 @@ from lenet_keras.datasets import load_mnist
 from lenet_keras.models import fully_connected
 from lenet_keras.preprocessing import prepare
 from lenet_keras.study import perturbations as module
-from lenet_keras.study.perturbations import AMOUNTS, perturb
+from lenet_keras.study.perturbations import AMOUNTS, perturb, spoil
 from lenet_keras.study.sweep import do_run
 from lenet_keras.study.training import Run
 
@@ -173,3 +173,14 @@ def test_reach_is_where_the_mean_falls_below_the_level():
     )
     np.testing.assert_allclose(found["low"], [-0.5, 0.5, np.nan, 0.0])
     np.testing.assert_allclose(found["high"], [1.5, 1.25, np.nan, 0.1 / 9])
+
+
+def test_a_digit_is_spoilt_in_one_way_after_another():
+    rng = np.random.default_rng(0)
+    images = rng.uniform(BACKGROUND, INK, (2, 32, 32, 1)).astype("float32")
+    amounts = {"rotation": 20, "shift right": 3, "noise": 0.1}
+    expected = images
+    for kind in ("rotation", "shift right", "noise"):
+        expected = perturb(expected, kind, amounts[kind], BACKGROUND, INK)
+    np.testing.assert_array_equal(spoil(images, amounts, BACKGROUND, INK), expected)
+    np.testing.assert_array_equal(spoil(images, {}, BACKGROUND, INK), images)

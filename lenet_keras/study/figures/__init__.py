@@ -10,4 +10,5 @@ from lenet_keras.study.figures.images import *
 from lenet_keras.study.figures.networks import *
 from lenet_keras.study.figures.results import *
 from lenet_keras.study.figures.style import STYLE as STYLE
+from lenet_keras.study.figures.style import Animation as Animation
 from lenet_keras.study.figures.training import *

@@ -1,5 +1,7 @@
 """Pictures: images, and the codes, maps and kernels of a network as images."""
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -47,14 +49,15 @@ def worst_mistakes(images_, labels, probabilities, names=None, count=20):
 
 @style.drawing
 def codes(codes, titles, columns=16):
-    """Draws 84-bit codes as the 7x12 pictures that they are.
+    """Draws codes, or what F6 makes of digits, as pictures of 7x12 pixels.
 
     Args:
-        codes: Array of shape `(n, 84)` with values -1 and +1.
+        codes: Array of shape `(n, 84)`. Values of +1 are dark, of -1 light.
         titles: Sequence of `n` titles.
         columns: Codes a row.
     """
-    axes = style.panels(len(codes), (0.55, 1.1), columns)
+    width = 0.55 if max(map(len, titles)) < 4 else 0.85
+    axes = style.panels(len(codes), (width, 1.1), columns)
     for ax, code, title in zip(axes, codes, titles, strict=True):
         style.picture(ax, np.reshape(code, (12, 7)), vmin=-1.2, vmax=1)
         ax.set_title(title, fontsize=8, fontweight="normal", parse_math=False, pad=2)
@@ -72,7 +75,7 @@ def receptive_fields(image, fields):
         style.picture(ax, image, alpha=0.6)
         corner = (image.shape[0] - side) // 2 - 0.5
         field = plt.Rectangle((corner, corner), side, side, fill=False, clip_on=False)
-        ax.add_patch(field).set(edgecolor=style.ORANGE, linewidth=2.5)
+        ax.add_patch(field).set(edgecolor=style.GREEN, linewidth=2.5)
         ax.set_title(f"{name}: {side}x{side}")
 
 
@@ -120,7 +123,7 @@ def line_read(image, reading, j, field=32, stride=4):
     style.picture(above, image, cmap="gray_r", aspect="auto")
     centres = field / 2 - 0.5 + stride * np.arange(len(reading.path))
     for digit, place in zip(reading.text, reading.places, strict=True):
-        above.axvline(centres[place], color=style.ORANGE, linewidth=1)
+        above.axvline(centres[place], color=style.GREEN, linewidth=1)
         above.text(
             *(centres[place], 0, digit),
             **{"ha": "center", "va": "bottom", "fontweight": "bold"},
@@ -135,7 +138,7 @@ def line_read(image, reading, j, field=32, stride=4):
         aspect="auto",
         extent=(*sides, 10.5, -0.5),
     )
-    below.plot(centres, reading.path, "o-", color=style.ORANGE, markersize=4)
+    below.plot(centres, reading.path, "o-", color=style.GREEN, markersize=4)
     below.grid(visible=False)
     below.set_yticks(range(11), [*"0123456789", "rubbish"], fontsize=7)
     below.set(xlabel="centre of the field, in pixels", xlim=above.get_xlim())
@@ -160,22 +163,60 @@ def lines(images, titles, columns=2):
 
 
 @style.drawing
-def feature_maps(maps):
-    """Draws the feature maps of some layers for one image.
+def feature_maps(maps, columns=8):
+    """Draws the feature maps of some layers for one image, on one scale a layer.
 
     Args:
         maps: Dictionary from a layer's name to an array of shape `(height, width,
             number of maps)`.
+        columns: Maps a row.
     """
-    columns = max(values.shape[-1] for values in maps.values())
-    axes = style.panels(len(maps) * columns, (0.62, 0.8), columns).reshape(-1, columns)
-    for row, (name, values) in zip(axes, maps.items(), strict=True):
+    rows = sum(math.ceil(values.shape[-1] / columns) for values in maps.values())
+    axes = list(style.panels(rows * columns, (1.05, 1.05), columns, margin=(0.5, 0)))
+    for name, values in maps.items():
         height, width, count = values.shape
-        for index in range(count):
-            style.picture(row[index], values[..., index], cmap="gray")
-        for ax in row[count:]:
-            ax.axis("off")
-        row[0].set_ylabel(f"{name}\n{height}x{width}", fontsize=8)
+        most = np.abs(values).max()
+        own, axes = axes[:count], axes[columns * math.ceil(count / columns) :]
+        for index, ax in enumerate(own):
+            style.picture(ax, values[..., index], cmap="gray", vmin=-most, vmax=most)
+        own[0].set_ylabel(f"{name}\n{height}x{width}\n±{most:.1f}", fontsize=8)
+        for ax in own[-1].figure.axes:
+            if not ax.images and ax not in axes:
+                ax.axis("off")
+
+
+@style.drawing
+def one_map(inputs, kernels, table, index, outputs):
+    """Draws how one map of C3 comes about: its input maps, their kernels, the sum.
+
+    Args:
+        inputs: Array of shape `(height, width, input maps)`, the maps of S2.
+        kernels: Array of shape `(height, width, input maps, output maps)`, zero where
+            there is no connection.
+        table: One entry an output map: the indices of its input maps.
+        index: Index of the output map.
+        outputs: Array of shape `(height, width, output maps)`, the maps of C3.
+    """
+    count = inputs.shape[-1]
+    axes = style.panels(2 * (count + 1), (1.15, 1.25), count + 1)
+    above, below = axes[: count + 1], axes[count + 1 :]
+    strong = np.abs(kernels).max()
+    for i in range(count):
+        seen = i in table[index]
+        style.picture(above[i], inputs[..., i], cmap="gray", vmin=-1.72, vmax=1.72)
+        above[i].images[0].set_alpha(1.0 if seen else 0.12)
+        above[i].set_title(f"S2, map {i}" if seen else "", fontsize=8)
+        if seen:
+            own = {"cmap": "PuOr", "vmin": -strong, "vmax": strong}
+            style.picture(below[i], kernels[..., i, index], **own)
+        else:
+            below[i].axis("off")
+    own = outputs[..., index]
+    style.picture(above[count], own, cmap="gray", vmin=-1.72, vmax=1.72)
+    above[count].set_title(f"C3, map {index}", fontsize=8)
+    below[count].axis("off")
+    words = f"the sum of\n{len(table[index])} convolutions\nand a bias, squashed"
+    below[count].text(0.5, 0.5, words, ha="center", va="center", fontsize=8)
 
 
 @style.drawing
@@ -193,14 +234,47 @@ def units(values, shape, title):
 
 
 @style.drawing
-def kernels(values):
-    """Draws a value of each weight of a convolution, dark for a high one.
+def digit_read(image, drawn, outputs, title=""):
+    """Draws a digit, what F6 makes of it, and the outputs of one network or more.
 
     Args:
-        values: Array of shape `(height, width, kernels)`, 0 or more: curvatures, or
-            rates.
+        image: Array of shape `(height, width)`, drawn dark for a high value.
+        drawn: Array of 84 values, the outputs of F6.
+        outputs: Dictionary from a label to an array of shape `(classes,)`. The values
+            of the first are distances: the smallest one is dark. Of the others the
+            largest one is.
+        title: Title of the digit.
     """
+    ratios = [1, 0.6] + [1.7] * len(outputs)
+    size = (sum(ratios) / len(ratios) * 1.7, 1.9)
+    first, second, *rest = style.panels(len(ratios), size, width_ratios=ratios)
+    style.picture(first, image, cmap="gray_r").axes.set_title(title)
+    style.picture(second, np.reshape(drawn, (12, 7)), vmin=-1.2, vmax=1)
+    second.set_title("F6 draws")
+    colors = [style.BLUE, style.ORANGE]
+    for ax, (label, values), color in zip(rest, outputs.items(), colors, strict=False):
+        wins = np.argmax(values) if ax is not rest[0] else np.argmin(values)
+        bars = ax.bar(range(len(values)), values, color="0.75")
+        bars[wins].set_color(color)
+        ax.set(xticks=range(len(values)), title=f"{label}: {wins}")
+
+
+@style.drawing
+def kernels(values, label="weight"):
+    """Draws a value of each weight of a convolution, on one scale.
+
+    Args:
+        values: Array of shape `(height, width, kernels)`. Values of 0 or more, such as
+            curvatures or rates, are dark where they are high. Of others the negative
+            ones are orange, the positive ones violet.
+        label: What the values are.
+    """
+    most = np.abs(values).max()
+    if values.min() < 0:
+        scale = {"cmap": "PuOr", "vmin": -most, "vmax": most}
+    else:
+        scale = {"vmin": 0, "vmax": most}
     axes = style.panels(values.shape[-1], (1.3, 1.8), margin=(0.9, 0))
     for index, ax in enumerate(axes):
-        drawn = style.picture(ax, values[..., index], vmin=0, vmax=values.max())
-    plt.colorbar(drawn, ax=axes, shrink=0.8)
+        drawn = style.picture(ax, values[..., index], **scale)
+    plt.colorbar(drawn, ax=axes, shrink=0.8, label=label)

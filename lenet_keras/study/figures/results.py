@@ -9,19 +9,24 @@ from lenet_keras.study.figures import style
 from lenet_keras.study.results import DATASET_TITLES, NETWORK_TITLES
 from lenet_keras.study.statistics import error_percent
 
-# Networks that are compared on perturbed digits, by recipe: title, color and line.
-CLAIMED_STYLES = {
+# Networks that are compared on changed digits or on lines: title, color and line.
+TRAINED_STYLES = {
     "loss-9": ("LeNet-5 (1998)", style.BLUE, "-"),
     "loss-9-noise": ("LeNet-5, noise in training", style.BLUE, ":"),
     "lenet5_modern-adam": ("modern variant", style.ORANGE, "-"),
     "lenet5_modern-adam-noise": ("modern, noise in training", style.ORANGE, ":"),
-    "fc-300": ("28x28-300-10", "0.6", "-"),
-    "fc-300-100": ("28x28-300-100-10", "0.35", "-"),
-    "fc-60000": ("28x28-75-10", "0.35", "--"),
+    "fc-300": ("28x28-300-10", style.GREEN, "-"),
+    "fc-300-100": ("28x28-300-100-10", style.PINK, "-"),
+    "fc-60000": ("28x28-75-10", "0.4", "-"),
     "lenet5-mnist": ("LeNet-5, no distortions", style.BLUE, ":"),
     "lenet5-mnist-distorted": ("LeNet-5, the paper's distortions", style.BLUE, "--"),
+    "lenet5-mnist-best": ("LeNet-5, the best training", style.BLUE, "-."),
     "lenet5_modern-mnist": ("modern, affine distortions", style.ORANGE, "--"),
+    "lenet5_modern-mnist-best": ("modern, the best training", style.ORANGE, "-."),
+    "lenet5-mnist-line": ("LeNet-5, neighbours in training", style.BLUE, "-."),
+    "lenet5-mnist-line-best": ("LeNet-5, lines in training", style.BLUE, "-"),
 }
+LINES = ["-", "--", "-.", ":"]
 PERTURBATION_UNITS = {
     "shift right": "pixels",
     "shift down": "pixels",
@@ -81,8 +86,8 @@ def ladder(rungs_by_dataset, compared_with="the rung before"):
     """Draws the effect of each change, such as from 1998 to today: a row a change.
 
     A pale point is a run, the strong one the mean with its 95 % interval. The strong
-    point is full if the paired interval shows a difference, and hollow if not. Each
-    data set has a panel.
+    point is a full triangle if the paired interval shows a difference, and hollow if
+    not. Each data set has a panel.
 
     Args:
         rungs_by_dataset: Dictionary from a data set's name to its rungs, as
@@ -92,12 +97,16 @@ def ladder(rungs_by_dataset, compared_with="the rung before"):
     first = next(iter(rungs_by_dataset.values()))
     size = {"size": (4.2, 0.34 * len(first)), "margin": (2.6, 1.2)}
     for ax, dataset, rungs in style.each_panel(rungs_by_dataset, **size, sharey=True):
+        if compared_with == "the rung before":
+            steps = rungs[~rungs["is_baseline"].astype(bool)].reset_index()
+            steps = steps["error"].dropna()
+            ax.plot(steps, steps.index, color="0.85", zorder=0)
         for height, (_, rung) in enumerate(rungs.iterrows()):
             _rung(ax, height, rung)
         ax.axhline((~rungs["is_baseline"]).sum() - 0.5, color="0.7", linewidth=0.8)
         style.rows(ax, first["change"])
         ax.set_title(f"{DATASET_TITLES[dataset]}: test error, %")
-        ax.set_xlabel(f"blue: better than {compared_with}, red: worse")
+        ax.set_xlabel(f"green, to the left: better than {compared_with}; red: worse")
 
 
 def _rung(ax, height, rung):
@@ -105,31 +114,33 @@ def _rung(ax, height, rung):
         across = ax.get_yaxis_transform()  # along the axes, whatever their errors
         ax.text(0.5, height, rung["note"], transform=across, color="0.5", va="center")
         return
+    marker = "o"
     if pd.isna(rung.get("difference")):
         color = fill = "0.25"
     elif not rung["is_difference"]:
         color, fill = "0.45", "white"
+    elif rung["difference"] > 0:
+        color, fill, marker = style.RED, style.RED, ">"
     else:
-        color = fill = style.RED if rung["difference"] > 0 else style.BLUE
+        color, fill, marker = style.GREEN, style.GREEN, "<"
     heights = [height] * len(rung["errors"])
     ax.plot(rung["errors"], heights, "o", color=color, markersize=3, alpha=0.4)
     ax.plot([rung["error_low"], rung["error_high"]], [height] * 2, color=color)
-    ax.plot(rung["error"], height, "o", color=color, mfc=fill)
+    ax.plot(rung["error"], height, marker, color=color, mfc=fill, markersize=7)
 
 
 @style.drawing
 def pairs(before, after, titles):
-    """Draws the runs of two recipes, each seed's two joined by a line.
+    """Draws the runs of two recipes. A line joins the two of a seed.
 
     Args:
         before: `pandas.Series` of test errors in percent, indexed by seed.
         after: The same of the other recipe.
         titles: The two recipes' titles.
     """
-    ax = style.panel(4.2, 3.4, xlim=(-0.3, 1.5), ylabel="test error, %")
+    ax = style.panel(3.6, 3.4, xlim=(-0.3, 1.3), ylabel="test error, %")
     for seed, error in before.items():
         ax.plot(titles, [error, after[seed]], "o-", color="0.4", linewidth=1)
-        ax.text(1.06, after[seed], f"seed {seed}", fontsize=8, va="center")
 
 
 @style.drawing
@@ -146,7 +157,7 @@ def perturbed(table):
     for ax, kind in zip(axes, kinds, strict=True):
         of_kind = table[table["perturbation"] == kind]
         for recipe, own in of_kind.groupby("recipe", sort=False):
-            title, color, line = CLAIMED_STYLES[recipe]
+            title, color, line = TRAINED_STYLES[recipe]
             mean = 100 * own.groupby("amount")["accuracy"].mean()
             ax.plot(mean, color=color, linestyle=line, label=title)
         if kind in ("scale", "squeeze"):
@@ -171,8 +182,10 @@ def line_errors(table):
     kinds = dict(list(table.groupby("kind", sort=False)))
     for ax, kind, of_kind in style.each_panel(kinds, (3.4, 3.2), sharey=True):
         for network, own in of_kind.groupby("network", sort=False):
-            own = own.set_index("length")
-            ax.plot(own["slid_line_error"], "o-", markersize=3, label=network)
+            if network in TRAINED_STYLES:
+                title, color, line = TRAINED_STYLES[network]
+                errors = own.set_index("length")["slid_line_error"]
+                ax.plot(errors, line, color=color, label=title)
         best = of_kind.groupby("length")["cut_line_error"].min()
         ax.plot(best, "--", color="0.6", label="the best, cut at blank columns")
         ax.set(title=kind, xlabel="digits of a line", ylim=(0, 102))
@@ -183,7 +196,7 @@ def line_errors(table):
 
 @style.drawing
 def confusion_matrices(labels, answers, names=None):
-    """Draws how often each class was taken for each other one.
+    """Draws how often each class was taken for each other one, on one scale.
 
     Args:
         labels: Integer array of shape `(n,)`, the right classes.
@@ -191,11 +204,14 @@ def confusion_matrices(labels, answers, names=None):
         names: Optional names of the classes.
     """
     names = range(10) if names is None else names
-    for ax, model, given in style.each_panel(answers, (5, 4.8)):
+    matrices = {}
+    for model, given in answers.items():
         counts = np.zeros((len(names), len(names)), int)
         np.add.at(counts, (labels, given), 1)
-        wrong = counts - np.diag(np.diag(counts))
-        style.picture(ax, wrong, cmap="Reds", vmax=max(2 * wrong.max(), 1))
+        matrices[model] = counts, counts - np.diag(np.diag(counts))
+    most = max(wrong.max() for _, wrong in matrices.values())
+    for ax, model, (counts, wrong) in style.each_panel(matrices, (5, 4.8)):
+        style.picture(ax, wrong, cmap="Reds", vmin=0, vmax=max(2 * most, 1))
         for right, answer in np.argwhere(counts):
             text = ax.text(answer, right, counts[right, answer], fontsize=7)
             weight = "bold" if right == answer else "normal"
@@ -204,7 +220,7 @@ def confusion_matrices(labels, answers, names=None):
         ax.set_xticks(range(len(names)), names, rotation=rotation)
         ax.set_yticks(range(len(names)), names)
         ax.set(xlabel="answer", ylabel="right class")
-        ax.set_title(f"{NETWORK_TITLES[model]}: {(labels != given).sum()} mistakes")
+        ax.set_title(f"{NETWORK_TITLES[model]}: {wrong.sum()} mistakes")
 
 
 @style.drawing
@@ -228,18 +244,17 @@ def rejection_curves(curves, references=()):
     """Draws the error among the patterns that are not rejected, by rejected share.
 
     Args:
-        curves: Dictionary from a title to a pair: percentages rejected, and errors
-            among the rest, in percent of the rest.
+        curves: Dictionary from a title of a LeNet-5 to a pair: percentages rejected,
+            and errors among the rest, in percent of the rest.
         references: Triples: a title, percentage rejected and error, drawn as points.
     """
     ax = style.panel(6.5, 3.8)
-    for title, (rejected, error) in curves.items():
-        ax.plot(rejected, error, label=title)
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-    place = {"xytext": (6, 6), "textcoords": "offset points", "bbox": box}
-    for title, rejected, error in references:
-        ax.plot(rejected, error, "o", color="0.35")
-        ax.annotate(title, (rejected, error), **place)
+    for (title, (rejected, error)), line in zip(curves.items(), LINES, strict=False):
+        ax.plot(rejected, error, line, color=style.BLUE, label=title)
     ax.axhline(0.5, color="0.8", linewidth=0.8)
-    ax.set(xlabel="rejected, %", ylabel="error, %", xlim=(-0.1, 5), ylim=(0, None))
+    for (title, rejected, error), marker in zip(references, "osvD", strict=False):
+        label = f"{title}, the paper's"
+        ax.plot(rejected, error, marker, color="0.35", zorder=3, label=label)
+    ax.set(xlim=(-0.1, 5), ylim=(0, None))
+    ax.set(xlabel="rejected, %", ylabel="error of the accepted, %")
     ax.legend()

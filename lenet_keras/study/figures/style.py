@@ -1,27 +1,100 @@
 """The one style of all figures, and the helpers that their drawings share."""
 
 import functools
+import io
 import math
 from pathlib import Path
 
 import matplotlib.figure
 import matplotlib.pyplot as plt
+from PIL import Image
+
+from lenet_keras.study.figures.words import describe
 
 STYLE = matplotlib.rc_params_from_file(
     Path(__file__).with_name("style.mplstyle"), use_default_template=False
 )
-BLUE, ORANGE, *_ = STYLE["axes.prop_cycle"].by_key()["color"]
-RED = "#c0392b"
+BLUE, GREEN, PINK, _ = STYLE["axes.prop_cycle"].by_key()["color"]
+ORANGE, RED = "#d9722e", "#c0392b"
+SHARPNESS = 2  # pixels of a notebook's picture for one on the page
 NETWORK_COLORS = {"lenet5": BLUE, "lenet5_modern": ORANGE}
 
 in_style = plt.rc_context(STYLE)  # a decorator: the function runs in the style
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure that keeps the style when a notebook shows it or `savefig` writes it."""
+    """A figure that keeps the style when a notebook shows it or `savefig` writes it.
+
+    Its `repr` says what it shows. A notebook shows a picture of twice the resolution,
+    whose alternative text is the `repr`.
+    """
 
     draw = in_style(matplotlib.figure.Figure.draw)
     savefig = in_style(matplotlib.figure.Figure.savefig)
+
+    def __repr__(self):
+        return describe(self)
+
+    def display(self, **kwargs):
+        """Shows the figure in a notebook.
+
+        Args:
+            **kwargs: Additional arguments of `IPython.display.display`.
+        """
+        png = io.BytesIO()
+        self.savefig(png, dpi=SHARPNESS * self.dpi, bbox_inches="tight")
+        return display_picture(png, repr(self), **kwargs)
+
+    _ipython_display_ = display
+
+
+def display_picture(png, words, **kwargs):
+    """Shows a picture in a notebook, with its words as the alternative text.
+
+    Args:
+        png: `io.BytesIO` of a PNG of twice the resolution.
+        words: What it shows.
+        **kwargs: Additional arguments of `IPython.display.display`.
+    """
+    from IPython.display import display
+
+    width, height = (n // SHARPNESS for n in Image.open(png).size)
+    metadata = {"width": width, "height": height, "alt": words}
+    content = {"image/png": png.getvalue(), "text/plain": words}
+    return display(content, metadata={"image/png": metadata}, raw=True, **kwargs)
+
+
+class Animation:
+    """Figures of one size, one after another. A stored notebook plays it.
+
+    Args:
+        figures: Sequence of figures.
+        milliseconds: Time for which each is shown. The last one stays longer.
+    """
+
+    def __init__(self, figures, milliseconds=400):
+        self.figures = list(figures)
+        self.milliseconds = milliseconds
+
+    def __repr__(self):
+        first, *_, last = map(repr, self.figures)
+        count = len(self.figures)
+        return f"Animation of {count} figures\nthe first: {first}\nthe last: {last}"
+
+    def display(self, **kwargs):
+        """Shows the animation in a notebook; arguments as of `Figure.display`."""
+        frames = []
+        for figure in self.figures:
+            png = io.BytesIO()
+            figure.savefig(png, dpi=SHARPNESS * figure.dpi)
+            frames.append(Image.open(png).convert("P", palette=Image.Palette.ADAPTIVE))
+        png = io.BytesIO()
+        times = [self.milliseconds] * (len(frames) - 1) + [5 * self.milliseconds]
+        more = {"save_all": True, "append_images": frames[1:], "duration": times}
+        frames[0].save(png, "PNG", loop=0, **more)
+        return display_picture(png, repr(self), **kwargs)
+
+    _ipython_display_ = display
 
 
 def drawing(draw):

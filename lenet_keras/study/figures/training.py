@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 
 from lenet_keras.study.figures import style
 from lenet_keras.study.results import DATASET_TITLES, NETWORK_TITLES
@@ -38,14 +39,16 @@ def training_errors(history, titles, level):
     Args:
         history: `pandas.DataFrame` with the columns `recipe`, `seed`, `epoch` and
             `train_accuracy`; a pale line is a run, the strong one the mean.
-        titles: Dictionary from a recipe to its title.
+        titles: Dictionary from a recipe to its title; the first one is that of the
+            modern variant.
         level: Error, in percent.
     """
     ax = style.panel(6, 3.4)
-    for index, (recipe, title) in enumerate(titles.items()):
+    colors = itertools.cycle([style.ORANGE, style.GREEN, style.PINK])
+    for (recipe, title), color in zip(titles.items(), colors, strict=False):
         errors = _by_seed(history[history["recipe"] == recipe], "train_accuracy")
-        ax.plot(errors, color=f"C{index}", alpha=0.3, linewidth=0.8)
-        ax.plot(errors.mean(axis=1), color=f"C{index}", label=title)
+        ax.plot(errors, color=color, alpha=0.3, linewidth=0.8)
+        ax.plot(errors.mean(axis=1), color=color, label=title)
     ax.axhline(level, color="0.4", linewidth=0.8, linestyle="--")
     ax.set(xlabel="epoch", ylabel="training error on the fly, %", ylim=(0, None))
     ax.xaxis.get_major_locator().set_params(integer=True)
@@ -96,7 +99,8 @@ def errors_by_train_size(runs, paper):
     ax.set_prop_cycle(color=[style.BLUE])
     bent = ", with distortions"
     ax.plot(ours["lenet5-mnist"], "o", alpha=0.6, label="ours")
-    ax.plot(ours["lenet5-mnist-distorted"], "^", alpha=0.6, label=f"ours{bent}")
+    beside = ours["lenet5-mnist-distorted"].rename(lambda digits: digits + 2_000)
+    ax.plot(beside, "^", alpha=0.6, label=f"ours{bent}")
     ax.plot(theirs[False], label="the paper's", **square)
     ax.plot(theirs[True], label=f"the paper's{bent}", **triangle)
     ax.set(xticks=theirs[False].index, ylim=(0, None))
@@ -114,7 +118,7 @@ def signals(outputs):
     """
     label = "standard deviation\nbetween patterns"
     ax = style.panel(6.5, 3.4, yscale="log", ylabel=label)
-    ax.set_prop_cycle(color=["0.35", style.BLUE, style.ORANGE])
+    ax.set_prop_cycle(color=["0.35", style.BLUE, style.GREEN])
     ax.plot(outputs, "o-", label=outputs.columns)
     ax.legend()
 
@@ -147,19 +151,28 @@ def rate_ranges(trials):
 
     Args:
         trials: `pandas.DataFrame` with a row an interpretation:
-            `lowest_learning_rate`, `median_learning_rate`, `highest_learning_rate`,
-            and `failure`, empty where it trained.
+            `lowest_learning_rate`, `median_learning_rate`, `highest_learning_rate`;
+            `failure`, empty where it trained; and `error_2`, the error in percent
+            after two epochs.
     """
     label = "lowest, median, highest learning rate of a weight; grey: the paper's range"
     ax = style.panel(7.5, 0.26 * len(trials) + 0.9, xscale="log", xlabel=label)
     ax.axvspan(*PAPER_RATE_RANGE, color="0.93")
     rates = trials.filter(like="_learning_rate").assign(row=range(len(trials)))
-    for failed, own in rates.groupby(trials["failure"] != ""):
-        color = "0.6" if failed else style.BLUE
+    outcome = pd.cut(
+        trials["error_2"].fillna(np.inf), [-1, 5, 99, np.inf], labels=False
+    )
+    looks = [
+        ("below 5 % errors after two epochs", style.BLUE, style.BLUE),
+        ("5 to 70 %", style.BLUE, "white"),
+        ("saturates", "0.6", "0.6"),
+    ]
+    for place, own in rates.groupby(outcome):
+        title, color, fill = looks[place]
         low, high = own["lowest_learning_rate"], own["highest_learning_rate"]
         ax.hlines(own["row"], low, high, color=color)
-        title = "saturates" if failed else "trains"
-        ax.scatter(own["median_learning_rate"], own["row"], color=color, label=title)
+        points = own["median_learning_rate"], own["row"]
+        ax.scatter(*points, edgecolor=color, color=fill, label=title, zorder=3)
     style.rows(ax, trials.index)
     ax.legend(loc="upper left")
 
@@ -188,5 +201,6 @@ def rate_grids(runs, titles):
             continue
         own = errors[place]
         ax.plot(own, "o-", color="0.4", markersize=4)
-        ax.plot(own.idxmin(), own.min(), "o", color=style.ORANGE)
+        ax.plot(own.idxmin(), own.min(), "o", color=style.BLUE)
         style.log_ticks(ax.xaxis, own.index, rotation=90, fontsize=7)
+    ax.figure.supxlabel("learning rate", fontsize=9)
