@@ -4,7 +4,7 @@
     LENET_FULL=1 python notebooks/execute.py    the long versions, to read; not to store
 
 What a kernel writes to stderr (progress bars, remarks on the processor) differs from
-machine to machine and is not stored.
+machine to machine and is not stored, and neither are sliders, which need a kernel.
 """
 
 import os
@@ -15,6 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def execute(path):
@@ -25,15 +26,21 @@ def execute(path):
         timeout=3600,
         kernel_name="python3",
         resources={"metadata": {"path": FOLDER}},
+        store_widget_state=False,
     ).execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+            cell.outputs = [output for output in cell.outputs if is_stored(output)]
             cell.metadata.pop("execution", None)  # when it ran
     notebook.metadata.pop("language_info", None)  # which Python it was
     beside = path.with_suffix(".running")
     nbformat.write(notebook, beside)
     os.replace(beside, path)
+
+
+def is_stored(output):
+    """Returns whether an output says something without the kernel that made it."""
+    return output.get("name") != "stderr" and WIDGET not in output.get("data", {})
 
 
 if __name__ == "__main__":

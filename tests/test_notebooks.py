@@ -1,0 +1,134 @@
+"""The notebooks as a reader meets them: short, framed, with something to practise.
+
+That their outputs are right is what `pytest --nbval` compares.
+"""
+
+import math
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NAMES = sorted(path.name for path in FOLDER.glob("*.ipynb"))
+SECONDS = {
+    "word": 60 / 240,
+    "code cell": 15,
+    "picture": 20,
+    "row beyond the eighth": 10,
+}
+LONGEST = 15  # minutes
+
+
+def cells(name):
+    return nbformat.read(FOLDER / name, as_version=4).cells
+
+
+def markdown(name):
+    return [cell.source for cell in cells(name) if cell.cell_type == "markdown"]
+
+
+def is_folded(cell):
+    return "hide-input" in cell.metadata.get("tags", [])
+
+
+def solutions(name):
+    """Returns the folded code cells below "Practise"."""
+    below = False
+    for cell in cells(name):
+        below = below or "## Practise\n" in cell.source
+        if below and cell.cell_type == "code":
+            yield cell
+
+
+def reading_minutes(name):
+    """Returns how long a reader takes. Solutions are not counted."""
+    count = dict.fromkeys(SECONDS, 0)
+    for text in markdown(name):
+        text = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+        text = re.sub(r"\]\([^)]*\)", "]", text)  # addresses of links
+        rows = re.findall(r"^\|", text, flags=re.MULTILINE)
+        count["row beyond the eighth"] += max(0, len(rows) - 2 - 8)
+        count["word"] += len(re.findall(r"\w+", text))
+    solved = {cell.id for cell in solutions(name)}
+    for cell in cells(name):
+        if cell.cell_type != "code" or cell.id in solved:
+            continue
+        count["code cell"] += not is_folded(cell)
+        for data in (output.get("data", {}) for output in cell.outputs):
+            count["picture"] += "image/png" in data
+            rows = data.get("text/html", "").count("<tr")
+            count["row beyond the eighth"] += max(0, rows - 1 - 8)
+    return sum(SECONDS[what] * count[what] for what in SECONDS) / 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_is_read_in_one_sitting(name):
+    opening = cells(name)[0].source
+    stated = int(re.search(r"^> About (\d+) minutes\.", opening, re.MULTILINE)[1])
+    assert reading_minutes(name) <= stated <= LONGEST
+    assert stated <= math.ceil(reading_minutes(name)) + 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_opens_with_its_question_and_the_answer(name):
+    title, question, box = cells(name)[0].source.split("\n\n")[:3]
+    assert title.startswith("# ")
+    assert re.fullmatch(r"\*\*.*\?\*\*", question, re.DOTALL)
+    assert box.startswith("> **The answer in short.** ")
+    assert "> About " in box
+    assert "It needs" in box
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_closes_with_what_was_seen(name):
+    assert markdown(name)[-1].startswith("## What we have seen")
+    assert cells(name)[-1].cell_type == "markdown"
+    assert "Remember one thing: **" in markdown(name)[-1].replace("\n", " ")
+
+
+@pytest.mark.parametrize(("one", "next_"), list(pairwise(NAMES)))
+def test_neighbours_link_each_other(one, next_):
+    assert f"({next_})" in markdown(one)[-1]
+    assert f"({one})" in markdown(next_)[0] + markdown(next_)[-1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_three_exercises_have_solutions_that_run(name):
+    text = "\n".join(markdown(name)).split("## Practise")[1].split("## ")[0]
+    assert re.findall(r"^\*\*(\d)\.\*\* \((\w+)\)", text, re.MULTILINE) == [
+        ("1", "easy"),
+        ("2", "medium"),
+        ("3", "hard"),
+    ]
+    folded = list(solutions(name))
+    assert len(folded) >= 3
+    for cell in folded:
+        assert is_folded(cell)
+        assert cell.metadata["jupyter"] == {"source_hidden": True}
+        assert cell.outputs
+        assert "nbval-ignore-output" not in cell.metadata["tags"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_questions_to_discuss_have_folded_answers(name):
+    text = "\n".join(markdown(name)).partition("## To discuss")[2].split("\n## ")[0]
+    questions = re.findall(r"^\*\*\d\.\*\*", text, re.MULTILINE)
+    answers = re.findall(r"<details>.*?</details>", text, re.DOTALL)
+    assert len(questions) == len(answers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_of_a_notebook_exist(name):
+    for text in markdown(name):
+        for target, anchor in re.findall(r"\]\(([^)#:]+)(#[^)]*)?\)", text):
+            assert (FOLDER / target).exists(), target
+            if anchor:
+                page = (FOLDER / target).read_text(encoding="utf-8")
+                heads = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+                slugs = {
+                    re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in heads
+                }
+                assert anchor[1:] in slugs, anchor
