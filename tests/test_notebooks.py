@@ -31,7 +31,7 @@ def markdown(name):
 
 
 def is_folded(cell):
-    return "hide-input" in cell.metadata.get("tags", [])
+    return "hide-cell" in cell.metadata.get("tags", [])
 
 
 def solutions(name):
@@ -107,7 +107,8 @@ def test_three_exercises_have_solutions_that_run(name):
     assert len(folded) >= 3
     for cell in folded:
         assert is_folded(cell)
-        assert cell.metadata["jupyter"] == {"source_hidden": True}
+        hidden = {"outputs_hidden": True, "source_hidden": True}
+        assert cell.metadata["jupyter"] == hidden
         assert cell.outputs
         assert "nbval-ignore-output" not in cell.metadata["tags"]
 
