@@ -5,6 +5,8 @@ That their outputs are right is what `pytest --nbval` compares.
 
 import math
 import re
+import tomllib
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -133,3 +135,66 @@ def test_links_of_a_notebook_exist(name):
                     re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in heads
                 }
                 assert anchor[1:] in slugs, anchor
+
+
+# Not numbers of the text: code, formulas, addresses, commands, sizes such as 28x28,
+# names of networks and layers, what is counted off, years, and the box's minutes.
+NO_NUMBER = [
+    r"`[^`]*`",
+    r"\$\$[\s\S]*?\$\$",
+    r"\[\d\d\]\([^)]*\)",
+    r"\$[^$]*\$",
+    r"\]\([^)]*\)",
+    r"^    .*$",
+    r"\b\d+(?:x\d+)+\b",
+    r"\b(?:LeNet|VGG|ResNet|CIFAR)-\d+\b",
+    r"\b[CSFHU]\d\b",
+    r"(?:[Nn]otes?|notebooks?|[Ff]igures?|sections?|equations?|[Ee]xercise) [\d, and]+",
+    r"\((?:equations? )?\d+(?:[,and ]+\d+)*\)",
+    r"\b(?:19|20)\d\d\b",
+    r"^\*\*\d\.\*\*",
+    r"> About \d+ minutes",
+]
+IN_TEXT = r"(?<![\w.,-])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?!\w)"
+IN_OUTPUT = r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?"
+NUMBERS = tomllib.loads(Path(__file__).with_name("numbers.toml").read_text("utf-8"))
+
+
+def numbers_in(text):
+    """Returns the numbers that a text states, as they are written."""
+    for pattern in NO_NUMBER:
+        text = re.sub(pattern, " ", text, flags=re.MULTILINE)
+    return [found.rstrip(",") for found in re.findall(IN_TEXT, text)]
+
+
+def shown_by(cell):
+    """Returns the numbers of a code cell and of its outputs."""
+    texts = [cell.source.replace("_", "")]
+    for output in cell.get("outputs", []):
+        texts += [output.get("text", ""), output.get("data", {}).get("text/plain", "")]
+    found = re.findall(IN_OUTPUT, "\n".join(texts))
+    return [float(number.replace(",", "")) for number in found]
+
+
+def is_shown(number, values):
+    """Returns whether a number is one of the values, rounded to its digits."""
+    digits = len(number.partition(".")[2]) if "e" not in number else 9
+    value = float(number.replace(",", ""))
+    return any(abs(round(other, digits) - value) < 1e-9 for other in values)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_number_in_the_text_has_its_source(name):
+    sources = {source: text.split() for source, text in NUMBERS[name].items()}
+    listed = Counter(number for numbers in sources.values() for number in numbers)
+    assert Counter(numbers_in("\n\n".join(markdown(name)))) == listed
+    own = cells(name)
+    shown = [shown_by(c) if c.cell_type == "code" else [] for c in own]
+    elsewhere = {n for source, ns in sources.items() if source != "outputs" for n in ns}
+    for place, cell in enumerate(own):
+        if cell.cell_type == "markdown":
+            ends = place in (0, len(own) - 1)
+            near = shown if ends else shown[max(0, place - 6) : place + 4]
+            values = [value for numbers in near for value in numbers]
+            for number in numbers_in(cell.source):
+                assert number in elsewhere or is_shown(number, values), number
