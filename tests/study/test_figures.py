@@ -173,7 +173,6 @@ DRAWINGS = {
     "answers_along": lambda: figures.answers_along(
         RNG.random((32, 60)), RNG.random((8, 10))
     ),
-    "units": lambda: figures.units(RNG.random((1, 84)), (12, 7), "F6"),
     "distances": lambda: figures.distances(RNG.random(10), right=3),
     "digit_read": lambda: figures.digit_read(
         RNG.random((28, 28)),
@@ -195,7 +194,6 @@ DRAWINGS = {
     "kernels": lambda: figures.kernels(RNG.random((5, 5, 6))),
     "errors_by_epoch": lambda: figures.errors_by_epoch(history(), PAPER),
     "errors_by_train_size": lambda: figures.errors_by_train_size(history(), PAPER),
-    "classifiers": lambda: figures.classifiers(pd.Series({"a": 2.0, "b": 1.0}), "b"),
     "rejection_curves": lambda: figures.rejection_curves(
         {"ours": ([0.0, 50.0], [1.0, 0.0])}, [("LeNet-1", 3.7, 0.5)]
     ),
@@ -356,14 +354,6 @@ def test_errors_by_train_size_tell_distorted_runs_from_plain_ones():
         "the paper's": [1.5, 1.0],
         "the paper's, with distortions": [0.75],
     }
-
-
-def test_the_best_classifier_is_at_the_top_and_ours_in_colour():
-    ax = figures.classifiers(pd.Series({"a": 2.0, "b": 1.0}), ["b"]).axes[0]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "a"]
-    assert ax.yaxis_inverted()
-    first, second = (bar.get_facecolor() for bar in ax.patches)
-    assert first != second
 
 
 def test_rate_ranges_keep_the_interpretations_in_order_and_tell_which_train():

@@ -220,20 +220,6 @@ def one_map(inputs, kernels, table, index, outputs):
 
 
 @style.drawing
-def units(values, shape, title):
-    """Draws the outputs of a layer of units as one picture.
-
-    Args:
-        values: Array of as many values as `shape` has places.
-        shape: Rows and columns.
-        title: Title.
-    """
-    ax = style.panel(0.3 * shape[1] + 0.6, 0.3 * shape[0] + 0.5, title=title)
-    drawn = style.picture(ax, np.reshape(values, shape), vmin=-1.72, vmax=1.72)
-    plt.colorbar(drawn, ax=ax)
-
-
-@style.drawing
 def digit_read(image, drawn, outputs, title=""):
     """Draws a digit, what F6 makes of it, and the outputs of one network or more.
 

@@ -224,22 +224,6 @@ def confusion_matrices(labels, answers, names=None):
 
 
 @style.drawing
-def classifiers(errors, ours=()):
-    """Draws the test errors of classifiers as bars, the best at the top.
-
-    Args:
-        errors: `pandas.Series` of percentages by name.
-        ours: Names of those that are drawn in color.
-    """
-    errors = errors.sort_values()
-    colors = [style.BLUE if name in ours else "0.75" for name in errors.index]
-    ax = style.panel(8, 0.24 * len(errors) + 0.6, xlabel="test error, %")
-    bars = ax.barh(range(len(errors)), errors, color=colors)
-    ax.bar_label(bars, fmt="{:.2f}", fontsize=8, padding=2)
-    style.rows(ax, errors.index, fontsize=8)
-
-
-@style.drawing
 def rejection_curves(curves, references=()):
     """Draws the error among the patterns that are not rejected, by rejected share.
 
