@@ -12,16 +12,23 @@ from lenet_keras.counts import layer_table
 from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import BACKGROUND, prepare
 from lenet_keras.reading import best_path, digits_of
+from lenet_keras.sdlm.compiled import one_thread
 from lenet_keras.study.files import read_results
 from lenet_keras.study.lines import FROM, KINDS, SIDE, STRIDE, compose
 from lenet_keras.study.pretrain import Shipped
-from lenet_keras.study.training import code
+from lenet_keras.study.training import Run, code, train
 
 LENGTHS = range(2, 11)
 NETWORKS = [
     *("lenet5-mnist", "lenet5-mnist-distorted"),
     *("lenet5-mnist-line", "lenet5-mnist-line-best"),
 ]
+# Parts of the training of "lenet5-mnist-line": its augmentation without them.
+WITHOUT = {
+    "neighbours": {"present": 0.0},
+    "rubbish": {"rubbish": 0.0},
+    "both": {"present": 0.0, "rubbish": 0.0},
+}
 LINES = 1000  # of each kind and length
 TUNED_LENGTH = 5
 TRIED_J = [10, 15, 20, 30, 50, 70, 100, 150, 200, 300]
@@ -36,15 +43,35 @@ class Reader(Shipped):
         network: Name of the network.
         seed: Integer that determines the lines.
         lines: Positive integer, the lines of each kind and length.
+        without: Optional key of `WITHOUT`. Then the network is trained first, by the
+            recipe of its name without that part.
     """
 
     seed: int = 0
     lines: int = LINES
+    without: str | None = None
+
+    @property
+    def asked(self):
+        """The attributes, as JSON values; `without` if it is given."""
+        return {k: v for k, v in super().asked.items() if v is not None}
+
+    @property
+    def configuration(self):
+        """The attributes, and the weights of the network or its training."""
+        own = self.training.configuration if self.without else super().configuration
+        return own | self.asked
+
+    @property
+    def training(self):
+        """The run that trains the network without a part."""
+        overrides = {"augmentation_arguments": WITHOUT[self.without]}
+        return Run(self.network, "mnist", overrides=overrides)
 
     @property
     def name(self):
         """The network and the seed, in words."""
-        return f"{self.network}, seed {self.seed}"
+        return f"{_title(self.asked)}, seed {self.seed}"
 
 
 def do_reader(reader, measure=None, checkpoint=None, progress=None):
@@ -56,7 +83,7 @@ def do_reader(reader, measure=None, checkpoint=None, progress=None):
     Args:
         reader: `Reader`.
         measure: Not used.
-        checkpoint: Not used.
+        checkpoint: Optional path of the checkpoint of the training.
         progress: Not used.
 
     Returns:
@@ -67,8 +94,13 @@ def do_reader(reader, measure=None, checkpoint=None, progress=None):
     (x, y), (x_test, y_test) = load_mnist()
     x, y = prepare(x[-10_000:], "paper"), y[-10_000:]
     x_test = prepare(x_test, "paper")
-    single = pretrained.load_pretrained(reader.network)
-    model = pretrained.load_pretrained(reader.network, input_shape=(SIDE, None, 1))
+    one_thread()
+    if reader.without:
+        single = train(reader.training, checkpoint, verbose=0).model
+    else:
+        single = pretrained.load_pretrained(reader.network)
+    model = models.lenet5((SIDE, None, 1))
+    model.set_weights(single.get_weights())
     tuning = tune(model, x, y, reader)
     best = min(tuning, key=lambda tried: tried["wrong"])
     costs = {name: best[name] for name in ("j", "start")}
@@ -286,13 +318,19 @@ def load_lines(path):
         path: Path of the results file.
 
     Returns:
-        `pandas.DataFrame` with one row per network, kind and length. The columns
+        `pandas.DataFrame` with one row per network, kind and length. `network` also
+        says which part its training was without. The columns
         `slid_line_error` and `slid_character_error` are those of the sliding network,
         `cut_line_error` and `cut_character_error` those on the pieces between blank
         columns.
     """
     return pd.DataFrame(
-        {"network": result["run"]["network"]} | measured
+        {"network": _title(result["run"])} | measured
         for result in read_results(path)
         for measured in result["measured"]
     )
+
+
+def _title(run):
+    without = run.get("without")
+    return run["network"] + (f" without {without}" if without else "")

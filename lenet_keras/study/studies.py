@@ -129,7 +129,13 @@ STUDIES = {
         do=robustness.do_shipped,
     ),
     "lines": Study(
-        lambda: [readers.Reader(name) for name in readers.NETWORKS],
+        lambda: [
+            *(readers.Reader(name) for name in readers.NETWORKS),
+            *(
+                readers.Reader("lenet5-mnist-line", without=part)
+                for part in readers.WITHOUT
+            ),
+        ],
         do=readers.do_reader,
     ),
 }

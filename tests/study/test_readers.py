@@ -1,4 +1,6 @@
+import dataclasses
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import pytest
 from lenet_keras import pretrained
 from lenet_keras.models import lenet5
 from lenet_keras.study import readers
+from lenet_keras.study.recipes import RECIPES
 from lenet_keras.study.studies import STUDIES
 
 BACKGROUND, INK = -0.1, 1.175
@@ -72,11 +75,42 @@ def test_the_cost_of_sliding_is_that_of_the_layers():
 def test_the_study_has_a_reader_for_each_network():
     runs = STUDIES["lines"].runs()
     assert len({run.id for run in runs}) == len(runs)
-    assert [run.network for run in runs] == readers.NETWORKS
-    for run in runs:
+    shipped = [run for run in runs if run.without is None]
+    assert [run.network for run in shipped] == readers.NETWORKS
+    for run in shipped:
         assert (
             run.configuration["sha256"] == pretrained.records()[run.network]["sha256"]
         )
+    assert [run.without for run in runs if run.without] == list(readers.WITHOUT)
+
+
+def test_a_reader_without_a_part_is_trained_by_the_recipe_without_it():
+    reader = readers.Reader("lenet5-mnist-line", without="rubbish")
+    assert reader.name == "lenet5-mnist-line without rubbish, seed 0"
+    assert reader.training.settings == dataclasses.replace(
+        RECIPES["lenet5-mnist-line"], augmentation_arguments={"rubbish": 0.0}
+    )
+    assert reader.configuration["augmentation_arguments"] == {"rubbish": 0}
+    assert "sha256" not in reader.configuration
+
+
+def test_a_part_is_left_out_before_the_lines_are_read(monkeypatch, tmp_path):
+    monkeypatch.setattr(readers, "LENGTHS", [5])
+    monkeypatch.setattr(readers, "TRIED_J", [20])
+    monkeypatch.setattr(readers, "TRIED_START", [0])
+    trained = []
+
+    def remember(run, checkpoint, verbose):
+        trained.append((run, checkpoint))
+        return SimpleNamespace(model=pretrained.load_pretrained("lenet5-mnist-line"))
+
+    monkeypatch.setattr(readers, "train", remember)
+    checkpoint = tmp_path / "run.npz"
+    reader = readers.Reader("lenet5-mnist-line", lines=3, without="both")
+    found = readers.do_reader(reader, checkpoint=checkpoint)
+    assert trained == [(reader.training, checkpoint)]
+    shipped = readers.do_reader(readers.Reader("lenet5-mnist-line", lines=3))
+    assert found["measured"] == shipped["measured"]
 
 
 def test_a_reader_tunes_on_training_digits_and_measures_on_test_digits(monkeypatch):
