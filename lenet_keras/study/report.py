@@ -60,8 +60,9 @@ def report(path):
             if isinstance(content, str):
                 beside.write_text(content, encoding="utf-8")
             else:
-                description = {"Description": drawn_data(content)}
-                content.savefig(beside, format="png", metadata=description)
+                # Without a date, so that the same results give the same file.
+                about = {"Description": drawn_data(content), "Date": None}
+                content.savefig(beside, format="svg", metadata=about)
     return written
 
 
@@ -101,7 +102,7 @@ def _compare(path, runs):
     return {
         ".csv": runs.to_csv(index=False),
         ".md": comparison_text(runs),
-        ".png": figures.comparison(in_order(runs), complete_trainings()),
+        ".svg": figures.comparison(in_order(runs), complete_trainings()),
     }
 
 
@@ -129,7 +130,7 @@ def _comparison(path, runs):
     more = [summary(others)] if len(others) else []
     return {
         ".md": "\n".join([overview(own, comparison), *tables, *more, note]),
-        ".png": figures.ladder(by_dataset, compared_with),
+        ".svg": figures.ladder(by_dataset, compared_with),
     }
 
 
@@ -195,7 +196,7 @@ def perturbed_table(measured):
 
 def _perturbed(path, runs):
     measured = load_perturbed(path)
-    return {".md": perturbed_table(measured), ".png": figures.perturbed(measured)}
+    return {".md": perturbed_table(measured), ".svg": figures.perturbed(measured)}
 
 
 def rejection_table(rejection):
@@ -261,7 +262,7 @@ def lines_table(measured, length=5):
 
 def _lines(path, runs):
     measured = load_lines(path)
-    return {".md": lines_table(measured), ".png": figures.line_errors(measured)}
+    return {".md": lines_table(measured), ".svg": figures.line_errors(measured)}
 
 
 VIEWS = {
