@@ -25,6 +25,7 @@ from lenet_keras.study.results import (
     table,
 )
 from lenet_keras.study.robustness import load_robustness
+from lenet_keras.study.statistics import error_percent
 from lenet_keras.study.studies import CHOICES, INGREDIENTS, choice, ingredient
 
 
@@ -179,16 +180,17 @@ SHOWN = {
 
 
 def perturbed_table(measured):
-    """Returns some of the accuracies on perturbed digits, in percent, in Markdown.
+    """Returns some of the errors on perturbed digits, in percent, in Markdown.
 
     Args:
         measured: What `load_perturbed` returns; the table has means over the seeds.
     """
     means = measured.groupby(["recipe", "perturbation", "amount"])["accuracy"].mean()
-    first = "digits right, %"
+    errors = error_percent(means)
+    first = "errors, %"
     rows = [
         {first: figures.TRAINED_STYLES[recipe][0]}
-        | {name: f"{100 * means[recipe, *key]:.1f}" for name, key in SHOWN.items()}
+        | {name: f"{errors[recipe, *key]:.1f}" for name, key in SHOWN.items()}
         for recipe in dict.fromkeys(measured["recipe"])
     ]
     return markdown(pd.DataFrame(rows))

@@ -145,7 +145,7 @@ def pairs(before, after, titles):
 
 @style.drawing
 def perturbed(table):
-    """Draws accuracy against the amount of each perturbation, a panel a perturbation.
+    """Draws the error against the amount of each perturbation, a panel a perturbation.
 
     Args:
         table: `pandas.DataFrame` with the columns `recipe`, `seed`, `perturbation`,
@@ -158,14 +158,14 @@ def perturbed(table):
         of_kind = table[table["perturbation"] == kind]
         for recipe, own in of_kind.groupby("recipe", sort=False):
             title, color, line = TRAINED_STYLES[recipe]
-            mean = 100 * own.groupby("amount")["accuracy"].mean()
-            ax.plot(mean, color=color, linestyle=line, label=title)
+            errors = error_percent(own.groupby("amount")["accuracy"].mean())
+            ax.plot(errors, color=color, linestyle=line, label=title)
         if kind in ("scale", "squeeze"):
             style.log_ticks(ax.xaxis, [0.5, 0.7, 1, 1.4, 2])
         ax.set(title=kind, xlabel=PERTURBATION_UNITS[kind])
         ax.grid(axis="x")
     for ax in axes[::columns]:
-        ax.set_ylabel("right, %")
+        ax.set_ylabel("test error, %")
     handles, labels = ax.get_legend_handles_labels()
     ax.figure.legend(handles, labels, loc="outside lower center", ncols=4)
 
