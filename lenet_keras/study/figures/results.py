@@ -114,19 +114,20 @@ def _rung(ax, height, rung):
         across = ax.get_yaxis_transform()  # along the axes, whatever their errors
         ax.text(0.5, height, rung["note"], transform=across, color="0.5", va="center")
         return
-    marker = "o"
+    marker, effect = "o", None
     if pd.isna(rung.get("difference")):
         color = fill = "0.25"
     elif not rung["is_difference"]:
-        color, fill = "0.45", "white"
+        color, fill, effect = "0.45", "white", "no difference"
     elif rung["difference"] > 0:
-        color, fill, marker = style.RED, style.RED, ">"
+        color, fill, marker, effect = style.RED, style.RED, ">", "worse"
     else:
-        color, fill, marker = style.GREEN, style.GREEN, "<"
+        color, fill, marker, effect = style.GREEN, style.GREEN, "<", "better"
     heights = [height] * len(rung["errors"])
     ax.plot(rung["errors"], heights, "o", color=color, markersize=3, alpha=0.4)
     ax.plot([rung["error_low"], rung["error_high"]], [height] * 2, color=color)
-    ax.plot(rung["error"], height, marker, color=color, mfc=fill, markersize=7)
+    point = {"markerfacecolor": fill, "markersize": 7, "label": effect}
+    ax.plot(rung["error"], height, marker, color=color, **point)
 
 
 @style.drawing
