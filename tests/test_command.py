@@ -484,7 +484,7 @@ def test_compare_shows_the_table_of_its_own_runs(swept, tmp_path, monkeypatch):
     assert max(map(len, table)) <= 100
     assert "CIFAR-10 sample" in out
     assert "0.47 % (180)" in out  # the complete training beside it
-    assert "compare.jsonl, compare.csv, compare.md, compare.png" in out
+    assert "compare.jsonl, compare.csv, compare.md, compare.svg" in out
     (code, out, _), asked = swept("compare", "--full", "--seeds", 2, "--output", output)
     assert {run.dataset for run in asked["runs"]} == {"mnist", "cifar10"}
     assert len(asked["runs"]) == 2 * 2 * 3

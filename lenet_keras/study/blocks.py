@@ -105,7 +105,7 @@ def errors(runs, kind="test"):
 NUMBERS = {
     "error": lambda runs: f"{errors(runs).mean():.2f}",
     "interval": lambda runs: str(mean_interval(errors(runs))),
-    "right": lambda runs: f"{100 * runs['test_accuracy'].mean():.1f}",
+    "test-error": lambda runs: spread(errors(runs)),
     "test-accuracy": lambda runs: spread(100 * runs["test_accuracy"]),
     "training-accuracy": lambda runs: spread(100 * runs["train_accuracy"]),
     "training-error": lambda runs: f"{errors(runs, 'train').mean():.1f}",

@@ -25,6 +25,7 @@ from lenet_keras.study.results import (
     table,
 )
 from lenet_keras.study.robustness import load_robustness
+from lenet_keras.study.statistics import error_percent
 from lenet_keras.study.studies import CHOICES, INGREDIENTS, choice, ingredient
 
 
@@ -60,8 +61,9 @@ def report(path):
             if isinstance(content, str):
                 beside.write_text(content, encoding="utf-8")
             else:
-                description = {"Description": drawn_data(content)}
-                content.savefig(beside, format="png", metadata=description)
+                # Without a date, so that the same results give the same file.
+                about = {"Description": drawn_data(content), "Date": None}
+                content.savefig(beside, format="svg", metadata=about)
     return written
 
 
@@ -101,7 +103,7 @@ def _compare(path, runs):
     return {
         ".csv": runs.to_csv(index=False),
         ".md": comparison_text(runs),
-        ".png": figures.comparison(in_order(runs), complete_trainings()),
+        ".svg": figures.comparison(in_order(runs), complete_trainings()),
     }
 
 
@@ -129,7 +131,7 @@ def _comparison(path, runs):
     more = [summary(others)] if len(others) else []
     return {
         ".md": "\n".join([overview(own, comparison), *tables, *more, note]),
-        ".png": figures.ladder(by_dataset, compared_with),
+        ".svg": figures.ladder(by_dataset, compared_with),
     }
 
 
@@ -178,16 +180,17 @@ SHOWN = {
 
 
 def perturbed_table(measured):
-    """Returns some of the accuracies on perturbed digits, in percent, in Markdown.
+    """Returns some of the errors on perturbed digits, in percent, in Markdown.
 
     Args:
         measured: What `load_perturbed` returns; the table has means over the seeds.
     """
     means = measured.groupby(["recipe", "perturbation", "amount"])["accuracy"].mean()
-    first = "digits right, %"
+    errors = error_percent(means)
+    first = "errors, %"
     rows = [
         {first: figures.TRAINED_STYLES[recipe][0]}
-        | {name: f"{100 * means[recipe, *key]:.1f}" for name, key in SHOWN.items()}
+        | {name: f"{errors[recipe, *key]:.1f}" for name, key in SHOWN.items()}
         for recipe in dict.fromkeys(measured["recipe"])
     ]
     return markdown(pd.DataFrame(rows))
@@ -195,7 +198,7 @@ def perturbed_table(measured):
 
 def _perturbed(path, runs):
     measured = load_perturbed(path)
-    return {".md": perturbed_table(measured), ".png": figures.perturbed(measured)}
+    return {".md": perturbed_table(measured), ".svg": figures.perturbed(measured)}
 
 
 def rejection_table(rejection):
@@ -261,7 +264,7 @@ def lines_table(measured, length=5):
 
 def _lines(path, runs):
     measured = load_lines(path)
-    return {".md": lines_table(measured), ".png": figures.line_errors(measured)}
+    return {".md": lines_table(measured), ".svg": figures.line_errors(measured)}
 
 
 VIEWS = {

@@ -110,7 +110,7 @@ def _known(result):
 # The columns of words are aligned left, those of numbers right.
 WORDS = [
     *("data set", "network", "recipe", "changes", "change", "a difference?"),
-    *("measured on", "study note 002 says", "held-out error, %", "digits right, %"),
+    *("measured on", "study note 002 says", "held-out error, %", "errors, %"),
     *("interpretation", "why", "20 epochs over", "pixels", "wrong of the rest, %"),
 ]
 

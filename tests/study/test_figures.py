@@ -388,6 +388,12 @@ def test_the_ladder_fills_the_points_of_differences_only():
     assert [text.get_text() for text in ax.texts] == ["no meaning here"]
 
 
+def test_the_ladder_says_in_words_which_change_is_better():
+    words = repr(figures.ladder({"mnist": rungs()})).splitlines()
+    said = [line.split("'")[1] for line in words if line.startswith("  line '")]
+    assert said == ["better", "worse", "no difference"]
+
+
 def test_the_ladder_draws_each_interval_and_each_run():
     ax = figures.ladder({"mnist": rungs()}).axes[0]
     bars = [line.get_xdata() for line in ax.lines if line.get_marker() == "None"]
@@ -400,8 +406,8 @@ def test_perturbed_lines_are_means_over_the_seeds():
     ax = figures.perturbed(perturbed()).axes[0]
     lines = {line.get_label(): line.get_ydata() for line in ax.lines}
     assert list(lines) == ["LeNet-5 (1998)", "28x28-300-10"]
-    np.testing.assert_allclose(lines["LeNet-5 (1998)"], [95, 55])
-    np.testing.assert_allclose(lines["28x28-300-10"], [90, 20])
+    np.testing.assert_allclose(lines["LeNet-5 (1998)"], [5, 45])
+    np.testing.assert_allclose(lines["28x28-300-10"], [10, 80])
     assert ax.get_xscale() == "log"
     assert ax.get_title() == "scale"
 

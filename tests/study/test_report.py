@@ -1,10 +1,10 @@
 import json
 import logging
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from PIL import Image
 
 from lenet_keras.study import report as module
 from lenet_keras.study.files import read_results
@@ -49,7 +49,7 @@ def ladder(tmp_path):
 
 def test_a_report_of_the_ladder_has_its_tables_and_its_picture(ladder):
     written = report(ladder)
-    assert [path.name for path in written] == ["ladder.md", "ladder.png"]
+    assert [path.name for path in written] == ["ladder.md", "ladder.svg"]
     runs = load(ladder)
     text = written[0].read_text(encoding="utf-8")
     assert text.startswith(overview(runs))
@@ -88,7 +88,7 @@ def test_a_report_of_relatives_compares_them_with_the_network_without(tmp_path):
     write(path, grid(RELATIVES, ["cifar10"], range(2)))
     assert [written.name for written in report(path)] == [
         "relatives.md",
-        "relatives.png",
+        "relatives.svg",
     ]
     text = path.with_suffix(".md").read_text(encoding="utf-8")
     assert "difference to the network without it" in text
@@ -98,7 +98,7 @@ def test_a_report_of_relatives_compares_them_with_the_network_without(tmp_path):
 def test_a_comparison_has_a_csv_file_too(tmp_path):
     path = tmp_path / "compare.jsonl"
     write(path, STUDIES["compare"].runs())
-    assert [written.suffix for written in report(path)] == [".csv", ".md", ".png"]
+    assert [written.suffix for written in report(path)] == [".csv", ".md", ".svg"]
     stored = pd.read_csv(path.with_suffix(".csv"), keep_default_na=False)
     assert stored["id"].tolist() == load(path)["id"].tolist()
 
@@ -185,15 +185,15 @@ def test_tables_and_pictures_made_again_are_the_stored_ones(study, tmp_path):
     stored = {file.name for file in RESULTS.glob(f"{study}.*")} - {path.name}
     assert {file.name for file in written} == stored
     for file in written:
-        if file.suffix == ".png":
+        if file.suffix == ".svg":
             assert data_in(file) == data_in(RESULTS / file.name)
         else:
             assert file.read_bytes() == (RESULTS / file.name).read_bytes()
 
 
 def data_in(picture):
-    with Image.open(picture) as image:
-        return json.loads(image.info["Description"])
+    described = ElementTree.parse(picture).find(".//{*}description")
+    return json.loads(described.text)
 
 
 def test_a_picture_says_what_it_draws(ladder):

@@ -114,19 +114,20 @@ def _rung(ax, height, rung):
         across = ax.get_yaxis_transform()  # along the axes, whatever their errors
         ax.text(0.5, height, rung["note"], transform=across, color="0.5", va="center")
         return
-    marker = "o"
+    marker, effect = "o", None
     if pd.isna(rung.get("difference")):
         color = fill = "0.25"
     elif not rung["is_difference"]:
-        color, fill = "0.45", "white"
+        color, fill, effect = "0.45", "white", "no difference"
     elif rung["difference"] > 0:
-        color, fill, marker = style.RED, style.RED, ">"
+        color, fill, marker, effect = style.RED, style.RED, ">", "worse"
     else:
-        color, fill, marker = style.GREEN, style.GREEN, "<"
+        color, fill, marker, effect = style.GREEN, style.GREEN, "<", "better"
     heights = [height] * len(rung["errors"])
     ax.plot(rung["errors"], heights, "o", color=color, markersize=3, alpha=0.4)
     ax.plot([rung["error_low"], rung["error_high"]], [height] * 2, color=color)
-    ax.plot(rung["error"], height, marker, color=color, mfc=fill, markersize=7)
+    point = {"markerfacecolor": fill, "markersize": 7, "label": effect}
+    ax.plot(rung["error"], height, marker, color=color, **point)
 
 
 @style.drawing
@@ -145,7 +146,7 @@ def pairs(before, after, titles):
 
 @style.drawing
 def perturbed(table):
-    """Draws accuracy against the amount of each perturbation, a panel a perturbation.
+    """Draws the error against the amount of each perturbation, a panel a perturbation.
 
     Args:
         table: `pandas.DataFrame` with the columns `recipe`, `seed`, `perturbation`,
@@ -158,14 +159,14 @@ def perturbed(table):
         of_kind = table[table["perturbation"] == kind]
         for recipe, own in of_kind.groupby("recipe", sort=False):
             title, color, line = TRAINED_STYLES[recipe]
-            mean = 100 * own.groupby("amount")["accuracy"].mean()
-            ax.plot(mean, color=color, linestyle=line, label=title)
+            errors = error_percent(own.groupby("amount")["accuracy"].mean())
+            ax.plot(errors, color=color, linestyle=line, label=title)
         if kind in ("scale", "squeeze"):
             style.log_ticks(ax.xaxis, [0.5, 0.7, 1, 1.4, 2])
         ax.set(title=kind, xlabel=PERTURBATION_UNITS[kind])
         ax.grid(axis="x")
     for ax in axes[::columns]:
-        ax.set_ylabel("right, %")
+        ax.set_ylabel("test error, %")
     handles, labels = ax.get_legend_handles_labels()
     ax.figure.legend(handles, labels, loc="outside lower center", ncols=4)
 
