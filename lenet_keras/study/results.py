@@ -111,6 +111,7 @@ def _known(result):
 WORDS = [
     *("data set", "network", "recipe", "changes", "change", "a difference?"),
     *("measured on", "study note 002 says", "held-out error, %", "errors, %"),
+    "trained on",
     *("interpretation", "why", "20 epochs over", "pixels", "wrong of the rest, %"),
 ]
 

@@ -180,13 +180,13 @@ def line_errors(table):
     Args:
         table: `pandas.DataFrame`, as `lenet_keras.study.readers.load_lines` returns it.
     """
+    table = table[table["network"].isin(TRAINED_STYLES)]
     kinds = dict(list(table.groupby("kind", sort=False)))
     for ax, kind, of_kind in style.each_panel(kinds, (3.4, 3.2), sharey=True):
         for network, own in of_kind.groupby("network", sort=False):
-            if network in TRAINED_STYLES:
-                title, color, line = TRAINED_STYLES[network]
-                errors = own.set_index("length")["slid_line_error"]
-                ax.plot(errors, line, color=color, label=title)
+            title, color, line = TRAINED_STYLES[network]
+            errors = own.set_index("length")["slid_line_error"]
+            ax.plot(errors, line, color=color, label=title)
         best = of_kind.groupby("length")["cut_line_error"].min()
         ax.plot(best, "--", color="0.6", label="the best, cut at blank columns")
         ax.set(title=kind, xlabel="digits of a line", ylim=(0, 102))
