@@ -3,7 +3,13 @@
 import itertools
 
 import ipywidgets
+import keras
+import numpy as np
 from IPython.display import display
+
+from lenet_keras.preprocessing import BACKGROUND, INK, prepare
+from lenet_keras.study import figures
+from lenet_keras.study.perturbations import spoil
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -31,6 +37,61 @@ def touch(draw, **controls):
         control.description = control.description or name
         control.observe(again, "value")
     show(ipywidgets.VBox(list(controls.values())))
+
+
+def spoilt_digit(images, faithful, modern):
+    """Returns what `touch` draws of a digit that is shifted, turned, scaled or spoilt.
+
+    Args:
+        images: `uint8` digits of shape `(n, 28, 28)`.
+        faithful: Trained LeNet-5.
+        modern: Trained variant, for the pixels `"paper-unpadded"`.
+
+    Returns:
+        Function of the index of a digit and of amounts by the names of `perturb`, such
+        as `shift_right=3`. It returns a figure of the digit, of what F6 draws, and of
+        both networks' outputs.
+    """
+    f6 = _f6(faithful)
+
+    def draw(number, title="", **changes):
+        amounts = {name.replace("_", " "): amount for name, amount in changes.items()}
+        x = prepare(images[number : number + 1], "paper")
+        x = spoil(x, amounts, BACKGROUND, INK)
+        outputs = {
+            "LeNet-5, distance": np.array(faithful(x))[0],
+            "variant, probability": np.array(modern(x[:, 2:30, 2:30]))[0],
+        }
+        return figures.digit_read(x[0, ..., 0], np.array(f6(x))[0], outputs, title)
+
+    return draw
+
+
+def quiz_of_digits(images, labels, told, faithful):
+    """Returns the question and the answer that `quiz` draws of a digit.
+
+    Args:
+        images: `uint8` digits of shape `(n, 28, 28)`.
+        labels: Their labels.
+        told: What the paper's network answered.
+        faithful: Trained LeNet-5.
+    """
+    f6 = _f6(faithful)
+
+    def question(index):
+        return figures.images(images[index : index + 1], ["which digit?"])
+
+    def answer(index, guess):
+        x = prepare(images[index : index + 1], "paper")
+        title = f"a {labels[index]}; you: {guess}\npaper: {told[index]}"
+        outputs = {"ours": np.array(faithful(x))[0]}
+        return figures.digit_read(images[index], np.array(f6(x))[0], outputs, title)
+
+    return question, answer
+
+
+def _f6(network):
+    return keras.Model(network.input, network.get_layer("F6").output)
 
 
 def quiz(question, answer, count):

@@ -69,7 +69,45 @@ def test_pictures_of_one_size_are_told_together():
         "3 pictures of 4x2, 0 to 3",
         "  titles: map 0, map 1, map 2",
         "  means: 0, 1, 2",
+        "  middles: 0, 0; 1.5, 0.5; 1.5, 0.5",
     ]
+
+
+def test_a_picture_that_is_turned_has_other_words():
+    values = np.arange(9.0).reshape(3, 3)
+
+    def words(values):
+        return describe(figure_of(lambda ax: ax.imshow(values)))
+
+    told = {words(v) for v in (values, values.T, values[::-1], values[:, ::-1])}
+    assert len(told) == 4
+
+
+def test_a_histogram_says_where_its_bars_stand():
+    def words(values):
+        return describe(figure_of(lambda ax: ax.hist(values, bins=2)))
+
+    assert "bars: 2 from 1 to 3, middle 0.333, 2, 1" in words([1, 1, 3])
+    assert "bars: 2 from 2 to 4, middle 0.667, 1, 2" in words([2, 4, 4])
+
+
+def test_rectangles_have_a_place_and_a_shade():
+    def words(x, color):
+        return describe(
+            figure_of(lambda ax: ax.add_patch(plt.Rectangle((x, 1), 2, 3, color=color)))
+        )
+
+    assert "1 shape, x 0 to 2, y 1 to 4, shades 0" in words(0, "black")
+    assert "1 shape, x 5 to 7, y 1 to 4, shades 0.9" in words(5, "0.9")
+
+
+def test_of_many_lines_the_means_and_the_reach_are_told():
+    def draw(ax):
+        for height in range(20):
+            ax.plot([1.0, 1.0 + height], [height, height])
+
+    words = describe(figure_of(draw))
+    assert "20 lines, their means, x at y: 1 at 0, 1.5±0.5 at 1, 2±1 at 2" in words
 
 
 @pytest.mark.parametrize("name", DRAWINGS)

@@ -77,21 +77,22 @@ def _series(ax):
         if line not in together:
             yield _line(ax, line)
     if together:
-        means = [
-            " at ".join(_digits(np.mean(part)) for part in line.get_data(orig=False))
+        places = [
+            " at ".join(_mean_and_reach(part) for part in line.get_data(orig=False))
             for line in together
         ]
-        yield f"{len(together)} lines, their means, x at y: {', '.join(means)}"
+        yield f"{len(together)} lines, their means, x at y: {', '.join(places)}"
     for bars in ax.containers:
         across = getattr(bars, "orientation", "vertical") == "horizontal"
         sizes = [bar.get_width() if across else bar.get_height() for bar in bars]
         least = 1e-4 * np.abs(sizes).max()  # a shorter bar cannot be seen
         seen = np.where(np.abs(sizes) < least, 0, sizes)
-        yield f"bars{_label(bars)}: {len(sizes)}, {_values(seen)}"
+        from_to = "" if across else _bins(bars)
+        yield f"bars{_label(bars)}: {len(sizes)}{from_to}, {_values(seen)}"
     held = {id(patch) for bars in ax.containers for patch in bars}
     shapes = [patch for patch in ax.patches if id(patch) not in held]
     if shapes:
-        yield _count(len(shapes), "shape")
+        yield _shapes(shapes)
     for collection in ax.collections:
         yield _collection(collection)
     for image in ax.images:
@@ -99,6 +100,40 @@ def _series(ax):
     texts = [_one_line(text.get_text()) for text in ax.texts if text.get_text().strip()]
     if texts:
         yield f"text: {' | '.join(texts)}"
+
+
+def _mean_and_reach(values):
+    """Returns the mean of a few values, and how far they reach on both sides."""
+    values = np.asarray(values, float)
+    reach = np.ptp(values) / 2
+    return _digits(values.mean()) + (f"±{_digits(reach)}" if reach else "")
+
+
+def _bins(bars):
+    """Returns where the bars of a histogram stand, which touch, and their middle."""
+    left = np.array([bar.get_x() for bar in bars])
+    right = left + [bar.get_width() for bar in bars]
+    touching = len(bars) > 1 and np.allclose(right[:-1], left[1:])
+    if not touching:
+        return ""
+    middle = _digits(_middle([bar.get_height() for bar in bars]))
+    return f" from {_digits(left[0])} to {_digits(right[-1])}, middle {middle}"
+
+
+def _shapes(shapes):
+    """Returns where rectangles stand, and how light the filled ones are."""
+    boxes = [shape.get_bbox() for shape in shapes]
+    x, y = (
+        np.ravel([getattr(box, name) for box in boxes])
+        for name in ("intervalx", "intervaly")
+    )
+    words = f"{_count(len(shapes), 'shape')}, x {_range(x)}, y {_range(y)}"
+    shades = [np.mean(s.get_facecolor()[:3]) for s in shapes if s.get_fill()]
+    if shades:
+        words += f", shades {_values(shades)}"
+    if len(shades) > MANY:  # in which their order counts
+        words += f", middle {_digits(_middle(shades))}"
+    return words
 
 
 def _line(ax, line):
@@ -156,17 +191,29 @@ def _pictures(panels):
         lines.append(f"  means: {_values(means)}")
         if len(own) > MANY:  # in which their order counts
             lines.append(f"  middle of the means: {_digits(_middle(means))}")
+        else:
+            middles = [_middle_of_picture(_array(ax.images[0])) for ax in own]
+            lines.append(f"  middles: {'; '.join(middles)}")
     return lines
 
 
 def _picture(image):
-    values = np.ma.filled(np.ma.asarray(image.get_array(), float), np.nan)
-    mean = f"mean {_digits(np.nanmean(values))}"
-    middle = ", ".join(
+    values = _array(image)
+    mean, middle = _digits(np.nanmean(values)), _middle_of_picture(values)
+    size = _size(values)
+    return f"picture of {size}, {_scale(image)}, mean {mean}, middle {middle}"
+
+
+def _array(image):
+    return np.ma.filled(np.ma.asarray(image.get_array(), float), np.nan)
+
+
+def _middle_of_picture(values):
+    """Returns the row and the column of the centre of mass."""
+    return ", ".join(
         _digits(_middle(np.nansum(np.abs(values), axis=tuple(others))))
         for others in ([1, *range(2, values.ndim)], [0, *range(2, values.ndim)])
     )
-    return f"picture of {_size(values)}, {_scale(image)}, {mean}, middle {middle}"
 
 
 def _middle(values):
