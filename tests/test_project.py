@@ -55,7 +55,7 @@ LAYERS_OF_THE_HOUSE = [
 ]
 # And within the study, from what is trained to what is shown.
 FLOORS_OF_THE_STUDY = [
-    ["checks", "optimizers", "widgets"],
+    ["checks", "optimizers"],
     ["files", "statistics", "distortions"],
     ["perturbations", "family", "lines"],
     ["augmentation", "teachers"],
@@ -64,7 +64,7 @@ FLOORS_OF_THE_STUDY = [
     ["interpretations", "pretrain", "export"],
     ["results"],
     ["mistakes", "readers", "figures", "sweep"],
-    ["robustness"],
+    ["robustness", "widgets"],
     ["studies"],
     ["report"],
     ["blocks"],
