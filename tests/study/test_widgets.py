@@ -94,7 +94,7 @@ def test_a_spoilt_digit_is_read_by_both_networks(digits):
     np.testing.assert_allclose(seen, moved[0, ..., 0], atol=1e-6)
     np.testing.assert_allclose(distances, faithful(moved)[0], rtol=1e-3)
     moved = prepare(digits[1:2], "paper-unpadded")
-    np.testing.assert_allclose(probabilities, modern(moved)[0], atol=1e-3)
+    np.testing.assert_allclose(probabilities, modern(moved)[0], rtol=1e-2, atol=1e-9)
     assert figure.axes[0].get_title() == "moved"
 
 
