@@ -190,7 +190,8 @@ def _do_all(todo, runs, output, workers, scheduler, measure, do):
             for future in as_completed(futures):
                 run, path = futures[future]
                 if _write(output, run, future) and path:
-                    path.unlink(missing_ok=True)
+                    for file in checkpoints.glob(f"*{path.name}"):
+                        file.unlink()  # with what a killed process left of it
                 bar.tell(run.id, run.epochs)
         finally:
             for future in futures:

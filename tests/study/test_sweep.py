@@ -123,12 +123,14 @@ def test_processes_of_their_own_do_the_runs_and_one_that_is_killed_is_recorded(o
     assert [result["run"]["seed"] for result in results] == [1]
     assert f"{LONG.name}: killed" in output.with_suffix(".log").read_text()
 
+    checkpoints = output.parent / ".checkpoints"
+    (checkpoints / f".1-{LONG.id}.npz").touch()  # as if killed while it wrote
     results = sweep(runs, output, workers=2)  # does the missing one, and only it
     assert [result["id"] for result in results] == [run.id for run in runs]
     assert done(output) == [("fc-60000", 1), ("fc-60000", 0)]
     assert all(result["row"]["test_accuracy"] > 0.1 for result in results)
     assert len(results[0]["history"]) == 12
-    assert list((output.parent / ".checkpoints").iterdir()) == []
+    assert list(checkpoints.iterdir()) == []
 
 
 class Stop(KeyboardInterrupt):
