@@ -82,14 +82,15 @@ def read_digits(model, image, j=J, start=START):
             "Expected an image of shape (32, width) or (32, width, 1), at least 32 "
             f"wide. Received: shape={values.shape}"
         )
-    outputs = model(keras.ops.convert_to_tensor(image[None, ..., None]), training=False)
-    outputs = keras.ops.convert_to_numpy(outputs)
-    if outputs.ndim != 4 or outputs.shape[:2] != (1, 1) or outputs.shape[3] != RUBBISH:
+    shape = model.output_shape
+    if len(shape) != 4 or shape[1] not in (1, None) or shape[3] != RUBBISH:
         raise ValueError(
             "Expected a model of images of shape (32, None, 1), with outputs of shape "
-            f"(1, 1, places, 10). Received: outputs.shape={outputs.shape}"
+            "(batch, 1, places, 10), as `load_pretrained` makes it with "
+            f"input_shape=(32, None, 1). Received: model.output_shape={shape}"
         )
-    distances = outputs[0, 0]
+    outputs = model(keras.ops.convert_to_tensor(image[None, ..., None]), training=False)
+    distances = keras.ops.convert_to_numpy(outputs)[0, 0]
     path = best_path(distances, j, start)
     digits = digits_of(path, distances)
     text = "".join(str(digit) for digit, _ in digits)

@@ -11,7 +11,7 @@ from lenet_keras.study.family import timeline
 from lenet_keras.study.files import read_results
 from lenet_keras.study.lines import KINDS
 from lenet_keras.study.perturbations import load_perturbed, reach
-from lenet_keras.study.readers import NETWORKS, load_lines
+from lenet_keras.study.readers import NETWORKS, Reader, load_lines
 from lenet_keras.study.recipes import BASELINES, RECOMMENDED
 from lenet_keras.study.report import (
     choices_table,
@@ -234,8 +234,23 @@ def _note_difference(blocks, dataset, rung):
 
 
 def _longer(blocks, epochs):
-    runs = blocks.runs("longer")
+    runs = blocks.runs("longer").query("recipe == 'lenet5_modern-mnist'")
     return spread(errors(runs[runs["epochs"] == epochs], "held_out"))
+
+
+def _longer_lines(blocks):
+    """Returns the table of errors on lines for each length of the training."""
+    runs = blocks.runs("longer").query("recipe == 'lenet5-mnist-line-best'")
+    return markdown(
+        pd.DataFrame(
+            {
+                "epochs": run.epochs,
+                "lines of training digits": error_percent(run.train_accuracy),
+                "lines of held-out digits": error_percent(run.held_out_accuracy),
+            }
+            for run in runs.sort_values("epochs").itertuples()
+        ).map(lambda number: f"{number:.1f}" if isinstance(number, float) else number)
+    )
 
 
 def lost(blocks, kinds, amounts, recipes, digits):
@@ -335,7 +350,7 @@ def _line_costs(blocks):
     (cost,) = {
         tuple(result["cost"].items())
         for result in read_results(blocks.folder / "lines.jsonl")
-        if result["run"]["network"] == NETWORKS[-1]
+        if result["run"] == Reader(NETWORKS[-1]).asked
     }
     cost = dict(cost)
     words = {"slid": "slid once", "cut": f"{cost['places']} windows"}
@@ -376,6 +391,7 @@ TABLES = {
     "robustness/rejection": lambda b: rejection_table(b.robustness()[1]),
     "lines": lambda b: lines_table(b.lines().query("network in @NETWORKS")),
     "lines/gains": _line_gains,
+    "lines/longer": _longer_lines,
     "lines/costs": _line_costs,
     "lenet1": _lenet1_table,
     "relatives": lambda b: narrow(
@@ -435,6 +451,9 @@ BLOCKS = TABLES | {
         f"lines/{name}/touching": lambda b, name=name: _lines_wrong(b)["touching"][name]
         for name in ("lenet5-mnist-distorted", "lenet5-mnist-line-best")
     },
+    "lines/second-look": lambda b: _lines_wrong(b)["touching"][
+        "lenet5-mnist-line-best at every 2 pixels"
+    ],
     "lenet1/gap": lambda b: _lenet1_gap(b, "lenet1-mnist"),
     "lenet1/gap-unreduced": lambda b: _lenet1_gap(b, "lenet1-mnist-unreduced"),
     "epochs-to-25/swish": lambda b: _epochs_to_25(b, "modern"),

@@ -145,7 +145,6 @@ def teach(dataset, held_out=10_000):
         changed versions of each training image, and the record.
     """
     path = answers_of(dataset)
-    path.parent.mkdir(exist_ok=True)
     record = path.with_suffix(".json")
     checkpoint = path.with_name(f".{dataset}.checkpoint.npz")
     for file in (path, record, checkpoint):

@@ -109,9 +109,7 @@ class Recipe:
         }
         few = ("warmup_epochs", "plain_epochs")
         fits |= {n: isinstance(values[n], int) and values[n] >= 0 for n in few}
-        fits["warmup_epochs"] &= self.warmup_epochs == 0 or (
-            self.schedule == "cosine" and self.warmup_epochs < self.epochs
-        )
+        fits["warmup_epochs"] &= self.warmup_epochs == 0 or self.schedule == "cosine"
         parts = ("ema_momentum", "label_smoothing", "teacher_weight")
         for name in parts:
             number = isinstance(values[name], Real) and 0 <= values[name] <= 1
@@ -170,12 +168,12 @@ class Recipe:
         rate = self.learning_rate
         if self.schedule == "cosine":
             in_epoch = math.ceil(train_images / self.batch_size)
+            first = min(self.warmup_epochs, self.epochs - 1)
             warmup = {}
-            if self.warmup_epochs:
-                steps = in_epoch * self.warmup_epochs
-                warmup = {"warmup_target": rate, "warmup_steps": steps}
+            if first:
+                warmup = {"warmup_target": rate, "warmup_steps": in_epoch * first}
                 rate = 0.0
-            updates = in_epoch * (self.epochs - self.warmup_epochs)
+            updates = in_epoch * (self.epochs - first)
             rate = keras.optimizers.schedules.CosineDecay(rate, updates, **warmup)
         elif self.schedule != "constant":
             share = 1 if self.schedule == "paper" else self.epochs / PAPER_EPOCHS

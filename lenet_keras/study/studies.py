@@ -135,6 +135,7 @@ STUDIES = {
                 readers.Reader("lenet5-mnist-line", without=part)
                 for part in readers.WITHOUT
             ),
+            readers.Reader("lenet5-mnist-line-best", step=2),
         ],
         do=readers.do_reader,
     ),

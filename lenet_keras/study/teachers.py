@@ -53,11 +53,20 @@ def load(dataset):
         ValueError: If there is no teacher of the data set, or its file is damaged.
     """
     path = answers_of(dataset)
-    expect(path.exists(), "a data set whose teacher was trained", dataset=dataset)
-    record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    record = path.with_suffix(".json")
+    expect(
+        path.exists() and record.exists(),
+        f"the answers of a teacher and their record in {path.parent}; "
+        f"`lenet-keras pretrain teacher-{dataset}` trains it and writes them",
+        dataset=dataset,
+    )
     content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    expect(found == record["sha256"], "the file that its record names", path=str(path))
+    expect(
+        hashlib.sha256(content).hexdigest()
+        == json.loads(record.read_text(encoding="utf-8"))["sha256"],
+        "an undamaged file, with the SHA-256 of its record",
+        path=str(path),
+    )
     return np.load(io.BytesIO(content), allow_pickle=False)
 
 

@@ -245,10 +245,12 @@ class AveragedWeights(keras.callbacks.Callback):
     """Keeps exponential moving averages of the weights, which evaluation measures.
 
     `average = m * average + (1 - m) * weights` for each update, where `m` rises from
-    0.1 to the momentum, so that the first weights are soon forgotten. Weights that the
-    optimizer does not change, such as the statistics of batch normalisation, are
-    averaged too. Keras's own option of the optimizers replaces the weights at the end
-    of each `fit`; this callback lets the training go on with its own.
+    0.1 to the momentum, so that the first weights are soon forgotten. One call of the
+    compiled function may make several updates: the weights after it stand for them all.
+    Weights that the optimizer does not change, such as the statistics of batch
+    normalisation, are averaged too. Keras's own option of the optimizers replaces the
+    weights at the end of each `fit`; this callback lets the training go on with its
+    own.
 
     Args:
         model: `keras.Model`.
@@ -265,7 +267,6 @@ class AveragedWeights(keras.callbacks.Callback):
         self.done = self.updates
 
     def on_train_batch_end(self, batch, logs=None):
-        # One call of the compiled function makes several updates.
         in_epoch = min(batch + 1, self.params["steps"])
         new = self.done + in_epoch - self.updates
         self.updates += new

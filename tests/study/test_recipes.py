@@ -157,6 +157,20 @@ def test_the_method_of_1998_is_tried_with_the_same_distortions_and_as_many_epoch
         assert getattr(of_1998, name) == getattr(known, name)
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_of_a_few_epochs_the_last_is_no_warm_up(epochs):
+    recipe = dataclasses.replace(RECIPES["lenet5-mnist-best"], epochs=epochs)
+    model = models.lenet5()
+    recipe.compile(model, train_images=10 * recipe.batch_size)
+    rate = model.optimizer._learning_rate
+    first = 10 * min(2, epochs - 1)
+    expected = [0.003 * step / first for step in range(first)]
+    cosine = np.pi * np.arange(10 * epochs - first + 1) / (10 * epochs - first)
+    expected += [0.0015 * (1 + np.cos(angle)) for angle in cosine]
+    found = [float(rate(step)) for step in range(10 * epochs + 1)]
+    np.testing.assert_allclose(found, expected, atol=1e-8)
+
+
 def test_the_papers_own_schedule_holds_epoch_by_epoch():
     recipe = dataclasses.replace(RECIPES["lenet5-mnist"], epochs=12, learning_rate=0.5)
     model = models.lenet5()

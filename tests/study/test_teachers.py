@@ -65,7 +65,14 @@ def test_a_teacher_replaces_a_part(logits):
 def test_a_data_set_without_a_teacher_is_refused(tmp_path, monkeypatch, message):
     monkeypatch.setenv("LENET_DATA_DIR", str(tmp_path))
     text = message(soft_labels, LABELS, "mnist", recipe(teacher_weight=1))
+    assert "`lenet-keras pretrain teacher-mnist`" in text
     assert "dataset='mnist'" in text
+
+
+def test_answers_without_their_record_are_refused(logits, tmp_path, message):
+    (tmp_path / "teachers" / "mnist.json").unlink()
+    text = message(soft_labels, LABELS, "mnist", recipe(teacher_weight=1))
+    assert "Expected the answers of a teacher and their record" in text
 
 
 def test_a_damaged_file_is_refused(logits, tmp_path, message):
@@ -74,7 +81,7 @@ def test_a_damaged_file_is_refused(logits, tmp_path, message):
     damaged[-1] ^= 1
     path.write_bytes(damaged)
     text = message(soft_labels, LABELS, "mnist", recipe(teacher_weight=1))
-    assert "Expected the file that its record names" in text
+    assert "Expected an undamaged file" in text
 
 
 def test_the_stored_teacher_is_that_of_its_record():
