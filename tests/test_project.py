@@ -324,6 +324,15 @@ class TestRecommended:
             name: RECIPES[name].learning_rate for name in rates.index
         }
 
+    def test_on_lines_twice_as_many_epochs_gain_about_a_point(self):
+        longer = load(RESULTS / "longer.jsonl").query("recipe != 'lenet5_modern-mnist'")
+        longer = longer.set_index("epochs").sort_index()
+        wrong = 100 * (1 - longer["held_out_accuracy"])
+        assert list(wrong.index) == [60, 120, 240]
+        assert wrong.diff().dropna().between(-1.5, -0.5).all()
+        gaps = longer["train_accuracy"] - longer["held_out_accuracy"]
+        assert (100 * gaps).abs().max() < 1
+
     def test_twice_as_many_epochs_gain_nothing(self):
         longer = load(RESULTS / "longer.jsonl").query("recipe == 'lenet5_modern-mnist'")
         assert set(longer["epochs"]) == {30, 60}
