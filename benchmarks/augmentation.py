@@ -28,6 +28,8 @@ RECIPES = [
     ("lenet5_modern-mnist-best", "mnist"),
     ("lenet5-cifar10-best", "cifar10"),
     ("lenet5_modern-cifar10-best", "cifar10"),
+    ("lenet5-mnist-line", "mnist"),
+    ("lenet5-mnist-line-best", "mnist"),
 ]
 
 
@@ -36,9 +38,12 @@ def seconds_of(recipe_name, dataset):
     run = Run(recipe_name, dataset)
     recipe = run.settings
     (x, y), _ = load_images(run)
-    x, y = prepare(x, recipe.pixels), soft_labels(y, dataset, recipe)
+    x = prepare(x, recipe.pixels)
+    if recipe.soft:
+        y = soft_labels(y, dataset, recipe)
     images = augmented(x, y, recipe.augmentation, **recipe.augmentation_arguments)
-    model = recipe.build(x.shape[1:])
+    height, width, channels = x.shape[1:]
+    model = recipe.build((height, None if recipe.reads_lines else width, channels))
     recipe.compile(model, len(x), steps_per_execution=steps_per_execution())
     alone, all_of_it = [], []
 

@@ -8,7 +8,7 @@ from lenet_keras import load_pretrained, read_digits
 from lenet_keras.datasets import load_mnist
 from lenet_keras.models import lenet5
 from lenet_keras.preprocessing import prepare
-from lenet_keras.reading import RUBBISH, best_path, digits_of
+from lenet_keras.reading import RUBBISH, best_path, digits_of, distances_along
 
 
 def cost(path, distances, j, start):
@@ -102,6 +102,63 @@ def test_it_reads_one_digit_in_the_middle_of_a_blank_line():
         np.testing.assert_allclose(reading.distances[8], alone, rtol=1e-3, atol=1e-2)
         assert str(label) in reading.text
         assert reading.distances.shape == (17, 10)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize("width", [32, 33, 35, 37, 52])
+def test_at_each_place_the_answer_is_that_of_the_crop(stride, width, rng):
+    single = load_pretrained("lenet5-mnist")
+    model = load_pretrained("lenet5-mnist", input_shape=(32, None, 1))
+    images = rng.uniform(-0.1, 1.175, (2, 32, width, 1)).astype("float32")
+    found = distances_along(model, images, stride)
+    starts = range(0, width - 32 + 1, stride)
+    assert found.shape == (2, len(starts), 10)
+    for place, start in enumerate(starts):
+        crops = images[:, :, start : start + 32]
+        expected = single.predict(crops, verbose=0)
+        np.testing.assert_allclose(found[:, place], expected, rtol=1e-4, atol=1e-3)
+    reading = read_digits(model, images[0], stride=stride)
+    np.testing.assert_allclose(reading.distances, found[0], rtol=1e-4, atol=1e-3)
+
+
+def test_lines_are_answered_in_parts_and_in_order(rng, monkeypatch):
+    model = load_pretrained("lenet5-mnist", input_shape=(32, None, 1))
+    images = rng.uniform(-0.1, 1.175, (5, 32, 40, 1))
+    whole = distances_along(model, images)
+    monkeypatch.setattr("lenet_keras.reading.BATCH", 2)
+    parts = distances_along(model, images)
+    np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("stride", [0, 3, 8])
+def test_another_stride_is_refused(stride):
+    message = f"Expected a stride of 1, 2 or 4. Received: stride={stride}"
+    with pytest.raises(ValueError, match=message):
+        read_digits(lenet5((32, None, 1)), np.zeros((32, 40)), stride=stride)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((32, 40), "uint8"), np.full((32, 40), np.nan), np.full((32, 40), np.inf)],
+)
+def test_pixels_that_are_not_prepared_are_refused(image):
+    with pytest.raises(ValueError, match=r"Expected finite pixels.*Received: dtype="):
+        read_digits(lenet5((32, None, 1)), image)
+
+
+def test_a_model_that_returns_probabilities_is_refused():
+    model = load_pretrained(
+        "lenet5-mnist", input_shape=(32, None, 1), output="probabilities"
+    )
+    with pytest.raises(ValueError, match=r"Expected a model that returns distances"):
+        read_digits(model, np.zeros((32, 40)))
+
+
+def test_distances_that_are_no_numbers_are_refused():
+    with pytest.raises(
+        ValueError, match=r"Expected numbers. Received: distances=30 NaN"
+    ):
+        best_path(np.full((3, 10), np.nan))
 
 
 @pytest.mark.parametrize("shape", [(28, 64), (32, 31), (32, 64, 3), (1, 32, 64, 1)])

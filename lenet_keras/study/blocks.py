@@ -345,6 +345,14 @@ def _line_gains(blocks):
     return markdown(wrong)
 
 
+def _line_strides(blocks):
+    """A row a stride: the lines of five that are read wrongly, of each kind."""
+    names = {4: NETWORKS[-1]} | {n: f"{NETWORKS[-1]}, stride {n}" for n in (2, 1)}
+    wrong = _lines_wrong(blocks).loc[list(names.values()), list(KINDS)]
+    wrong.insert(0, "stride, in pixels", list(names))
+    return markdown(wrong)
+
+
 def _line_costs(blocks):
     """Returns what sliding costs and what cutting windows costs, in Markdown."""
     (cost,) = {
@@ -391,6 +399,7 @@ TABLES = {
     "robustness/rejection": lambda b: rejection_table(b.robustness()[1]),
     "lines": lambda b: lines_table(b.lines().query("network in @NETWORKS")),
     "lines/gains": _line_gains,
+    "lines/strides": _line_strides,
     "lines/longer": _longer_lines,
     "lines/costs": _line_costs,
     "lenet1": _lenet1_table,
@@ -451,9 +460,6 @@ BLOCKS = TABLES | {
         f"lines/{name}/touching": lambda b, name=name: _lines_wrong(b)["touching"][name]
         for name in ("lenet5-mnist-distorted", "lenet5-mnist-line-best")
     },
-    "lines/second-look": lambda b: _lines_wrong(b)["touching"][
-        "lenet5-mnist-line-best at every 2 pixels"
-    ],
     "lenet1/gap": lambda b: _lenet1_gap(b, "lenet1-mnist"),
     "lenet1/gap-unreduced": lambda b: _lenet1_gap(b, "lenet1-mnist-unreduced"),
     "epochs-to-25/swish": lambda b: _epochs_to_25(b, "modern"),

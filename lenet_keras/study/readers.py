@@ -11,7 +11,7 @@ from lenet_keras import models, pretrained
 from lenet_keras.counts import layer_table
 from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import BACKGROUND, prepare
-from lenet_keras.reading import RUBBISH, best_path, digits_of
+from lenet_keras.reading import best_path, digits_of, distances_along
 from lenet_keras.sdlm.compiled import one_thread
 from lenet_keras.study.files import read_results
 from lenet_keras.study.lines import FROM, KINDS, SIDE, STRIDE, compose
@@ -45,14 +45,13 @@ class Reader(Shipped):
         lines: Positive integer, the lines of each kind and length.
         without: Optional key of `WITHOUT`. Then the network is trained first, by the
             recipe of its name without that part.
-        step: Optional distance between two places in pixels, a divisor of 4. Below 4
-            the network looks again between its places.
+        stride: Optional stride of `read_digits`, in place of 4.
     """
 
     seed: int = 0
     lines: int = LINES
     without: str | None = None
-    step: int | None = None
+    stride: int | None = None
 
     @property
     def asked(self):
@@ -178,28 +177,8 @@ def lines_of(x, labels, reader, kind, length):
     return compose(x[chosen], rng, kind), texts
 
 
-def distances_along(model, images, step=STRIDE):
-    """Returns the distances of a sliding network, of shape `(n, places, 10)`.
-
-    Args:
-        model: Faithful network for images of shape `(32, None, 1)`.
-        images: Array of shape `(n, 32, width, 1)`.
-        step: Distance between two places in pixels, a divisor of 4. Below 4 the network
-            slides several times, each time from another column.
-    """
-    looks = [
-        model.predict(images[:, :, at:], batch_size=50, verbose=0)[:, 0]
-        for at in range(0, STRIDE, step)
-    ]
-    places = sum(look.shape[1] for look in looks)
-    distances = np.empty((len(images), places, RUBBISH), "float32")
-    for at, look in enumerate(looks):
-        distances[:, at :: len(looks)] = look
-    return distances
-
-
 def _seen(model, images, reader):
-    return distances_along(model, images, reader.step or STRIDE)
+    return distances_along(model, images, reader.stride or STRIDE)
 
 
 def read_all(distances, j, start):
@@ -341,10 +320,10 @@ def load_lines(path):
 
     Returns:
         `pandas.DataFrame` with one row per network, kind and length. `network` also
-        says which part its training was without, and a step that was given. The columns
-        `slid_line_error` and `slid_character_error` are those of the sliding network,
-        `cut_line_error` and `cut_character_error` those on the pieces between blank
-        columns.
+        says which part its training was without, and a stride that was given. The
+        columns `slid_line_error` and `slid_character_error` are those of the sliding
+        network, `cut_line_error` and `cut_character_error` those on the pieces between
+        blank columns.
     """
     return pd.DataFrame(
         {"network": _title(result["run"])} | measured
@@ -355,5 +334,5 @@ def load_lines(path):
 
 def _title(run):
     without = run.get("without")
-    looks = f" at every {run['step']} pixels" if "step" in run else ""
+    looks = f", stride {run['stride']}" if "stride" in run else ""
     return run["network"] + (f" without {without}" if without else "") + looks

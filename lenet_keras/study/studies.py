@@ -135,7 +135,7 @@ STUDIES = {
                 readers.Reader("lenet5-mnist-line", without=part)
                 for part in readers.WITHOUT
             ),
-            readers.Reader("lenet5-mnist-line-best", step=2),
+            *(readers.Reader("lenet5-mnist-line-best", stride=n) for n in (2, 1)),
         ],
         do=readers.do_reader,
     ),

@@ -142,8 +142,9 @@ def sweep(
         scheduler: Optional address of a Dask scheduler, such as
             `"tcp://192.0.2.1:8786"`, whose workers do the runs instead. It needs
             `distributed`, the package's extra `cluster`. The workers need the same
-            version of this package, one thread each, and the data sets and teachers'
-            answers in their own data folders, because only configurations and results are sent.
+            version of this package, one thread each, and the data sets and the answers
+            of teachers in their own data folders, because only configurations and
+            results are sent.
         measure: Optional function, importable from a module, of the run and the trained
             model. It returns a dictionary of additional results. Its `files` map the
             path of a file beside `output` to its text, which is written compressed.
