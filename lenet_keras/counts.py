@@ -176,8 +176,8 @@ def layer_table(model):
     Raises:
         TypeError: If a layer's type has no rule, or if an operation of the model is
             not a layer, such as `x + y`. The message names it.
-        ValueError: If the model is not built, if a layer is called more than once, or
-            if its output has an unknown size.
+        ValueError: If the model is not built, if a layer is called more than once or,
+            in another model, at another size, or if its output has an unknown size.
 
     Reference:
         LeCun et al. (1998), section II-B, which counts in this way.
@@ -295,6 +295,13 @@ def _count(layer):
         raise ValueError(
             "Expected outputs of a known size. "
             f"Received: layer={layer.name} with output_shape={output_shape}"
+        )
+    # `layer.output` is that of its first call, which another model may have made.
+    shapes = {tuple(n.output_tensors[0].shape[1:]) for n in layer._inbound_nodes}
+    if shapes != {output_shape}:
+        raise ValueError(
+            "Expected layers whose outputs have one shape in all models. "
+            f"Received: layer={layer.name} with output shapes {sorted(shapes)}"
         )
     return Count(
         output_shape,

@@ -1,5 +1,7 @@
 """The two losses of LeNet-5 on its distances, and the older loss of LeNet-1."""
 
+from numbers import Real
+
 import keras
 from keras import ops
 
@@ -169,7 +171,7 @@ class MaximumAPosteriori(_LossOfLabels):
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         for argument, value in {"j": j, "temperature": temperature}.items():
-            if not value > 0:
+            if not (isinstance(value, Real) and value > 0):
                 raise ValueError(
                     f"Expected a positive {argument}. Received: {argument}={value}"
                 )
@@ -243,7 +245,9 @@ class CategoricalMaximumAPosteriori(MaximumAPosteriori):
 
     def _distance(self, y_true, y_pred):
         shapes = tuple(y_true.shape), tuple(y_pred.shape)
-        if len(shapes[0]) != len(shapes[1]) or shapes[0][-1] != shapes[1][-1]:
+        if len(shapes[0]) != len(shapes[1]) or any(
+            n != m and None not in (n, m) for n, m in zip(*shapes, strict=True)
+        ):
             raise ValueError(
                 "Expected a probability for each class. Received: "
                 f"y_true.shape={shapes[0]}, y_pred.shape={shapes[1]}"
@@ -286,7 +290,9 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
     20
 
     Raises:
-        ValueError: If `j` or `temperature` is not positive, or the shapes do not fit.
+        ValueError: If `j` or `temperature` is not positive, the shapes do not fit, or a
+            label is no class, or a line does not fit into the places. Compiled code
+            cannot check the labels: the loss is NaN.
 
     Reference:
         LeCun et al. (1998), sections VI and VII: the network and the paths are trained
@@ -315,15 +321,33 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
         distances = y_pred[:, 0]
         rubbish = ops.full_like(distances[..., :1], self.j)
         costs = ops.concatenate([distances, rubbish], axis=-1)
-        y_true = ops.cast(y_true, "int32")
-        lengths = ops.sum(ops.cast(y_true >= 0, "int32"), axis=-1)
-        return ops.ctc_loss(
-            ops.maximum(y_true, 0),
+        classes, places = shapes[1][-1], ops.shape(costs)[1]
+        y_true = ops.cast(y_true, y_pred.dtype)
+        labels = ops.cast(y_true, "int32")
+        is_digit = ops.cast(labels >= 0, "int32")
+        lengths = ops.sum(is_digit, axis=-1)
+        # Between two equal digits there is rubbish, which needs a place too.
+        pauses = ops.cast(labels[:, 1:] == labels[:, :-1], "int32") * is_digit[:, 1:]
+        is_label = (y_true == ops.floor(y_true)) & (labels >= -1) & (labels < classes)
+        is_line = (
+            ops.all(is_label, axis=-1)
+            & ops.all(is_digit[:, 1:] <= is_digit[:, :-1], axis=-1)
+            & (lengths + ops.sum(pauses, axis=-1) <= places)
+        )
+        if not _all_or_compiled(is_line):
+            raise ValueError(
+                f"Expected integer labels from 0 to {classes - 1}, and -1 only after "
+                f"them, of lines that fit into {places} places. "
+                f"Received: y_true={ops.convert_to_numpy(y_true)}"
+            )
+        loss = ops.ctc_loss(
+            ops.clip(labels, 0, classes - 1),
             -costs / self.temperature,
             lengths,
-            ops.full_like(lengths, ops.shape(costs)[1]),
-            mask_index=shapes[1][-1],
+            ops.full_like(lengths, places),
+            mask_index=classes,
         )
+        return ops.where(is_line, loss, float("nan"))
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")

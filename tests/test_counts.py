@@ -475,3 +475,12 @@ def test_receptive_fields_are_the_rows_that_move_a_unit():
         fields[layer.name] = rows[-1] + 1 - rows[0]
     assert receptive_fields(model) == fields
     assert list(fields) == ["A", "B", "C"]
+
+
+def test_a_layer_of_another_model_of_another_size_is_refused(message):
+    old = lenet5()
+    new = outputs = keras.Input((64, 64, 1))
+    for layer in old.layers[1:4]:
+        outputs = layer(outputs)
+    text = message(layer_table, keras.Model(new, outputs))
+    assert "Received: layer=C1 with output shapes [(28, 28, 6), (60, 60, 6)]" in text

@@ -531,6 +531,13 @@ def test_branches_are_refused(message):
     assert "model 'fork', not a sequence at layer 'sum'" in text
 
 
+def test_a_layer_that_is_used_at_another_size_is_refused(message):
+    pool = layers.AveragePooling2D(2, name="pool")
+    keras.Sequential([keras.Input((8, 8, 2)), pool])
+    text = refusal(message, [IMAGES, pool, layers.Flatten(name="flat")])
+    assert "not a sequence at layer 'pool'" in text
+
+
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_several_inputs_or_outputs_are_refused(outputs, message):
     hidden = layers.Dense(4)(VECTORS)
@@ -731,6 +738,23 @@ def test_estimate_reaches_the_optimizer():
     kernel, bias = model.optimizer.curvature
     np.testing.assert_allclose(kernel, [[2 * np.mean(PATTERNS**2)]], rtol=1e-6)
     np.testing.assert_allclose(bias, [2])
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_one_estimate_an_epoch_needs_no_length_and_several_do(message):
+    def patterns():
+        for pattern in PATTERNS:
+            yield pattern[None], pattern[None]
+
+    model = trained_model()
+    one, two = (
+        CurvatureEstimation(PATTERNS, PATTERNS, 10, estimates_in_first_epoch=n)
+        for n in (1, 2)
+    )
+    text = message(model.fit, patterns(), callbacks=[two], shuffle=False, verbose=0)
+    assert "Received: estimates_in_first_epoch=2" in text
+    model.fit(patterns(), callbacks=[one], shuffle=False, verbose=0)
+    np.testing.assert_allclose(model.optimizer.curvature[1], [2])
 
 
 def test_estimation_needs_sdlm(message):

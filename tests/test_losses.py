@@ -364,6 +364,7 @@ def test_categorical_targets_of_other_shapes_are_refused(distances, message):
     assert "Expected a probability for each class" in text
     assert "y_true.shape=(5,), y_pred.shape=(5, 4)" in text
     assert "(5, 3)" in message(loss, np.ones((5, 3)), distances)
+    assert "(1, 4)" in message(loss, np.ones((1, 4)) / 4, distances)
 
 
 def test_the_categorical_loss_returns_from_its_configuration():
@@ -407,6 +408,33 @@ def test_the_loss_of_lines_is_the_mean(rng):
     )
     assert type(again) is LineMaximumAPosteriori
     assert (again.j, again.temperature) == (3.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [1, -1, 2, -1, -1],
+        [1, 4, -1, -1, -1],
+        [1, 300, -1, -1, -1],
+        [-2, -1, -1, -1, -1],
+        [0.5, -1, -1, -1, -1],
+        [1, 1, 1, 2, -1],  # with rubbish between the ones, six places
+    ],
+)
+def test_what_is_no_line_is_refused_and_nan_in_compiled_code(labels, message, rng):
+    outputs = rng.uniform(0, 6, (1, 1, 5, 4)).astype("float32")
+    labels, loss = np.array([labels], "float32"), LineMaximumAPosteriori()
+    text = message(loss, labels, outputs)
+    assert "Expected integer labels from 0 to 3, and -1 only after them" in text
+    assert "Received: y_true=[[" in text
+    inside = keras.layers.Lambda(lambda both: loss.call(*both), output_shape=(1,))
+    model = keras.Model(
+        inputs := [keras.Input((5,)), keras.Input((1, 5, 4))], inside(inputs)
+    )
+    both = np.concatenate([labels, [[1, 2, 1, -1, -1]]]), outputs.repeat(2, axis=0)
+    broken, whole = model.predict(both, verbose=0)
+    assert np.isnan(broken)
+    assert whole == pytest.approx(line_loss([1, 2, 1], outputs[0, 0], 10.0, 1.0), 1e-4)
 
 
 def test_lines_of_other_shapes_are_refused(message):

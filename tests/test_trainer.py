@@ -556,6 +556,90 @@ def test_the_progress_bar_is_that_of_keras(data, capsys):
 # Resumed training.
 
 
+class Interrupt(keras.callbacks.Callback):
+    """Ends a training in the third pass, as Ctrl-C does."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_training_continues_from_keras_backup(data, tmp_path):
+    whole = small()
+    fit(whole, *data, epochs=4, verbose=0)
+    model = small()
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, *data, epochs=4, callbacks=[backup, Interrupt()], verbose=0)
+    model = small()
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    history = fit(model, *data, epochs=4, callbacks=[backup], verbose=0)
+    assert history.epoch == [2, 3]
+    assert_same_weights(model, whole)
+
+
+def test_a_callback_may_stop_before_the_second_pass(data):
+    class Stop(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.stop_training = True
+
+    assert fit(small(), *data, epochs=3, callbacks=[Stop()], verbose=0).epoch == [0]
+
+
+def test_loss_weights_are_refused(data, message):
+    text = message(fit, small(loss_weights=[5.0]), *data)
+    assert "without loss_weights. Received: loss_weights=[5.0]" in text
+
+
+def test_another_number_of_patterns_is_refused(data, message):
+    x, y = data
+    text = message(fit, small(), lambda epoch: (x[epoch:], y[epoch:]), epochs=2)
+    assert f"Expected {PATTERNS} patterns" in text
+    assert f"Received: {PATTERNS - 1} patterns, epoch=1" in text
+
+
+def test_a_replaced_schedule_holds(data):
+    constant = keras.optimizers.schedules.PiecewiseConstantDecay
+    model, expected = (
+        small(constant([10], [1e-3, 1e-4])),
+        small(constant([9], [0.1, 0.05])),
+    )
+    model.optimizer.next_rates(3)
+    model.optimizer.learning_rate = constant([9], [0.1, 0.05])
+    for each in (model, expected):
+        fit(each, *data, epochs=1, verbose=0)
+    assert_same_weights(model, expected)
+
+
+@pytest.mark.parametrize("how", ["loaded", "from_config", "added", "reused"])
+def test_a_sequence_that_keras_has_built_again_is_a_sequence(how, data, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(4), keras.layers.Dense(3)]
+    )
+    if how == "loaded":
+        model.save(tmp_path / "model.keras")
+        again = keras.saving.load_model(tmp_path / "model.keras")
+    elif how == "from_config":
+        again = keras.Sequential.from_config(model.get_config())
+        again.set_weights(model.get_weights())
+    elif how == "added":
+        again = keras.Sequential()
+        again.add(keras.Input((6,)))
+        for layer in model.layers:
+            again.add(layer)
+    else:
+        again = keras.Sequential([keras.Input((6,)), *model.layers])
+    x, y = data
+    trained = []
+    for each in (keras.models.clone_model(model), again):
+        each.set_weights(model.get_weights())
+        each.compile(SDLM(0.01), loss="mse")
+        fit(with_curvature(each), x, np.eye(3, dtype="float32")[y], verbose=0)
+        trained.append(each)
+    assert_same_weights(*trained)
+    assert (trained[0].get_weights()[0] != 0).any()
+
+
 def state(model):
     store = {}
     model.optimizer.save_own_variables(store)

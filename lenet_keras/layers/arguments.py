@@ -84,10 +84,17 @@ def zeros_around(size, window, strides):
     """
     zeros = []
     for n, k, s in zip(size, window, strides, strict=True):
-        missing = (-(-n // s) - 1) * s + k - n
+        # Of positive numbers: ONNX rounds the quotient of a negative one towards 0.
+        missing = ((n + s - 1) // s - 1) * s + k - n
         missing = (missing + abs(missing)) // 2  # 0 if negative, also for a tensor
         zeros.append((missing // 2, missing - missing // 2))
     return tuple(zeros)
+
+
+def images_of(maps, data_format):
+    """Returns the specification of images with so many maps, whatever their sides."""
+    axis = 1 if data_format == "channels_first" else -1
+    return keras.InputSpec(ndim=4, axes={axis: maps})
 
 
 def per_map(vector, data_format):

@@ -137,6 +137,7 @@ class ConnectionTableConv2D(keras.layers.Layer):
 
     def build(self, input_shape):
         _, self.input_maps = arguments.split_image_shape(input_shape, self.data_format)
+        self.input_spec = arguments.images_of(self.input_maps, self.data_format)
         if self._rows not in (None, self.input_maps):
             raise ValueError(
                 "Expected a connection_table with one row of booleans per input map, "

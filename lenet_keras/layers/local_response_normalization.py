@@ -76,6 +76,7 @@ class LocalResponseNormalization(keras.layers.Layer):
 
     def build(self, input_shape):
         _, maps = arguments.split_image_shape(input_shape, self.data_format)
+        self.input_spec = arguments.images_of(maps, self.data_format)
         distance = np.abs(np.subtract.outer(np.arange(maps), np.arange(maps)))
         self.neighbours = distance <= self.depth_radius
         if self.data_format == "channels_first":

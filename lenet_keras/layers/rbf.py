@@ -1,5 +1,7 @@
 """The output of LeNet-5: distances to codes, and probabilities from distances."""
 
+from numbers import Real
+
 import keras
 import numpy as np
 from keras import ops
@@ -91,6 +93,7 @@ class RBF(keras.layers.Layer):
                 f"Expected inputs of {features} features, like the codes. "
                 f"Received: shape={input_shape}"
             )
+        self.input_spec = keras.InputSpec(min_ndim=1, axes={-1: features})
         self.codes = self.add_weight(
             name="codes",
             shape=self.initial_codes.shape,
@@ -176,7 +179,7 @@ class RBFPosterior(keras.layers.Layer):
         for argument, value in {"j": j, "temperature": temperature}.items():
             if argument == "j" and value is None:
                 continue
-            if not value > 0:
+            if not (isinstance(value, Real) and value > 0):
                 raise ValueError(
                     f"Expected a positive {argument}. Received: {argument}={value}"
                 )

@@ -103,6 +103,7 @@ class Subsampling2D(keras.layers.Layer):
 
     def build(self, input_shape):
         _, maps = arguments.split_image_shape(input_shape, self.data_format)
+        self.input_spec = arguments.images_of(maps, self.data_format)
         self.compute_output_shape(input_shape)  # raises if the inputs are too small
         self.coefficient = self.add_weight(
             name="coefficient",

@@ -96,13 +96,18 @@ def lenet5(
             f"4, or a side of None. Received: {input_shape=}"
         )
     if codes is None:
-        if num_classes not in range(1, 11):
+        if not isinstance(num_classes, int) or num_classes not in range(1, 11):
             raise ValueError(
                 "Expected codes, or a num_classes from 1 to 10 for the digits' codes. "
                 f"Received: num_classes={num_classes}"
             )
         codes = rbf_codes("0123456789"[:num_classes])
 
+    if isinstance(kernel_initializer, keras.initializers.Initializer):
+        raise ValueError(
+            "Expected a function that returns an initializer, such as its class. "
+            f"Received: {kernel_initializer=}"
+        )
     rbf = RBF(codes, name="output")
 
     def initializer():

@@ -260,13 +260,18 @@ def _layers_in_a_row(model):
             f"Received: model {model.name!r} with {len(rest)} layers, "
             f"built={model.built}"
         )
-    tensor = model.inputs[0]
-    for layer in rest:
-        if layer.input is not tensor:
+    # From the output back. `layer.input` would not do: it is the input of the layer's
+    # first call, and this model may call it again.
+    tensor, found = model.outputs[0], []
+    while tensor is not model.inputs[0]:
+        layer, node, _ = tensor._keras_history
+        inputs = layer._inbound_nodes[node].input_tensors
+        found.insert(0, layer)
+        if len(inputs) != 1 or tensor.shape[1:] != layer.output.shape[1:]:
             break
-        tensor = layer.output
+        tensor = inputs[0]
     else:
-        if len(model.inputs) == 1 and model.outputs == [tensor]:
+        if len(model.inputs) == len(model.outputs) == 1 and found == rest:
             return rest
     raise ValueError(
         "Expected a model that is one sequence of layers. "

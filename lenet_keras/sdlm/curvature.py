@@ -175,7 +175,14 @@ class CurvatureEstimation(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         wanted = self.estimates_in_first_epoch if self.epoch == 0 else 1
-        due = min(self.estimates, wanted) * self.params["steps"] / wanted
+        steps = self.params["steps"]
+        if steps is None and wanted > 1:
+            raise ValueError(
+                "Expected data of known length for several estimates in an epoch; give "
+                "`fit` steps_per_epoch, or make one estimate. "
+                f"Received: estimates_in_first_epoch={wanted}"
+            )
+        due = min(self.estimates, wanted) * (steps or 0) / wanted
         if self.estimates < wanted and batch >= due:
             rng = np.random.default_rng([self.seed, self.epoch, self.estimates])
             drawn = np.sort(rng.choice(len(self.x), self.patterns, replace=False))

@@ -56,9 +56,7 @@ class SDLM(keras.optimizers.Optimizer):
             raise ValueError(f"Expected a positive mu. Received: mu={mu}")
         self.mu = mu
         self.has_curvature = False
-        self._schedule = None
-        if isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-            self._schedule = compiled(lambda steps: ops.map(learning_rate, steps))
+        self._schedule = self._rates = None
 
     def build(self, variables):
         if self.built:
@@ -122,10 +120,14 @@ class SDLM(keras.optimizers.Optimizer):
 
     def next_rates(self, updates):
         """Returns the global learning rates of the next `updates` updates."""
-        if self._schedule is None:
+        schedule = self._learning_rate
+        if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             return ops.full((updates,), ops.convert_to_tensor(self.learning_rate))
+        if schedule is not self._schedule:
+            self._schedule = schedule
+            self._rates = compiled(lambda steps: ops.map(schedule, steps))
         steps = ops.arange(updates, dtype=self.iterations.dtype)
-        return self._schedule(ops.convert_to_tensor(self.iterations) + steps)
+        return self._rates(ops.convert_to_tensor(self.iterations) + steps)
 
     def update_step(self, gradient, variable, learning_rate):
         scale = self.scales()[self._get_variable_index(variable)]

@@ -99,6 +99,12 @@ def fit(
             "Expected epochs of 1 or more and an initial_epoch of 0 or more. "
             f"Received: {epochs=}, {initial_epoch=}"
         )
+    loss_weights = model.get_compile_config().get("loss_weights")
+    if loss_weights is not None:
+        raise ValueError(
+            "Expected a model compiled without loss_weights. "
+            f"Received: loss_weights={loss_weights}"
+        )
     if y is None and not callable(x):
         raise ValueError("Expected labels. Received: y=None")
     patterns_of = x if callable(x) else lambda epoch: (x, y)
@@ -117,31 +123,36 @@ def fit(
         epochs=epochs,
         steps=steps,
     )
-    callbacks.on_train_begin()
     model.stop_training = False
-    try:
-        for epoch in range(initial_epoch, epochs):
-            order = np.arange(steps)
-            if shuffle == "once":
-                order = constant
-            elif shuffle == "every_epoch":
-                order = np.random.default_rng([seed, epoch]).permutation(steps)
-            callbacks.on_epoch_begin(epoch)
-            x_epoch, y_epoch = chain.patterns(*patterns_of(epoch))
-            rng = np.random.default_rng([seed, epoch, 1])
-            logs = _one_epoch(
-                model, chain, update, callbacks, epoch, x_epoch, y_epoch, order, rng
+    callbacks.on_train_begin()
+    # A callback such as `BackupAndRestore` may continue an interrupted training.
+    initial_epoch = getattr(model, "_initial_epoch", None) or initial_epoch
+    for epoch in range(initial_epoch, epochs):
+        order = np.arange(steps)
+        if shuffle == "once":
+            order = constant
+        elif shuffle == "every_epoch":
+            order = np.random.default_rng([seed, epoch]).permutation(steps)
+        callbacks.on_epoch_begin(epoch)
+        x_epoch, y_epoch = chain.patterns(*patterns_of(epoch))
+        if len(x_epoch) != steps:
+            raise ValueError(
+                f"Expected {steps} patterns in each epoch, as in the first. "
+                f"Received: {len(x_epoch)} patterns, epoch={epoch}"
             )
-            if validation_data is not None:
-                measured = model.evaluate(
-                    *validation_data, batch_size=1000, return_dict=True, verbose=0
-                )
-                logs |= {f"val_{name}": value for name, value in measured.items()}
-            callbacks.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
-    finally:
-        callbacks.on_train_end()
+        rng = np.random.default_rng([seed, epoch, 1])
+        logs = _one_epoch(
+            model, chain, update, callbacks, epoch, x_epoch, y_epoch, order, rng
+        )
+        if validation_data is not None:
+            measured = model.evaluate(
+                *validation_data, batch_size=1000, return_dict=True, verbose=0
+            )
+            logs |= {f"val_{name}": value for name, value in measured.items()}
+        callbacks.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    callbacks.on_train_end()
     return model.history
 
 

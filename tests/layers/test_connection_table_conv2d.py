@@ -561,3 +561,11 @@ def test_image_smaller_than_a_dilated_kernel_is_refused(message):
     text = message(layer.build, (None, 4, 4, 3))
     assert "one window of (4, 5)" in text
     layer.build((None, 4, 5, 3))
+
+
+def test_a_built_layer_takes_its_input_maps_alone():
+    layer = ConnectionTableConv2D([(0, 1), (1,)], 3)
+    layer(np.zeros((1, 8, 8, 2)))
+    assert layer(np.zeros((1, 6, 4, 2))).shape == (1, 4, 2, 2)
+    with pytest.raises(ValueError, match="expected axis -1"):
+        layer(keras.Input((8, 8, 3)))

@@ -100,3 +100,10 @@ def test_arguments_out_of_range_are_refused(arguments, message):
 
 def test_inputs_that_are_no_images_are_refused(message):
     assert "shape=(2, 3)" in message(LocalResponseNormalization(), np.ones((2, 3)))
+
+
+def test_a_built_layer_takes_images_of_its_maps_alone():
+    layer = LocalResponseNormalization(data_format="channels_first")
+    layer(np.zeros((1, 6, 8, 8)))
+    with pytest.raises(ValueError, match="expected axis 1"):
+        layer(np.zeros((1, 7, 8, 8)))

@@ -404,8 +404,16 @@ def test_posterior_gradients(rng, check_gradients):
     )
 
 
-@pytest.mark.parametrize("j", [0, -1.0, float("nan")])
+@pytest.mark.parametrize("j", [0, -1.0, float("nan"), "10"])
 def test_j_that_is_not_positive_is_refused(j, message):
     assert f"positive j. Received: j={j}" in message(RBFPosterior, j)
     text = message(RBFPosterior, 1.0, temperature=j)
     assert f"positive temperature. Received: temperature={j}" in text
+
+
+def test_a_built_layer_takes_its_features_alone():
+    layer = RBF(np.eye(4))
+    layer(np.zeros((1, 4)))
+    assert layer(np.zeros((2, 3, 4))).shape == (2, 3, 4)
+    with pytest.raises(ValueError, match="expected axis -1"):
+        layer(np.zeros((2, 1)))

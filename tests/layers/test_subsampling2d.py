@@ -231,3 +231,27 @@ def test_argument_out_of_its_range_is_refused(arguments, received, message):
 def test_input_that_does_not_fit_is_refused(shape, message):
     message(Subsampling2D().build, shape)
     message(Subsampling2D().compute_output_shape, shape)
+
+
+def test_a_built_layer_takes_images_of_its_maps_alone():
+    layer = Subsampling2D()
+    layer(np.zeros((1, 8, 8, 1)))
+    assert layer(np.zeros((1, 6, 4, 1))).shape == (1, 3, 2, 1)
+    with pytest.raises(ValueError, match="expected axis -1"):
+        layer(np.zeros((1, 8, 8, 5)))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("size", [(8, 8), (9, 8), (7, 11)])
+def test_same_padding_of_any_side_is_the_same_in_onnx(size, tmp_path, rng):
+    runtime = pytest.importorskip("onnxruntime")
+    path = str(tmp_path / "layer.onnx")
+    model = keras.Sequential(
+        [keras.Input((None, None, 2)), Subsampling2D(3, strides=2, padding="same")]
+    )
+    x = rng.normal(size=(1, *size, 2)).astype("float32")
+    expected = model(x)
+    model.export(path, format="onnx", verbose=False)
+    session = runtime.InferenceSession(path)
+    (found,) = session.run(None, {session.get_inputs()[0].name: x})
+    np.testing.assert_allclose(found, expected, atol=1e-5)

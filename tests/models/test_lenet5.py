@@ -168,6 +168,13 @@ def test_two_models_of_one_seed_start_alike_and_of_another_do_not():
     assert (kernel(1) != kernel(2)).mean() > 0.99
 
 
+def test_an_initializer_itself_is_refused(message):
+    own = keras.initializers.GlorotUniform()
+    text = message(lenet5, kernel_initializer=own)
+    assert "Expected a function that returns an initializer" in text
+    assert "Received: kernel_initializer=<" in text
+
+
 @pytest.mark.parametrize("num_classes", [1, 2, 10])
 def test_num_classes_takes_the_first_digits(num_classes):
     model = lenet5(num_classes=num_classes)
@@ -244,7 +251,7 @@ def test_image_of_another_size_is_refused(input_shape, message):
     assert f"input_shape={input_shape}" in text
 
 
-@pytest.mark.parametrize("num_classes", [0, 11, -1, 2.5])
+@pytest.mark.parametrize("num_classes", [0, 11, -1, 2.5, 3.0])
 def test_num_classes_without_codes_is_refused(num_classes, message):
     text = message(lenet5, num_classes=num_classes)
     assert "num_classes from 1 to 10 for the digits' codes" in text
