@@ -297,11 +297,14 @@ def _count(layer):
             f"Received: layer={layer.name} with output_shape={output_shape}"
         )
     # `layer.output` is that of its first call, which another model may have made.
-    shapes = {tuple(n.output_tensors[0].shape[1:]) for n in layer._inbound_nodes}
-    if shapes != {output_shape}:
+    shapes = {
+        tuple(tuple(t.shape[1:]) for t in (*n.input_tensors, *n.output_tensors))
+        for n in layer._inbound_nodes
+    }
+    if len(shapes) > 1:
         raise ValueError(
-            "Expected layers whose outputs have one shape in all models. "
-            f"Received: layer={layer.name} with output shapes {sorted(shapes)}"
+            "Expected layers with inputs and outputs of one shape in all models. "
+            f"Received: layer={layer.name} with the shapes {sorted(shapes)}"
         )
     return Count(
         output_shape,

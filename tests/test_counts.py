@@ -483,4 +483,9 @@ def test_a_layer_of_another_model_of_another_size_is_refused(message):
     for layer in old.layers[1:4]:
         outputs = layer(outputs)
     text = message(layer_table, keras.Model(new, outputs))
-    assert "Received: layer=C1 with output shapes [(28, 28, 6), (60, 60, 6)]" in text
+    both = "((32, 32, 1), (28, 28, 6)), ((64, 64, 1), (60, 60, 6))"
+    assert f"Received: layer=C1 with the shapes [{both}]" in text
+    pool = layers.GlobalAveragePooling2D(name="pool")
+    pool(keras.Input((8, 8, 2)))
+    own = keras.Sequential([keras.Input((4, 4, 2)), pool])
+    assert "Received: layer=pool with the shapes" in message(layer_table, own)

@@ -591,6 +591,27 @@ def test_loss_weights_are_refused(data, message):
     assert "without loss_weights. Received: loss_weights=[5.0]" in text
 
 
+def test_a_schedule_without_a_config_trains(data):
+    class Constant(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return keras.ops.convert_to_tensor(0.05)
+
+    model, expected = small(Constant()), small(0.05)
+    for each in (model, expected):
+        fit(each, *data, verbose=0)
+    assert_same_weights(model, expected)
+
+
+def test_validation_data_may_have_weights(data):
+    x, y = data
+    weights = (np.arange(PATTERNS) < 20).astype("float32")
+    history = fit(small(), x, y, validation_data=(x, y, weights), verbose=0).history
+    expected = small()
+    fit(expected, x, y, verbose=0)
+    loss, _ = expected.evaluate(x, y, sample_weight=weights, verbose=0)
+    assert history["val_loss"] == pytest.approx([loss])
+
+
 def test_another_number_of_patterns_is_refused(data, message):
     x, y = data
     text = message(fit, small(), lambda epoch: (x[epoch:], y[epoch:]), epochs=2)

@@ -53,7 +53,8 @@ def fit(
         shuffle: `"once"` for one random order, the same in each epoch, as in the paper;
             `"every_epoch"` for a new order in each epoch; `False` for the given order.
         seed: Integer that determines the order.
-        validation_data: Optional pair `(x, y)` to evaluate after each epoch.
+        validation_data: Optional `(x, y)` or `(x, y, sample_weight)` to evaluate after
+            each epoch.
         callbacks: Keras callbacks. They must include a `CurvatureEstimation` unless the
             curvature of the optimizer is set. Batch callbacks are called once per 2,000
             patterns.
@@ -99,7 +100,7 @@ def fit(
             "Expected epochs of 1 or more and an initial_epoch of 0 or more. "
             f"Received: {epochs=}, {initial_epoch=}"
         )
-    loss_weights = model.get_compile_config().get("loss_weights")
+    loss_weights = model._compile_config.config.get("loss_weights")
     if loss_weights is not None:
         raise ValueError(
             "Expected a model compiled without loss_weights. "
@@ -145,8 +146,11 @@ def fit(
             model, chain, update, callbacks, epoch, x_epoch, y_epoch, order, rng
         )
         if validation_data is not None:
+            x_val, y_val, weights = keras.utils.unpack_x_y_sample_weight(
+                validation_data
+            )
             measured = model.evaluate(
-                *validation_data, batch_size=1000, return_dict=True, verbose=0
+                x_val, y_val, 1000, sample_weight=weights, return_dict=True, verbose=0
             )
             logs |= {f"val_{name}": value for name, value in measured.items()}
         callbacks.on_epoch_end(epoch, logs)
