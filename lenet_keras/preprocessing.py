@@ -56,7 +56,7 @@ def prepare(images, pixels):
         LeCun et al. (1998), section II-B (input of LeNet-5) and section III-C (input
         of LeNet-1).
     """
-    kind, _, permuted = pixels.partition("-permuted")
+    kind, _, permuted = str(pixels).partition("-permuted")
     if kind not in PIXELS or permuted:
         raise ValueError(
             f"Expected pixels among {PIXELS}, or one with '-permuted' behind it. "

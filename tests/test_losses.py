@@ -287,7 +287,7 @@ def test_default_names():
     assert MaximumAPosteriori().name == "maximum_a_posteriori"
 
 
-@pytest.mark.parametrize("j", [0, -1.0, float("nan")])
+@pytest.mark.parametrize("j", [0, -1.0, float("nan"), None, "10"])
 def test_j_that_is_not_positive_is_refused(j, message):
     assert f"positive j. Received: j={j}" in message(MaximumAPosteriori, j)
     text = message(MaximumAPosteriori, temperature=j)

@@ -105,7 +105,7 @@ def test_the_papers_values_are_there_without_its_border_too():
     np.testing.assert_array_equal(prepared, prepare(images, "paper")[:, 2:30, 2:30])
 
 
-@pytest.mark.parametrize("pixels", ["grey", "permuted", "unit-permuted-2", ""])
+@pytest.mark.parametrize("pixels", ["grey", "permuted", "unit-permuted-2", "", None])
 def test_unknown_pixels_are_refused(pixels, message):
     assert f"pixels={pixels!r}" in message(prepare, digits(), pixels)
 

@@ -1,6 +1,7 @@
 """AlexNet, the network that won the ImageNet competition of 2012."""
 
 import keras
+import numpy as np
 from keras import layers
 
 from lenet_keras.layers import LocalResponseNormalization
@@ -47,7 +48,7 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
         Krizhevsky, Sutskever and Hinton (2012), section 3.5 and Figure 2; section 5 on
         the initial weights.
     """
-    if len(input_shape) != 3 or min(input_shape[:2]) < 67:
+    if np.shape(input_shape) != (3,) or min(input_shape[:2]) < 67:
         raise ValueError(
             "Expected an input_shape (height, width, channels) of at least 67x67 "
             f"pixels. Received: {input_shape=}"

@@ -1,6 +1,7 @@
 """The inception block, and GoogLeNet, which has nine of them."""
 
 import keras
+import numpy as np
 from keras import layers
 
 from lenet_keras.layers import LocalResponseNormalization
@@ -115,7 +116,7 @@ def googlenet(input_shape=(224, 224, 3), num_classes=1000, name="googlenet"):
     Reference:
         Szegedy et al. (2015), "Going deeper with convolutions", Table 1.
     """
-    if len(input_shape) != 3 or min(input_shape[:2]) < 32:
+    if np.shape(input_shape) != (3,) or min(input_shape[:2]) < 32:
         raise ValueError(
             "Expected an input_shape (height, width, channels) of at least 32x32 "
             f"pixels. Received: {input_shape=}"

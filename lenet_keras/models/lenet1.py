@@ -1,6 +1,7 @@
 """LeNet-1, the predecessor of LeNet-5, from 1990."""
 
 import keras
+import numpy as np
 from keras import layers
 
 from lenet_keras.activations import scaled_tanh
@@ -46,7 +47,7 @@ def lenet1(input_shape=(28, 28, 1), reading="1990", name="lenet1"):
         Le Cun et al. (1990), "Handwritten digit recognition with a back-propagation
         network", section 4 and Table 1.
     """
-    if len(input_shape) != 3 or tuple(input_shape[:2]) != (28, 28):
+    if np.shape(input_shape) != (3,) or tuple(input_shape[:2]) != (28, 28):
         raise ValueError(
             f"Expected an input_shape of (28, 28, channels). Received: {input_shape=}"
         )

@@ -1,6 +1,7 @@
 """LeNet-4, as far as the paper describes it."""
 
 import keras
+import numpy as np
 from keras import layers
 
 from lenet_keras.activations import scaled_tanh
@@ -44,7 +45,7 @@ def lenet4(input_shape=(32, 32, 1), name="lenet4"):
     Reference:
         LeCun et al. (1998), section III-C.
     """
-    if len(input_shape) != 3 or tuple(input_shape[:2]) != (32, 32):
+    if np.shape(input_shape) != (3,) or tuple(input_shape[:2]) != (32, 32):
         raise ValueError(
             f"Expected an input_shape of (32, 32, channels). Received: {input_shape=}"
         )

@@ -1,6 +1,9 @@
 """LeNet-5 as described by LeCun et al. (1998)."""
 
+from numbers import Integral
+
 import keras
+import numpy as np
 
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.codes import rbf_codes
@@ -87,16 +90,16 @@ def lenet5(
     Reference:
         LeCun et al. (1998), section II-B and Figure 2; section VII on larger images.
     """
-    *sides, channels = input_shape
+    *sides, channels = input_shape if np.shape(input_shape) == (3,) else (None,)
     sides = tuple(sides)
     fits = all(n is None or (n >= 32 and n % 4 == 0) for n in sides)
-    if len(sides) != 2 or not fits or not channels:
+    if not fits or not channels:
         raise ValueError(
             "Expected an input_shape of (32, 32, channels), or larger by multiples of "
             f"4, or a side of None. Received: {input_shape=}"
         )
     if codes is None:
-        if not isinstance(num_classes, int) or num_classes not in range(1, 11):
+        if not isinstance(num_classes, Integral) or num_classes not in range(1, 11):
             raise ValueError(
                 "Expected codes, or a num_classes from 1 to 10 for the digits' codes. "
                 f"Received: num_classes={num_classes}"

@@ -3,6 +3,7 @@
 from functools import partial
 
 import keras
+import numpy as np
 from keras import layers
 
 
@@ -45,7 +46,10 @@ def lenet5_modern(input_shape=(28, 28, 1), num_classes=10, name="lenet5_modern")
     Reference:
         LeCun et al. (1998), section II-B, for the original network.
     """
-    if len(input_shape) != 3 or tuple(input_shape[:2]) not in ((28, 28), (32, 32)):
+    if np.shape(input_shape) != (3,) or tuple(input_shape[:2]) not in (
+        (28, 28),
+        (32, 32),
+    ):
         raise ValueError(
             "Expected an input_shape of (28, 28, channels) or (32, 32, channels). "
             f"Received: {input_shape=}"

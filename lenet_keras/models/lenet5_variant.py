@@ -3,6 +3,7 @@
 from functools import partial
 
 import keras
+import numpy as np
 from keras import layers
 
 from lenet_keras.activations import scaled_tanh
@@ -113,7 +114,10 @@ def lenet5_variant(
             )
     if not 0 <= dropout < 1:
         raise ValueError(f"Expected a dropout from 0 to below 1. Received: {dropout=}")
-    if len(input_shape) != 3 or tuple(input_shape[:2]) not in ((28, 28), (32, 32)):
+    if np.shape(input_shape) != (3,) or tuple(input_shape[:2]) not in (
+        (28, 28),
+        (32, 32),
+    ):
         raise ValueError(
             "Expected an input_shape of (28, 28, channels) or (32, 32, channels). "
             f"Received: {input_shape=}"

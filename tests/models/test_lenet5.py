@@ -175,7 +175,7 @@ def test_an_initializer_itself_is_refused(message):
     assert "Received: kernel_initializer=<" in text
 
 
-@pytest.mark.parametrize("num_classes", [1, 2, 10])
+@pytest.mark.parametrize("num_classes", [1, np.int64(2), 10])
 def test_num_classes_takes_the_first_digits(num_classes):
     model = lenet5(num_classes=num_classes)
     assert model.output_shape == (None, num_classes)
@@ -243,6 +243,8 @@ def test_codes_stay_fixed_when_the_whole_model_is_trainable():
         (None, 28, 1),
         (34, None, 1),
         (None, None),
+        (),
+        32,
     ],
 )
 def test_image_of_another_size_is_refused(input_shape, message):

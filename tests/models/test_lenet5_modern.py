@@ -124,7 +124,7 @@ def test_name():
 
 
 @pytest.mark.parametrize(
-    "input_shape", [(30, 30, 1), (28, 32, 1), (28, 28), (1, 28, 28), (28, 28, 1, 1)]
+    "input_shape", [(30, 30, 1), (28, 32, 1), (28, 28), (1, 28, 28), (28, 28, 1, 1), 28]
 )
 def test_image_of_another_size_is_refused(input_shape, message):
     text = message(lenet5_modern, input_shape)
