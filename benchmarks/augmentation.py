@@ -13,9 +13,9 @@ import keras
 
 from lenet_keras.preprocessing import prepare
 from lenet_keras.sdlm.compiled import one_thread
-from lenet_keras.study.augmentation import augmented
-from lenet_keras.study.teachers import soft_labels
-from lenet_keras.study.training import (
+from lenet_study.augmentation import augmented
+from lenet_study.teachers import soft_labels
+from lenet_study.training import (
     Run,
     fit_minibatches,
     load_images,

@@ -163,9 +163,9 @@ def alone(way, folder):
 def compare_formats(folder):
     """Exports the networks for digits and prints how the formats answer."""
     from lenet_keras import pretrained
-    from lenet_keras.datasets import load_mnist
     from lenet_keras.preprocessing import prepare
-    from lenet_keras.study.export import FORMATS, export
+    from lenet_study.datasets import load_mnist
+    from lenet_study.export import FORMATS, export
 
     _, (images, _) = load_mnist()
     print("| network | format | KiB | as in Keras | difference | errors | in Keras |")

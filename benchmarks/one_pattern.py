@@ -17,9 +17,9 @@ import numpy as np
 
 from lenet_keras import losses, models, sdlm
 from lenet_keras.counts import layer_table
-from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import prepare
 from lenet_keras.sdlm.compiled import compiled, one_thread
+from lenet_study.datasets import load_mnist
 
 ROUNDS = 3
 PATTERNS = 60_000

@@ -17,8 +17,8 @@ from keras import layers, ops
 from lenet_keras import models, rbf_codes
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.layers import C3_CONNECTIONS, RBF, ConnectionTableConv2D
-from lenet_keras.study.recipes import RECIPES
-from lenet_keras.study.training import (
+from lenet_study.recipes import RECIPES
+from lenet_study.training import (
     RefuseDivergence,
     fit_minibatches,
     steps_per_execution,

@@ -203,7 +203,7 @@ def symbolic_layer_table(build):
 
     Args:
         build: Function without arguments that returns a model, such as
-            `lenet_keras.models.alexnet` or `lambda: keras.applications.VGG16(weights=
+            `lenet_study.networks.alexnet` or `lambda: keras.applications.VGG16(weights=
             None)`.
 
     Returns:
@@ -227,61 +227,6 @@ def symbolic_layer_table(build):
     # that still wait for values. So these variables live in a thread of their own.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(count).result()
-
-
-def growth(build, sides, channels=1):
-    """Counts a network for images of different sizes.
-
-    Args:
-        build: Function of an `input_shape` that returns a model, such as
-            `lenet_keras.models.lenet5`.
-        sides: Positive integers: the images' sides in pixels.
-        channels: Positive integer.
-
-    Returns:
-        `Counts`: a dictionary from a side to the total `Count` of the network.
-
-    Example:
-
-    >>> from lenet_keras.models import lenet5
-    >>> [count.connections for count in growth(lenet5, [32, 64]).values()]
-    [340908, 6415980]
-    """
-    totals = {
-        side: symbolic_layer_table(lambda side=side: build((side, side, channels)))[
-            "total"
-        ]
-        for side in sides
-    }
-    return Counts(totals, "side")
-
-
-def receptive_fields(model):
-    """Computes the receptive field of one unit of each layer.
-
-    Args:
-        model: A sequence of layers. Those with a `kernel_size` or a `pool_size` have
-            windows.
-
-    Returns:
-        Dictionary from the name of each layer with windows to the side, in pixels, of
-        its units' square receptive field in the image.
-
-    Example:
-
-    >>> from lenet_keras.models import lenet5
-    >>> receptive_fields(lenet5())
-    {'C1': 5, 'S2': 6, 'C3': 14, 'S4': 16, 'C5': 32}
-    """
-    fields, side, step = {}, 1, 1
-    for layer in model.layers:
-        window = getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
-        if window is not None:
-            dilation, _ = getattr(layer, "dilation_rate", (1, 1))
-            side += (window[0] - 1) * dilation * step
-            step *= getattr(layer, "strides", window)[0]
-            fields[layer.name] = side
-    return fields
 
 
 def _count(layer):

@@ -36,9 +36,6 @@ def prepare(images, pixels):
               training images: of MNIST for one channel, of CIFAR-10 for three.
             - `"raw"`: from 0 to 255, as in study note 002.
 
-            The ending `"-permuted"`, as in `"paper-permuted"`, puts the pixels of an
-            image in a random order, the same order for all images.
-
     Returns:
         `float32` array of shape `(n, height, width, channels)`.
 
@@ -56,12 +53,8 @@ def prepare(images, pixels):
         LeCun et al. (1998), section II-B (input of LeNet-5) and section III-C (input
         of LeNet-1).
     """
-    kind, _, permuted = str(pixels).partition("-permuted")
-    if kind not in PIXELS or permuted:
-        raise ValueError(
-            f"Expected pixels among {PIXELS}, or one with '-permuted' behind it. "
-            f"Received: pixels={pixels!r}"
-        )
+    if pixels not in PIXELS:
+        raise ValueError(f"Expected pixels among {PIXELS}. Received: pixels={pixels!r}")
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise ValueError(
@@ -70,13 +63,7 @@ def prepare(images, pixels):
         )
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    prepared = _values(images, kind)
-    if not pixels.endswith("-permuted"):
-        return prepared
-    _, height, width, _ = prepared.shape
-    order = np.random.default_rng(0).permutation(height * width)
-    in_order = prepared.reshape(len(prepared), height * width, -1)[:, order]
-    return in_order.reshape(prepared.shape)
+    return _values(images, pixels)
 
 
 def _values(images, kind):

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study.training import Run, load_images, train
+from lenet_study.training import Run, load_images, train
 
 
 class Weights(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ import time
 
 import keras
 
-from lenet_keras.study.training import Run, train
+from lenet_study.training import Run, train
 
 RUN = Run("reshuffled", "mnist", 5, train_images=130, overrides={"epochs": 3})
 

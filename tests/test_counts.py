@@ -5,13 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lenet_keras.counts import (
-    Count,
-    growth,
-    layer_table,
-    receptive_fields,
-    symbolic_layer_table,
-)
+from lenet_keras.counts import Count, layer_table, symbolic_layer_table
 from lenet_keras.layers import (
     RBF,
     ConnectionTableConv2D,
@@ -19,7 +13,8 @@ from lenet_keras.layers import (
     RBFPosterior,
     Subsampling2D,
 )
-from lenet_keras.models import lenet1, lenet5, lenet5_modern
+from lenet_keras.models import lenet5, lenet5_modern
+from lenet_study.networks import lenet1
 
 
 def of(layer, input_shape):
@@ -438,43 +433,6 @@ def test_output_of_unknown_size_is_refused(message):
     model = keras.Model(x, layers.Conv2D(2, 3, name="C1")(x))
     text = message(layer_table, model)
     assert "layer=image with output_shape=(None, None, 1)" in text
-
-
-def test_growth_counts_a_network_for_each_size_of_image():
-    def build(input_shape):
-        return keras.Sequential(
-            [
-                keras.Input(input_shape),
-                keras.layers.Flatten(),
-                keras.layers.Dense(5),
-            ]
-        )
-
-    table = growth(build, [2, 10], channels=3)
-    assert list(table) == [2, 10]
-    assert table[2] == ((), 65, 0, 65, 60)  # 5 units of 12 pixels and a bias
-    assert table[10] == ((), 1505, 0, 1505, 1500)
-    assert table.to_pandas().index.name == "side"
-
-
-def test_receptive_fields_are_the_rows_that_move_a_unit():
-    ones = {"kernel_initializer": "ones"}
-    model = keras.Sequential(
-        [
-            layers.Conv2D(1, 3, dilation_rate=2, name="A", **ones),
-            Subsampling2D(2, name="B"),
-            ConnectionTableConv2D(((0,),), 2, dilation_rate=3, name="C", **ones),
-        ]
-    )
-    # Image n is white in row n.
-    outputs = np.eye(24, dtype="float32").reshape(24, 24, 1, 1) * np.ones((24, 1))
-    fields = {}
-    for layer in model.layers:
-        outputs = layer(outputs)
-        rows = np.flatnonzero(np.asarray(outputs)[:, 0, 0, 0])
-        fields[layer.name] = rows[-1] + 1 - rows[0]
-    assert receptive_fields(model) == fields
-    assert list(fields) == ["A", "B", "C"]
 
 
 def test_a_layer_of_another_model_of_another_size_is_refused(message):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from lenet_keras import load_pretrained, pretrained
-from lenet_keras.datasets import sources
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study import pretrain
-from lenet_keras.study.recipes import RECIPES
-from lenet_keras.study.results import load
-from lenet_keras.study.training import DATASETS, TRAIN_IMAGES, train
+from lenet_study import pretrain
+from lenet_study.datasets import sources
+from lenet_study.recipes import RECIPES
+from lenet_study.results import load
+from lenet_study.training import DATASETS, TRAIN_IMAGES, train
 
 RECORDS = pretrained.records()
 RESULTS = Path(__file__).parents[1] / "data/results"

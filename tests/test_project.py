@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lenet_keras import models, pretrained
-from lenet_keras.counts import growth
-from lenet_keras.study.perturbations import load_perturbed, reach
-from lenet_keras.study.recipes import (
+from lenet_keras import pretrained
+from lenet_study import networks
+from lenet_study.networks.anatomy import growth
+from lenet_study.perturbations import load_perturbed, reach
+from lenet_study.recipes import (
     BASELINES,
     CLAIMED,
     LENET1,
@@ -21,11 +22,11 @@ from lenet_keras.study.recipes import (
     RECOMMENDED,
     RELATIVES,
 )
-from lenet_keras.study.results import (
+from lenet_study.results import (
     load,
     rungs,
 )
-from lenet_keras.study.statistics import paired_difference
+from lenet_study.statistics import paired_difference
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "data/results"
@@ -49,13 +50,11 @@ LAYERS_OF_THE_HOUSE = [
     ["counts"],
     ["sdlm"],
     ["pretrained", "reading"],
-    # ---- above this line nothing knows of data sets, results or figures ----
-    ["datasets"],
-    ["study"],
 ]
-# And within the study, from what is trained to what is shown.
+# The study, from what is trained to what is shown; the command imports what it needs.
 FLOORS_OF_THE_STUDY = [
-    ["checks", "optimizers"],
+    ["checks", "extras", "optimizers", "pixels"],
+    ["datasets", "networks"],
     ["files", "statistics", "distortions"],
     ["perturbations", "family", "lines"],
     ["augmentation", "teachers"],
@@ -69,6 +68,7 @@ FLOORS_OF_THE_STUDY = [
     ["report"],
     ["blocks"],
     ["text"],
+    ["command"],
 ]
 
 
@@ -130,7 +130,7 @@ def imported(file, package):
     ("package", "rows"),
     [
         ("lenet_keras", LAYERS_OF_THE_HOUSE),
-        ("lenet_keras.study", FLOORS_OF_THE_STUDY),
+        ("lenet_study", FLOORS_OF_THE_STUDY),
     ],
 )
 def test_imports_run_one_way(package, rows):
@@ -146,20 +146,43 @@ def test_imports_run_one_way(package, rows):
                     assert below, (file, other)
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "lenet_keras").rglob("*.py")), ids=str)
+PACKAGES = [ROOT / "lenet_keras", ROOT / "lenet_study"]
+
+
+@pytest.mark.parametrize(
+    "file", sorted(f for package in PACKAGES for f in package.rglob("*.py")), ids=str
+)
 def test_the_compiler_the_export_and_the_input_alone_name_a_backend(file):
     names = re.findall(r"^\s*(?:import|from) (\w+)", file.read_text(), re.MULTILINE)
     imports_one = {"tensorflow", "jax", "torch"} & set(names) != set()
-    known = ("sdlm/compiled.py", "study/export.py", "study/training.py")
+    known = ("sdlm/compiled.py", "lenet_study/export.py", "lenet_study/training.py")
     assert imports_one == file.as_posix().endswith(known)
 
 
-def test_the_first_wing_needs_keras_and_numpy_alone(backend, run_python):
-    printed = run_python(ROOT / "tests/first_wing.py", backend=backend)
-    assert printed.splitlines()[-1] == (
+def test_the_package_needs_keras_and_numpy_alone(backend, run_python):
+    printed = run_python(ROOT / "tests/keras_and_numpy.py", backend=backend)
+    assert "trainable=60000" in printed
+
+
+def test_without_the_extra_the_study_says_which_one_is_missing(run_python):
+    code = """
+import sys
+sys.modules["platformdirs"] = None
+try:
+    import lenet_study.datasets
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    assert run_python("-c", code, backend="tensorflow").splitlines()[-1] == (
         'Expected the extra "study" of lenet_keras. Received: no module platformdirs. '
         "Install it: pip install 'lenet_keras[study]'"
     )
+
+
+def test_the_study_imports_nothing_by_itself():
+    """So that `lenet-keras --help` comes at once."""
+    tree = ast.parse((ROOT / "lenet_study/__init__.py").read_text())
+    assert [type(node) for node in tree.body] == [ast.Expr]  # its docstring
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -372,11 +395,11 @@ class TestClaims:
     def test_lenet5_gets_five_times_the_others_connections_and_81_answers(self):
         lenet5, connected = (
             growth(build, [64])[64].connections
-            for build in (models.lenet5, models.fully_connected)
+            for build in (networks.lenet5, networks.fully_connected)
         )
         assert round(lenet5 / connected) == 5
-        assert models.lenet5((64, 64, 1)).output_shape == (None, 9, 9, 10)
-        for total in growth(models.lenet5, [32, 64]).values():
+        assert networks.lenet5((64, 64, 1)).output_shape == (None, 9, 9, 10)
+        for total in growth(networks.lenet5, [32, 64]).values():
             assert total.trainable == 60_000
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from lenet_keras import load_pretrained, read_digits
-from lenet_keras.datasets import load_mnist
 from lenet_keras.models import lenet5
 from lenet_keras.preprocessing import prepare
 from lenet_keras.reading import RUBBISH, best_path, digits_of, distances_along
+from lenet_study.datasets import load_mnist
 
 
 def cost(path, distances, j, start):

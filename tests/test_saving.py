@@ -18,7 +18,8 @@ from lenet_keras.losses import (
     SparseMeanSquaredError,
 )
 from lenet_keras.metrics import RBFAccuracy
-from lenet_keras.models import lenet1, lenet5, lenet5_modern
+from lenet_keras.models import lenet5, lenet5_modern
+from lenet_study.networks import lenet1
 
 TABLE = ((0, 2), (1,), (0, 1, 2), (2,))
 

@@ -63,7 +63,7 @@ def test_the_reference_has_every_module():
         if path.suffix == ".py" or (path / "__init__.py").is_file()
     ]
     # The command line has its own help.
-    unshown = {"lenet_keras.study", "lenet_keras.study.commands"}
+    unshown = {"lenet_study", "lenet_study.commands"}
     modules = {".".join(p.parts) for p in parts if p.name != "__init__"} - unshown
     assert modules - set(shown) == set()
 

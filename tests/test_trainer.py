@@ -10,8 +10,9 @@ from lenet_keras.losses import (
     SparseMeanSquaredError,
 )
 from lenet_keras.metrics import RBFAccuracy
-from lenet_keras.models import lenet1, lenet5, lenet5_modern
+from lenet_keras.models import lenet5, lenet5_modern
 from lenet_keras.sdlm import SDLM, CurvatureEstimation, fit, trainer
+from lenet_study.networks import lenet1
 
 PATTERNS = 50
 

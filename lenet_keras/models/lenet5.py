@@ -11,25 +11,6 @@ from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.initializers import FanInUniform
 from lenet_keras.layers import RBF, ConnectionTableConv2D, Subsampling2D
 
-# The numbers that section II-B of the paper states for each layer.
-PAPER_PARAMETERS = {
-    "C1": 156,
-    "S2": 12,
-    "C3": 1_516,
-    "S4": 32,
-    "C5": 48_120,
-    "F6": 10_164,
-    "total": 60_000,
-}
-PAPER_CONNECTIONS = {
-    "C1": 122_304,
-    "S2": 5_880,
-    "C3": 151_600,
-    "S4": 2_000,
-    "C5": 48_120,
-    "total": 340_908,
-}
-
 
 def lenet5(
     input_shape=(32, 32, 1),

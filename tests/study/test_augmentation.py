@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from lenet_keras.study.augmentation import (
+from lenet_study.augmentation import (
     AUGMENTATIONS,
     augmented,
     distort_at_random,
     flip_and_shift,
     spoil,
 )
-from lenet_keras.study.distortions import Ranges, bend, distort, distorted_set
-from lenet_keras.study.lines import lines_to_train, neighbours
+from lenet_study.distortions import Ranges, bend, distort, distorted_set
+from lenet_study.lines import lines_to_train, neighbours
 
 
 @pytest.fixture

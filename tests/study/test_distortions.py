@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lenet_keras.study.distortions import Ranges, bend, distort, distorted_set
+from lenet_study.distortions import Ranges, bend, distort, distorted_set
 
 BACKGROUND = -0.1
 RANGES = Ranges(shift=2.3, scale=0.3, squeeze=0.25, shear=0.4)

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 import lenet_keras
 from lenet_keras import pretrained
-from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study import export as exports
-from lenet_keras.study.export import FORMATS, export, runner
-from lenet_keras_command import cli
+from lenet_study import export as exports
+from lenet_study.command import cli
+from lenet_study.datasets import load_mnist
+from lenet_study.export import FORMATS, export, runner
 
 ROOT = Path(__file__).parents[2]
 

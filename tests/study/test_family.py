@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from lenet_keras.counts import symbolic_layer_table
-from lenet_keras.study.family import (
+from lenet_study.family import (
     FAMILY,
     Published,
     block_counts,

@@ -9,14 +9,15 @@ from PIL import Image
 
 from lenet_keras import activations, models, pretrained, rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
-from lenet_keras.counts import growth, layer_table, receptive_fields
+from lenet_keras.counts import layer_table
 from lenet_keras.reading import Reading
-from lenet_keras.study import figures, readers, robustness
-from lenet_keras.study.family import timeline
-from lenet_keras.study.figures import style
-from lenet_keras.study.perturbations import AMOUNTS
-from lenet_keras.study.recipes import CLAIMED, NOISY
-from lenet_keras.study.results import complete_trainings
+from lenet_study import figures, readers, robustness
+from lenet_study.family import timeline
+from lenet_study.figures import style
+from lenet_study.networks.anatomy import growth, receptive_fields
+from lenet_study.perturbations import AMOUNTS
+from lenet_study.recipes import CLAIMED, NOISY
+from lenet_study.results import complete_trainings
 
 RNG = np.random.default_rng(0)
 HISTORY = pd.DataFrame(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lenet_keras.study import files
-from lenet_keras.study.files import (
+from lenet_study import files
+from lenet_study.files import (
     append_result,
     check_writable,
     only_writer,
@@ -119,7 +119,7 @@ def test_a_result_is_replaced_in_its_place(file):
 
 HOLDER = """
 import sys, time
-from lenet_keras.study.files import only_writer
+from lenet_study.files import only_writer
 with only_writer(sys.argv[1]):
     print("holds", flush=True)
     time.sleep(float(sys.argv[2]))

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 
 from lenet_keras import sdlm
-from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study.interpretations import (
+from lenet_study.datasets import load_mnist
+from lenet_study.interpretations import (
     INTERPRETATIONS,
     Interpretation,
     Trial,
     do_trial,
     probe,
 )
-from lenet_keras.study.recipes import RECIPES
-from lenet_keras.study.sweep import sweep
+from lenet_study.recipes import RECIPES
+from lenet_study.sweep import sweep
 
 FAN_IN = {"C1": 25, "S2": 4, "S4": 4, "C5": 400, "F6": 120}
 

@@ -3,9 +3,9 @@ import itertools
 import numpy as np
 import pytest
 
-from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study.lines import (
+from lenet_study.datasets import load_mnist
+from lenet_study.lines import (
     FROM,
     KINDS,
     PITCH,

@@ -5,17 +5,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study.mistakes import (
+from lenet_study.datasets import load_mnist
+from lenet_study.mistakes import (
     load_answers,
     measure,
     mistakes,
     rejected_for,
     rejection_curve,
 )
-from lenet_keras.study.sweep import do_run
-from lenet_keras.study.training import Run, train
+from lenet_study.sweep import do_run
+from lenet_study.training import Run, train
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lenet_keras.study.optimizers import KernelMuon
+from lenet_study.optimizers import KernelMuon
 
 RATE, MOMENTUM, RMS_RATE = 0.01, 0.95, 0.2
 NO_DECAY = {"weight_decay": 0.0, "adam_weight_decay": 0.0}

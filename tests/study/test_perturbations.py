@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lenet_keras.datasets import load_mnist
-from lenet_keras.models import fully_connected
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study import perturbations as module
-from lenet_keras.study.perturbations import AMOUNTS, perturb, spoil
-from lenet_keras.study.sweep import do_run
-from lenet_keras.study.training import Run
+from lenet_study import perturbations as module
+from lenet_study.datasets import load_mnist
+from lenet_study.networks import fully_connected
+from lenet_study.perturbations import AMOUNTS, perturb, spoil
+from lenet_study.sweep import do_run
+from lenet_study.training import Run
 
 BACKGROUND, INK = -0.1, 1.175
 

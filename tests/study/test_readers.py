@@ -7,9 +7,9 @@ import pytest
 
 from lenet_keras import pretrained
 from lenet_keras.models import lenet5
-from lenet_keras.study import readers
-from lenet_keras.study.recipes import RECIPES
-from lenet_keras.study.studies import STUDIES
+from lenet_study import readers
+from lenet_study.recipes import RECIPES
+from lenet_study.studies import STUDIES
 
 BACKGROUND, INK = -0.1, 1.175
 

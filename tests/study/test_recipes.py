@@ -5,9 +5,9 @@ import keras
 import numpy as np
 import pytest
 
-from lenet_keras import models
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study.recipes import (
+from lenet_study import networks
+from lenet_study.recipes import (
     BASELINES,
     LADDER,
     LENET1,
@@ -36,7 +36,7 @@ def test_a_recipe_names_a_network_and_compiles_it(name):
 
 
 def test_every_compilation_has_an_optimizer_of_its_own():
-    first, second = models.lenet5(), models.lenet5()
+    first, second = networks.lenet5(), networks.lenet5()
     RECIPES["lenet5-adam"].compile(first, 600)
     RECIPES["lenet5-adam"].compile(second, 600)
     assert first.optimizer is not second.optimizer
@@ -44,7 +44,7 @@ def test_every_compilation_has_an_optimizer_of_its_own():
 
 def test_note_002_is_rmsprop_as_keras_has_it_by_default():
     recipe = RECIPES["note-002"]
-    model = models.lenet5_modern()
+    model = networks.lenet5_modern()
     recipe.compile(model, 600)
     default = keras.optimizers.RMSprop(name=model.optimizer.name)
     assert model.optimizer.get_config() == default.get_config()
@@ -52,7 +52,7 @@ def test_note_002_is_rmsprop_as_keras_has_it_by_default():
 
 
 def test_the_papers_twenty_epochs_are_compressed_to_the_recipes():
-    model = models.lenet5_variant()
+    model = networks.lenet5_variant()
     recipe = dataclasses.replace(RECIPES["1998"], epochs=10, learning_rate=0.5)
     recipe.compile(model, train_images=600)
     rates = [float(r) for r in model.optimizer.next_rates(6000)]
@@ -113,7 +113,7 @@ def test_a_cosine_schedule_ends_at_zero_with_the_last_update():
     recipe = dataclasses.replace(
         RECIPES["lenet5-adam"], schedule="cosine", learning_rate=0.004, epochs=3
     )
-    model = models.lenet5()
+    model = networks.lenet5()
     recipe.compile(model, train_images=130)  # three updates of 64 a pass
     rate = model.optimizer._learning_rate
     rates = [float(rate(step)) for step in range(10)]
@@ -129,7 +129,7 @@ def test_a_warm_up_rises_to_the_rate_and_the_cosine_takes_the_rest():
         epochs=3,
         warmup_epochs=1,
     )
-    model = models.lenet5()
+    model = networks.lenet5()
     recipe.compile(model, train_images=130)  # three updates of 64 an epoch
     rate = model.optimizer._learning_rate
     rates = [float(rate(step)) for step in range(10)]
@@ -160,7 +160,7 @@ def test_the_method_of_1998_is_tried_with_the_same_distortions_and_as_many_epoch
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_of_a_few_epochs_the_last_is_no_warm_up(epochs):
     recipe = dataclasses.replace(RECIPES["lenet5-mnist-best"], epochs=epochs)
-    model = models.lenet5()
+    model = networks.lenet5()
     recipe.compile(model, train_images=10 * recipe.batch_size)
     rate = model.optimizer._learning_rate
     first = 10 * min(2, epochs - 1)
@@ -173,7 +173,7 @@ def test_of_a_few_epochs_the_last_is_no_warm_up(epochs):
 
 def test_the_papers_own_schedule_holds_epoch_by_epoch():
     recipe = dataclasses.replace(RECIPES["lenet5-mnist"], epochs=12, learning_rate=0.5)
-    model = models.lenet5()
+    model = networks.lenet5()
     recipe.compile(model, train_images=600)
     rates = [float(r) for r in model.optimizer.next_rates(3001)]
     expected = [2.5e-4] * 1200 + [1e-4] * 1800 + [5e-5]

@@ -6,13 +6,13 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from lenet_keras.study import report as module
-from lenet_keras.study.files import read_results
-from lenet_keras.study.recipes import BASELINES, LADDER, RELATIVES
-from lenet_keras.study.report import choices_table, report
-from lenet_keras.study.results import DATASET_TITLES, load, overview, summary, table
-from lenet_keras.study.studies import STUDIES, comparison_runs
-from lenet_keras.study.sweep import grid
+from lenet_study import report as module
+from lenet_study.files import read_results
+from lenet_study.recipes import BASELINES, LADDER, RELATIVES
+from lenet_study.report import choices_table, report
+from lenet_study.results import DATASET_TITLES, load, overview, summary, table
+from lenet_study.studies import STUDIES, comparison_runs
+from lenet_study.sweep import grid
 
 RESULTS = Path(__file__).parents[2] / "data/results"
 STORED = sorted(path.stem for path in RESULTS.glob("*.jsonl"))

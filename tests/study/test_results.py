@@ -8,14 +8,14 @@ import pytest
 from scipy import stats
 
 from lenet_keras import pretrained
-from lenet_keras.study.recipes import (
+from lenet_study.recipes import (
     BASELINES,
     LADDER,
     RECIPES,
     RELATIVES,
     WITHOUT_MEANING,
 )
-from lenet_keras.study.results import (
+from lenet_study.results import (
     comparison_table,
     comparison_text,
     load,
@@ -27,7 +27,7 @@ from lenet_keras.study.results import (
     summary,
     table,
 )
-from lenet_keras.study.training import Run
+from lenet_study.training import Run
 
 
 def made_up(dataset="mnist", seeds=range(5)):

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from lenet_keras import pretrained
-from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study import robustness
-from lenet_keras.study.files import append_result
-from lenet_keras.study.pretrain import Shipped
+from lenet_study import robustness
+from lenet_study.datasets import load_mnist
+from lenet_study.files import append_result
+from lenet_study.pretrain import Shipped
 
 
 @pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5_modern-mnist"])

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lenet_keras.study.statistics import crossing, mean_interval, paired_difference
+from lenet_study.statistics import crossing, mean_interval, paired_difference
 
 # Student's t, 97.5 % quantile, by degrees of freedom, as printed in tables.
 TABLE = {1: 12.706, 2: 4.303, 4: 2.776, 9: 2.262, 29: 2.045}

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from lenet_keras.study.recipes import RECIPES, RECOMMENDED, plain
-from lenet_keras.study.studies import (
+from lenet_study.recipes import RECIPES, RECOMMENDED, plain
+from lenet_study.studies import (
     CHOICES,
     INGREDIENTS,
     STUDIES,

@@ -17,14 +17,14 @@ import pandas as pd
 import pytest
 from conftest import takes_ctrl_c
 
-from lenet_keras.datasets.sources import DataError
 from lenet_keras.sdlm import DivergenceError
-from lenet_keras.study import sweep as module
-from lenet_keras.study.files import read_results
-from lenet_keras.study.recipes import LADDER, RECIPES
-from lenet_keras.study.results import load
-from lenet_keras.study.sweep import do_run, grid, sweep, tuned
-from lenet_keras.study.training import Result, Run, train
+from lenet_study import sweep as module
+from lenet_study.datasets.sources import DataError
+from lenet_study.files import read_results
+from lenet_study.recipes import LADDER, RECIPES
+from lenet_study.results import load
+from lenet_study.sweep import do_run, grid, sweep, tuned
+from lenet_study.training import Result, Run, train
 
 TINY = Run("fc-60000", "mnist", train_images=64, overrides={"epochs": 1})
 LONG = dataclasses.replace(TINY, train_images=10_000, overrides={"epochs": 12})
@@ -320,8 +320,8 @@ def test_a_foreign_file_is_refused_and_left(output, message):
 
 TWO_SWEEPS = """
 import os, sys, time
-from lenet_keras.study import sweep
-from lenet_keras.study.training import Run
+from lenet_study import sweep
+from lenet_study.training import Run
 
 def wait(run, measure, checkpoint, progress):
     with open(sys.argv[1], "a") as file:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study import pretrain
-from lenet_keras.study.distortions import bend
-from lenet_keras.study.recipes import RECIPES
-from lenet_keras.study.teachers import answers_of, load, soft_labels
-from lenet_keras.study.training import Result
+from lenet_study import pretrain
+from lenet_study.distortions import bend
+from lenet_study.recipes import RECIPES
+from lenet_study.teachers import answers_of, load, soft_labels
+from lenet_study.training import Result
 
 BEST = RECIPES["lenet5-mnist-best"]
 LABELS = np.array([3, 0])

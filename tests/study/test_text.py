@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from lenet_keras.study.blocks import BLOCKS, TABLES, Blocks, narrow
-from lenet_keras.study.text import MARKER, fill, fill_pages
+from lenet_study.blocks import BLOCKS, TABLES, Blocks, narrow
+from lenet_study.text import MARKER, fill, fill_pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]

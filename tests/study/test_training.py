@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from lenet_keras import sdlm
-from lenet_keras.datasets import load_mnist
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study import training as module
-from lenet_keras.study.augmentation import augmented
-from lenet_keras.study.recipes import RECIPES
-from lenet_keras.study.training import CheckpointError, Run, identity, train
+from lenet_study import training as module
+from lenet_study.augmentation import augmented
+from lenet_study.datasets import load_mnist
+from lenet_study.recipes import RECIPES
+from lenet_study.training import CheckpointError, Run, identity, train
 
 TINY = Run("fc-60000", "mnist", train_images=64, overrides={"epochs": 1})
 

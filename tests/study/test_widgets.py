@@ -8,7 +8,7 @@ import pytest
 
 from lenet_keras import load_pretrained
 from lenet_keras.preprocessing import prepare
-from lenet_keras.study import widgets
+from lenet_study import widgets
 
 
 class Drawing:

@@ -9,8 +9,8 @@ from matplotlib.collections import PathCollection
 from PIL import Image
 from test_figures import DRAWINGS
 
-from lenet_keras.study import figures
-from lenet_keras.study.figures.words import describe
+from lenet_study import figures
+from lenet_study.figures.words import describe
 
 
 def figure_of(draw):

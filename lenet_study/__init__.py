@@ -1,0 +1,1 @@
+"""The comparison of the networks, from recipe to result: the extra `study`."""

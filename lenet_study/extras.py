@@ -1,0 +1,32 @@
+"""A clear message where an optional dependency is missing."""
+
+import contextlib
+
+
+@contextlib.contextmanager
+def needs(extra):
+    """Says which extra of the package to install if an import inside fails.
+
+    Args:
+        extra: Name of an extra in the package's metadata, such as `"study"`.
+
+    Raises:
+        ModuleNotFoundError: If a module is missing. The message names the extra.
+
+    Example:
+
+    >>> with needs("study"):
+    ...     import no_such_module
+    Traceback (most recent call last):
+        ...
+    ModuleNotFoundError: Expected the extra "study" of lenet_keras. Received: no module
+    no_such_module. Install it: pip install 'lenet_keras[study]'
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'Expected the extra "{extra}" of lenet_keras. Received: no module '
+            f"{error.name}. Install it: pip install 'lenet_keras[{extra}]'",
+            name=error.name,
+        ) from None

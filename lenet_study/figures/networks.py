@@ -1,0 +1,284 @@
+"""Figures of the networks themselves: their functions, connections and sizes."""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from lenet_keras.counts import layer_table
+from lenet_study.figures import style
+from lenet_study.results import NETWORK_TITLES
+from lenet_study.statistics import crossing
+
+
+@style.drawing
+def activations(functions, reach=5.0):
+    """Draws activation functions over `[-reach, reach]`.
+
+    Args:
+        functions: Dictionary from a title to a function of a tensor: that of LeNet-5,
+            and that of the modern variant.
+        reach: Positive number.
+    """
+    a = np.linspace(-reach, reach, 401, dtype="float32")
+    ax = style.panel(6, 3.2, xlabel="weighted sum a", ylabel="f(a)", ylim=(-2.2, 3.2))
+    ax.set_prop_cycle(color=[style.BLUE, style.ORANGE])
+    for title, function in functions.items():
+        ax.plot(a, np.asarray(function(a)), label=title, linewidth=2)
+    ax.plot([-1, 1], [-1, 1], "o", color="black", markersize=5)
+    ax.axhline(0, color="0.8", zorder=0)
+    ax.axvline(0, color="0.8", zorder=0)
+    ax.legend(loc="upper left")
+
+
+@style.drawing
+def connection_table(table, input_name="S2", output_name="C3"):
+    """Draws a connection table: a column for each output map, marks for its inputs.
+
+    Args:
+        table: One entry an output map: the indices of its input maps.
+        input_name: Name of the layer of the input maps.
+        output_name: Name of the layer of the output maps.
+    """
+    inputs, outputs = max(map(max, table)) + 1, len(table)
+    links = np.full((inputs, outputs), np.nan)
+    for output_map, entry in enumerate(table):
+        links[list(entry), output_map] = len(entry)
+    ax = style.panel(0.42 * outputs + 0.6, 0.42 * inputs + 1)
+    most = np.nanmax(links)
+    style.picture(ax, links, cmap="Blues", vmin=most / 6, vmax=most * 4 / 3)
+    ax.set(xticks=range(outputs), xlabel=f"map of {output_name}")
+    ax.set(yticks=range(inputs), ylabel=f"map of {input_name}")
+    ax.set_xticks(np.arange(outputs + 1) - 0.5, minor=True)
+    ax.set_yticks(np.arange(inputs + 1) - 0.5, minor=True)
+    ax.grid(which="minor", axis="both", color="white", linewidth=2)
+    ax.tick_params(which="both", length=0)
+
+
+@style.drawing
+def distances(values, right):
+    """Draws the distances to the ten codes as bars; the right one stands out.
+
+    Args:
+        values: Array of shape `(classes,)`.
+        right: Index of the right class.
+    """
+    ax = style.panel(6, 2.4, xlabel="class", ylabel="squared distance")
+    bars = ax.bar(range(len(values)), values, color="0.75")
+    bars[right].set_color(style.BLUE)
+    title = "the smallest distance wins; dark: the right class"
+    ax.set(title=title, xticks=range(len(values)))
+
+
+@style.drawing
+def posterior(values, j, right):
+    """Draws the probabilities of equation (9): ten classes, and rubbish.
+
+    Args:
+        values: Array of shape `(classes,)`, the distances.
+        j: Distance of the rubbish class.
+        right: Index of the right class.
+    """
+    logits = -np.append(values, j).astype("float64")
+    probabilities = np.exp(logits - logits.max())
+    probabilities /= probabilities.sum()
+    ax = style.panel(6, 2.4, ylabel="probability", ylim=(0, 1.12))
+    names = [*map(str, range(len(values))), "rubbish"]
+    bars = ax.bar(names, probabilities, color="0.75")
+    bars[right].set_color(style.BLUE)
+    ax.bar_label(bars, fmt="{:.2f}", fontsize=7)
+    ax.set_title(f"j = {j:g}; dark: the right class")
+
+
+@style.drawing
+def layer_counts(tables):
+    """Draws parameters and connections of networks, layer by layer.
+
+    Args:
+        tables: Dictionary from a network's name to its
+            `lenet_keras.counts.layer_table`.
+    """
+    names = ["C1", "S2", "C3", "S4", "C5", "F6", "output"]
+    titles = {"trainable": "trainable parameters", "connections": "connections"}
+    height = 0.8 / len(tables)
+    for ax, column, title in style.each_panel(titles, (4.5, 4), sharey=True):
+        style.rows(ax, names)
+        for index, (model, table) in enumerate(tables.items()):
+            tops = np.arange(len(names)) + index * height - 0.4
+            counts = [getattr(table[name], column) for name in names]
+            color = style.NETWORK_COLORS[model]
+            bars = ax.barh(tops, counts, height, align="edge", color=color)
+            ax.bar_label(bars, [f"{n:,}" for n in counts], fontsize=7, padding=2)
+            bars.set_label(
+                f"{NETWORK_TITLES[model]}: {getattr(table['total'], column):,}"
+            )
+        ax.set(title=title, xticks=[], xlim=(0, 1.15 * ax.get_xlim()[1]))
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02))
+
+
+@style.drawing
+def growth(tables):
+    """Draws parameters and connections against the size of the image.
+
+    Args:
+        tables: Dictionary from a title to what
+            `lenet_study.networks.anatomy.growth` returns.
+    """
+    titles = {"trainable": "parameters", "connections": "connections"}
+    for ax, column, title in style.each_panel(titles, (4.5, 3.4), sharex=True):
+        for label, table in tables.items():
+            ax.plot(table.to_pandas()[column], "o-", markersize=4, label=label)
+        style.log_ticks(ax.xaxis, list(table))
+        ax.set(title=title, xlabel="side of the image, pixels", yscale="log")
+    ax.figure.axes[0].legend()
+
+
+@style.drawing
+def timeline(table):
+    """Draws parameters, connections and multiply-adds of networks by their year.
+
+    Args:
+        table: `pandas.DataFrame`, as `lenet_study.family.timeline` returns it.
+    """
+    titles = {
+        "parameters": "parameters",
+        "connections": "connections",
+        "multiply_adds": "multiply-adds an image",
+    }
+    ring = {"color": style.RED, "mfc": "none", "markersize": 10, "label": "published"}
+    for ax, count, title in style.each_panel(titles, (11 / 3, 3.4)):
+        ax.plot(table["year"], table[count], "o", color="0.35", label="counted")
+        ax.plot(table["year"], table[f"published_{count}"], "o", **ring)
+        last = None
+        for name, row in table.iterrows():
+            left = last == row["year"] or row["year"] > 2014
+            place = {"xytext": (-8 if left else 8, 0), "va": "center", "fontsize": 8}
+            side = {"ha": "right" if left else "left", "textcoords": "offset points"}
+            ax.annotate(name, (row["year"], row[count]), **place, **side)
+            last = row["year"]
+        ax.set(title=title, yscale="log", xlim=(1987, 2024), xlabel="year")
+    ax.figure.axes[0].legend(loc="upper left")
+
+
+@style.drawing
+def block(branches, joined):
+    """Sketches a block: what goes in, branches of layers side by side, what comes out.
+
+    Args:
+        branches: Sequence of branches, each a sequence of names of layers. An empty one
+            is a shortcut.
+        joined: How the branches' outputs become one, such as `"add"`.
+    """
+    most = max(map(len, branches))
+    ax = style.panel(1.5 * (most + 2), 0.75 * len(branches) + 0.3)
+    ax.axis("off")
+    middle = (len(branches) - 1) / 2
+    box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.35"}
+    words = {"ha": "center", "va": "center", "bbox": box}
+    ends = (0, middle), (most + 1, middle)
+    for height, branch in enumerate(reversed(branches)):
+        places = [(1 + n, height) for n in range(len(branch))]
+        route = [ends[0], *(places or [(0.6, height), (most + 0.4, height)]), ends[1]]
+        ax.plot(*zip(*route, strict=True), color="0.6", zorder=0)
+        for place, name in zip(places, branch, strict=True):
+            ax.text(*place, name, **words)
+    for end, name in zip(ends, ("input", joined), strict=True):
+        ax.text(*end, name, weight="bold", **words)
+    ax.set(xlim=(-0.5, most + 1.5), ylim=(-0.5, len(branches) - 0.5))
+
+
+@style.drawing
+def stacks(counted, claimed):
+    """Draws the weights of five 3x3 convolutions and of the 11x11 in their place.
+
+    Args:
+        counted: Dictionary from the filters, as a multiple of the maps before them, to
+            the weights of the five and of the one.
+        claimed: Multiple at which a text says that they are as many.
+
+    Raises:
+        ValueError: If the lines do not cross between the multiples.
+    """
+    weights = pd.DataFrame(counted, ["five 3x3", "one 11x11"]).T
+    ratio = weights["five 3x3"] / weights["one 11x11"]
+    if not ratio.min() <= 1 <= ratio.max():
+        raise ValueError(
+            "Expected multiples on both sides of the crossing. "
+            f"Received: {ratio.index[0]} to {ratio.index[-1]}"
+        )
+    cross, top = crossing(-ratio, -1), weights.max(axis=None)
+    label = "filters, as a multiple of the maps before them"
+    ax = style.panel(6, 3.2, xlabel=label, ylabel="weights")
+    ax.set_prop_cycle(color=[style.GREEN, style.PINK])
+    ax.plot(weights, "o-", markersize=3, label=weights.columns)
+    ax.axvline(cross, color="0.3", linewidth=0.8)
+    ax.axvline(claimed, color="0.6", linewidth=0.8, linestyle="--")
+    ax.text(cross, top, f"{cross:.2f} ", ha="right", va="top", fontsize=8)
+    ax.text(claimed, top, f" {claimed} claimed", color="0.5", va="top", fontsize=8)
+    ax.legend(loc="lower right")
+
+
+ARCHITECTURE_COUNTS = {
+    "trainable": "trainable parameters",
+    "connections": "connections",
+    "multiply_adds": "multiply-adds",
+}
+
+
+@style.drawing
+def architecture(model, color_by="trainable", other=None):
+    """Draws a network as the paper's Figure 2 does: maps in stacks, units in a column.
+
+    The shapes are those of the model's own layers. A darker layer has more of what the
+    colour stands for; the colour follows the square root of its share.
+
+    Args:
+        model: `keras.Model` with its layers in a row.
+        color_by: Name of a count of `lenet_keras.counts.layer_table`: `"trainable"`,
+            `"connections"` or `"multiply_adds"`.
+        other: Optional network with layers of the same names. The names of those that
+            are of another type there, or have another count, are red.
+    """
+    counts = layer_table(model)
+    theirs = layer_table(other) if other else counts
+    palette = "Oranges" if model.name == "lenet5_modern" else "Blues"
+    total = getattr(counts.pop("total"), color_by)
+    counts.pop("flatten", None)
+    most = max(getattr(count, color_by) for count in counts.values())
+    ax = style.panel(10.5, 3.4, aspect="equal")
+    ax.axis("off")
+    left, end = 0.0, None
+    for name, count in counts.items():
+        number = getattr(count, color_by)
+        color = plt.get_cmap(palette)(0.06 + 0.8 * math.sqrt(number / most))
+        *sides, maps = count.output_shape
+        if sides and sides != [1, 1]:
+            size = f"{maps} map{'s' if maps > 1 else ''}\n{sides[0]}x{sides[1]}"
+            shift = min(1.4, 10 / maps)
+            reach = sides[1] + shift * (maps - 1)
+        else:  # the height follows the square root, so that ten units can be seen
+            size = f"{maps} units"
+            sides, maps, shift, reach = [3.5 * math.sqrt(maps), 2.5], 1, 0, 2.5
+        column = max(reach, 13)  # room for the words
+        begin = left + (column - reach) / 2
+        bottom = -(sides[0] + shift * (maps - 1)) / 2
+        for place in range(maps):
+            corner = begin + shift * place, bottom + shift * place
+            frame = {"fc": color, "ec": "0.25", "lw": 0.6, "zorder": 1 - place / maps}
+            ax.add_patch(plt.Rectangle(corner, sides[1], sides[0], **frame))
+        middle = left + column / 2
+        differs = number != getattr(theirs[name], color_by) or (
+            other and type(model.get_layer(name)) is not type(other.get_layer(name))
+        )
+        words = {"weight": "bold", "color": style.RED if differs else "black"}
+        ax.text(middle, 31, name, ha="center", **words)
+        ax.text(middle, 30, size, ha="center", va="top", fontsize=8)
+        if name != "input":
+            ax.text(middle, -27, f"{number:,}", ha="center", fontsize=8)
+            arrow = {"arrowstyle": "->", "color": "0.45"}
+            ax.annotate("", (begin - 0.5, 0), (end + 0.5, 0), arrowprops=arrow)
+        left, end = left + column + 5, begin + reach
+    ax.set(xlim=(-2, left - 3), ylim=(-28, 35))
+    title = NETWORK_TITLES.get(model.name, model.name)
+    ax.set_title(f"{title}: {total:,} {ARCHITECTURE_COUNTS[color_by]}")

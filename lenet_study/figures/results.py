@@ -1,0 +1,246 @@
+"""Figures of results: networks, recipes and their answers, compared."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from lenet_study.figures import style
+from lenet_study.results import DATASET_TITLES, NETWORK_TITLES
+from lenet_study.statistics import error_percent
+
+# Networks that are compared on changed digits or on lines: title, color and line.
+TRAINED_STYLES = {
+    "loss-9": ("LeNet-5 (1998)", style.BLUE, "-"),
+    "loss-9-noise": ("LeNet-5, noise in training", style.BLUE, ":"),
+    "lenet5_modern-adam": ("modern variant", style.ORANGE, "-"),
+    "lenet5_modern-adam-noise": ("modern, noise in training", style.ORANGE, ":"),
+    "fc-300": ("28x28-300-10", style.GREEN, "-"),
+    "fc-300-100": ("28x28-300-100-10", style.PINK, "-"),
+    "fc-60000": ("28x28-75-10", "0.4", "-"),
+    "lenet5-mnist": ("LeNet-5, no distortions", style.BLUE, ":"),
+    "lenet5-mnist-distorted": ("LeNet-5, the paper's distortions", style.BLUE, "--"),
+    "lenet5-mnist-best": ("LeNet-5, the best training", style.BLUE, "-."),
+    "lenet5_modern-mnist": ("modern, affine distortions", style.ORANGE, "--"),
+    "lenet5_modern-mnist-best": ("modern, the best training", style.ORANGE, "-."),
+    "lenet5-mnist-line": ("LeNet-5, neighbours in training", style.BLUE, "-."),
+    "lenet5-mnist-line-best": ("LeNet-5, lines in training", style.BLUE, "-"),
+}
+LINES = ["-", "--", "-.", ":"]
+PERTURBATION_UNITS = {
+    "shift right": "pixels",
+    "shift down": "pixels",
+    "scale": "factor",
+    "rotation": "degrees, counter-clockwise",
+    "squeeze": "factor, wider and lower",
+    "noise": "fraction of the pixels",
+}
+
+
+@style.drawing
+def comparison(runs, complete):
+    """Draws the test error of both networks against parameters and connections.
+
+    A row of panels is a data set. All axes start at 0. Full points are the complete
+    trainings, hollow ones the runs. Diamonds are trained by study note 002's recipe.
+
+    Args:
+        runs: `pandas.DataFrame` with one row a run of `compare`.
+        complete: The same for the complete trainings, one row a network and data set.
+    """
+    datasets = list(dict.fromkeys(runs["dataset"]))
+    counts = {"trainable": "trainable parameters", "connections": "connections"}
+    contents = list(itertools.product(datasets, counts))
+    axes = style.panels(len(contents), (4, 2.4), 2, margin=(0, 0.5))
+    points = {}
+    for ax, (dataset, count) in zip(axes, contents, strict=True):
+        best = complete[complete["dataset"] == dataset.removesuffix("-sample")]
+        own = pd.concat([best, runs[runs["dataset"] == dataset]])
+        own = own.assign(error=error_percent(own["test_accuracy"]))
+        for index, (_, run) in enumerate(own.iterrows()):
+            full, color = index < len(best), style.NETWORK_COLORS[run["network"]]
+            marker, training = "o", f"{run['epochs']} epochs"
+            if full:
+                training = "complete training"
+            elif run["recipe"] == "note-002":
+                marker, training = "D", "as in study note 002"
+            elif run["recipe"].endswith("-short"):
+                training = "short training"
+            fill, size = (color, 8) if full else ("none", 6)
+            (point,) = ax.plot(run[count], run["error"], marker, color=color)
+            point.set(markerfacecolor=fill, markersize=size)
+            point.set_label(f"{NETWORK_TITLES[run['network']]}: {training}")
+            points.setdefault(point.get_label(), point)
+        ax.set_xlim(0, 1.25 * own[count].max())
+        ax.set_ylim(0, 1.15 * own["error"].max())
+        ax.set(title=DATASET_TITLES[dataset], xlabel=counts[count])
+        ax.set_ylabel("test error, %")
+        ax.locator_params(axis="x", nbins=5)
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+    columns = 3 if len(points) > 4 else 2  # a column a kind of training
+    place = {"loc": "outside lower center", "ncols": columns}
+    axes[0].figure.legend(points.values(), points, **place)
+
+
+@style.drawing
+def ladder(rungs_by_dataset, compared_with="the rung before"):
+    """Draws the effect of each change, such as from 1998 to today: a row a change.
+
+    A pale point is a run, the strong one the mean with its 95 % interval. The strong
+    point is a full triangle if the paired interval shows a difference, and hollow if
+    not. Each data set has a panel.
+
+    Args:
+        rungs_by_dataset: Dictionary from a data set's name to its rungs, as
+            `lenet_study.results.rungs` returns them.
+        compared_with: Name of what each change is compared with.
+    """
+    first = next(iter(rungs_by_dataset.values()))
+    size = {"size": (4.2, 0.34 * len(first)), "margin": (2.6, 1.2)}
+    for ax, dataset, rungs in style.each_panel(rungs_by_dataset, **size, sharey=True):
+        if compared_with == "the rung before":
+            steps = rungs[~rungs["is_baseline"].astype(bool)].reset_index()
+            steps = steps["error"].dropna()
+            ax.plot(steps, steps.index, color="0.85", zorder=0)
+        for height, (_, rung) in enumerate(rungs.iterrows()):
+            _rung(ax, height, rung)
+        ax.axhline((~rungs["is_baseline"]).sum() - 0.5, color="0.7", linewidth=0.8)
+        style.rows(ax, first["change"])
+        ax.set_title(f"{DATASET_TITLES[dataset]}: test error, %")
+        ax.set_xlabel(f"green, to the left: better than {compared_with}; red: worse")
+
+
+def _rung(ax, height, rung):
+    if isinstance(rung.get("note"), str):
+        across = ax.get_yaxis_transform()  # along the axes, whatever their errors
+        ax.text(0.5, height, rung["note"], transform=across, color="0.5", va="center")
+        return
+    marker, effect = "o", None
+    if pd.isna(rung.get("difference")):
+        color = fill = "0.25"
+    elif not rung["is_difference"]:
+        color, fill, effect = "0.45", "white", "no difference"
+    elif rung["difference"] > 0:
+        color, fill, marker, effect = style.RED, style.RED, ">", "worse"
+    else:
+        color, fill, marker, effect = style.GREEN, style.GREEN, "<", "better"
+    heights = [height] * len(rung["errors"])
+    ax.plot(rung["errors"], heights, "o", color=color, markersize=3, alpha=0.4)
+    ax.plot([rung["error_low"], rung["error_high"]], [height] * 2, color=color)
+    point = {"markerfacecolor": fill, "markersize": 7, "label": effect}
+    ax.plot(rung["error"], height, marker, color=color, **point)
+
+
+@style.drawing
+def pairs(before, after, titles):
+    """Draws the runs of two recipes. A line joins the two of a seed.
+
+    Args:
+        before: `pandas.Series` of test errors in percent, indexed by seed.
+        after: The same of the other recipe.
+        titles: The two recipes' titles.
+    """
+    ax = style.panel(3.6, 3.4, xlim=(-0.3, 1.3), ylabel="test error, %")
+    for seed, error in before.items():
+        ax.plot(titles, [error, after[seed]], "o-", color="0.4", linewidth=1)
+
+
+@style.drawing
+def perturbed(table):
+    """Draws the error against the amount of each perturbation, a panel a perturbation.
+
+    Args:
+        table: `pandas.DataFrame` with the columns `recipe`, `seed`, `perturbation`,
+            `amount` and `accuracy`; a line is the mean over the seeds.
+    """
+    kinds = list(dict.fromkeys(table["perturbation"]))
+    columns = min(3, len(kinds))
+    axes = style.panels(len(kinds), (max(3.7, 5 / columns), 3), columns, sharey=True)
+    for ax, kind in zip(axes, kinds, strict=True):
+        of_kind = table[table["perturbation"] == kind]
+        for recipe, own in of_kind.groupby("recipe", sort=False):
+            title, color, line = TRAINED_STYLES[recipe]
+            errors = error_percent(own.groupby("amount")["accuracy"].mean())
+            ax.plot(errors, color=color, linestyle=line, label=title)
+        if kind in ("scale", "squeeze"):
+            style.log_ticks(ax.xaxis, [0.5, 0.7, 1, 1.4, 2])
+        ax.set(title=kind, xlabel=PERTURBATION_UNITS[kind])
+        ax.grid(axis="x")
+    for ax in axes[::columns]:
+        ax.set_ylabel("test error, %")
+    handles, labels = ax.get_legend_handles_labels()
+    ax.figure.legend(handles, labels, loc="outside lower center", ncols=4)
+
+
+@style.drawing
+def line_errors(table):
+    """Draws the share of lines read wrongly against their length, a panel a kind.
+
+    Beside the sliding networks stands the one that reads best what is cut.
+
+    Args:
+        table: `pandas.DataFrame`, as `lenet_study.readers.load_lines` returns it.
+    """
+    table = table[table["network"].isin(TRAINED_STYLES)]
+    kinds = dict(list(table.groupby("kind", sort=False)))
+    for ax, kind, of_kind in style.each_panel(kinds, (3.4, 3.2), sharey=True):
+        for network, own in of_kind.groupby("network", sort=False):
+            title, color, line = TRAINED_STYLES[network]
+            errors = own.set_index("length")["slid_line_error"]
+            ax.plot(errors, line, color=color, label=title)
+        best = of_kind.groupby("length")["cut_line_error"].min()
+        ax.plot(best, "--", color="0.6", label="the best, cut at blank columns")
+        ax.set(title=kind, xlabel="digits of a line", ylim=(0, 102))
+    ax.figure.axes[0].set_ylabel("lines read wrongly, %")
+    handles, labels = ax.get_legend_handles_labels()
+    ax.figure.legend(handles, labels, loc="outside lower center", ncols=4)
+
+
+@style.drawing
+def confusion_matrices(labels, answers, names=None):
+    """Draws how often each class was taken for each other one, on one scale.
+
+    Args:
+        labels: Integer array of shape `(n,)`, the right classes.
+        answers: Dictionary from a network's name to its answers, of the same shape.
+        names: Optional names of the classes.
+    """
+    names = range(10) if names is None else names
+    matrices = {}
+    for model, given in answers.items():
+        counts = np.zeros((len(names), len(names)), int)
+        np.add.at(counts, (labels, given), 1)
+        matrices[model] = counts, counts - np.diag(np.diag(counts))
+    most = max(wrong.max() for _, wrong in matrices.values())
+    for ax, model, (counts, wrong) in style.each_panel(matrices, (5, 4.8)):
+        style.picture(ax, wrong, cmap="Reds", vmin=0, vmax=max(2 * most, 1))
+        for right, answer in np.argwhere(counts):
+            text = ax.text(answer, right, counts[right, answer], fontsize=7)
+            weight = "bold" if right == answer else "normal"
+            text.set(ha="center", va="center", weight=weight)
+        rotation = 0 if len(str(names[0])) < 3 else 60
+        ax.set_xticks(range(len(names)), names, rotation=rotation)
+        ax.set_yticks(range(len(names)), names)
+        ax.set(xlabel="answer", ylabel="right class")
+        ax.set_title(f"{NETWORK_TITLES[model]}: {wrong.sum()} mistakes")
+
+
+@style.drawing
+def rejection_curves(curves, references=()):
+    """Draws the error among the patterns that are not rejected, by rejected share.
+
+    Args:
+        curves: Dictionary from a title of a LeNet-5 to a pair: percentages rejected,
+            and errors among the rest, in percent of the rest.
+        references: Triples: a title, percentage rejected and error, drawn as points.
+    """
+    ax = style.panel(6.5, 3.8)
+    for (title, (rejected, error)), line in zip(curves.items(), LINES, strict=False):
+        ax.plot(rejected, error, line, color=style.BLUE, label=title)
+    ax.axhline(0.5, color="0.8", linewidth=0.8)
+    for (title, rejected, error), marker in zip(references, "osvD", strict=False):
+        label = f"{title}, the paper's"
+        ax.plot(rejected, error, marker, color="0.35", zorder=3, label=label)
+    ax.set(xlim=(-0.1, 5), ylim=(0, None))
+    ax.set(xlabel="rejected, %", ylabel="error of the accepted, %")
+    ax.legend()

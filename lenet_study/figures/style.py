@@ -1,0 +1,166 @@
+"""The one style of all figures, and the helpers that their drawings share."""
+
+import functools
+import io
+import math
+from pathlib import Path
+
+import matplotlib.figure
+import matplotlib.pyplot as plt
+from PIL import Image
+
+from lenet_study.figures.words import describe
+
+STYLE = matplotlib.rc_params_from_file(
+    Path(__file__).with_name("style.mplstyle"), use_default_template=False
+)
+BLUE, GREEN, PINK, _ = STYLE["axes.prop_cycle"].by_key()["color"]
+ORANGE, RED = "#d9722e", "#c0392b"
+SHARPNESS = 2  # pixels of a notebook's picture for one on the page
+NETWORK_COLORS = {"lenet5": BLUE, "lenet5_modern": ORANGE}
+
+in_style = plt.rc_context(STYLE)  # a decorator: the function runs in the style
+
+
+class Figure(matplotlib.figure.Figure):
+    """A figure that keeps the style when a notebook shows it or `savefig` writes it.
+
+    Its `repr` says what it shows. A notebook shows a picture of twice the resolution,
+    whose alternative text is the `repr`.
+    """
+
+    draw = in_style(matplotlib.figure.Figure.draw)
+    savefig = in_style(matplotlib.figure.Figure.savefig)
+
+    def __repr__(self):
+        return describe(self)
+
+    def display(self, **kwargs):
+        """Shows the figure in a notebook.
+
+        Args:
+            **kwargs: Additional arguments of `IPython.display.display`.
+        """
+        png = io.BytesIO()
+        self.savefig(png, dpi=SHARPNESS * self.dpi, bbox_inches="tight")
+        return display_picture(png, repr(self), **kwargs)
+
+    _ipython_display_ = display
+
+
+def display_picture(png, words, **kwargs):
+    """Shows a picture in a notebook, with its words as the alternative text.
+
+    Args:
+        png: `io.BytesIO` of a PNG of twice the resolution.
+        words: What it shows.
+        **kwargs: Additional arguments of `IPython.display.display`.
+    """
+    from IPython.display import display
+
+    width, height = (n // SHARPNESS for n in Image.open(png).size)
+    metadata = {"width": width, "height": height, "alt": words}
+    content = {"image/png": png.getvalue(), "text/plain": words}
+    return display(content, metadata={"image/png": metadata}, raw=True, **kwargs)
+
+
+class Animation:
+    """Figures of one size, one after another. A stored notebook plays it.
+
+    Args:
+        figures: Sequence of figures.
+        milliseconds: Time for which each is shown. The last one stays longer.
+    """
+
+    def __init__(self, figures, milliseconds=400):
+        self.figures = list(figures)
+        self.milliseconds = milliseconds
+
+    def __repr__(self):
+        first, *_, last = map(repr, self.figures)
+        count = len(self.figures)
+        return f"Animation of {count} figures\nthe first: {first}\nthe last: {last}"
+
+    def display(self, **kwargs):
+        """Shows the animation in a notebook; arguments as of `Figure.display`."""
+        frames = []
+        for figure in self.figures:
+            png = io.BytesIO()
+            figure.savefig(png, dpi=SHARPNESS * figure.dpi)
+            frames.append(Image.open(png).convert("P", palette=Image.Palette.ADAPTIVE))
+        png = io.BytesIO()
+        times = [self.milliseconds] * (len(frames) - 1) + [5 * self.milliseconds]
+        more = {"save_all": True, "append_images": frames[1:], "duration": times}
+        frames[0].save(png, "PNG", loop=0, **more)
+        return display_picture(png, repr(self), **kwargs)
+
+    _ipython_display_ = display
+
+
+def drawing(draw):
+    """Makes a function that draws panels in the style return their closed figure."""
+
+    @functools.wraps(draw)
+    @in_style
+    def styled(*args, **kwargs):
+        draw(*args, **kwargs)
+        figure = plt.gcf()
+        plt.close(figure)
+        return figure
+
+    return styled
+
+
+def panels(count, size, columns=None, margin=(0, 0), **kwargs):
+    """Starts a figure and returns the axes of its panels, row by row.
+
+    Args:
+        count: Number of panels. The rest of the last row stays empty.
+        size: Width and height of a panel.
+        columns: Panels a row; by default all.
+        margin: Width and height that the figure has in addition.
+        **kwargs: Further arguments of `matplotlib.pyplot.subplots`.
+    """
+    columns = columns or count
+    rows = math.ceil(count / columns)
+    kwargs["figsize"] = columns * size[0] + margin[0], rows * size[1] + margin[1]
+    kwargs |= {"squeeze": False, "FigureClass": Figure}
+    _, axes = plt.subplots(rows, columns, **kwargs)
+    for ax in axes.flat[count:]:
+        ax.axis("off")
+    return axes.flat[:count]
+
+
+def panel(width, height, **settings):
+    """Starts a figure of one panel with these settings, and returns its axes."""
+    return panels(1, (width, height), subplot_kw=settings)[0]
+
+
+def each_panel(contents, size, **kwargs):
+    """Yields the axes of a panel with each key and value of a dictionary."""
+    axes = panels(len(contents), size, **kwargs)
+    for ax, (key, value) in zip(axes, contents.items(), strict=True):
+        yield ax, key, value
+
+
+def picture(ax, values, **kwargs):
+    """Draws an array as a picture without ticks, frame and grid."""
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    ax.grid(visible=False)
+    return ax.imshow(values, **kwargs)
+
+
+def rows(ax, labels, **kwargs):
+    """Names the rows 0, 1, ... of a panel from the top down."""
+    ax.set_yticks(range(len(labels)), labels, **kwargs)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    ax.grid(axis="x")
+
+
+def log_ticks(axis, ticks, **kwargs):
+    """Makes an axis logarithmic, with ticks at the given numbers only."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_ticks(ticks, labels=ticks, **kwargs)
+    axis.set_minor_locator(plt.NullLocator())

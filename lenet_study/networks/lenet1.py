@@ -1,0 +1,96 @@
+"""LeNet-1, the predecessor of LeNet-5, from 1990."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from lenet_keras.activations import scaled_tanh
+from lenet_keras.layers import ConnectionTableConv2D, Subsampling2D
+
+#: LeNet-1, Table 1 of Le Cun et al. (1990): the maps of H2 that feed each map of H3.
+#: 20 kernels, so 20 * 25 weights + 12 biases = 512 parameters.
+LENET1_CONNECTIONS = (
+    (0,),
+    (0, 1),
+    (0, 1),
+    (1,),
+    (0, 1),
+    (0, 1),
+    (2,),
+    (2, 3),
+    (2, 3),
+    (3,),
+    (2, 3),
+    (2, 3),
+)
+
+READINGS = ("1990", "dense")
+
+
+def lenet1(input_shape=(28, 28, 1), reading="1990", name="lenet1"):
+    """Builds LeNet-1: 2,578 trainable parameters, 98,442 connections.
+
+    The output has ten scaled-tanh units. The target is 1 for the correct class and -1
+    for the others: train with `lenet_keras.losses.SparseMeanSquaredError`. The largest
+    output wins.
+
+    With the default arguments the structure is exactly the structure of the paper. The
+    paper does not specify the initial weights. We start the averaging coefficients at
+    1/4, all biases at 0, and draw the kernels from a uniform distribution with variance
+    `1 / fan_in`. The paper counts 4,635 units. This is the number of units here,
+    including the pixels, plus one: presumably the constant unit that feeds the biases.
+
+    Args:
+        input_shape: `(28, 28, channels)`.
+        reading: `"1990"`, or `"dense"` for the network in study note 003: every map of
+            H3 uses all maps of H2, and max pooling replaces the trainable average. The
+            note counts 3,220 weights without biases, so this network has no biases.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` from images to outputs of shape `(batch, 10)`, from
+        -1.7159 to 1.7159, with the layers H1 H2 H3 H4 output.
+
+    Example:
+
+    >>> lenet1().count_params(), lenet1(reading="dense").count_params()
+    (2578, 3220)
+
+    Raises:
+        ValueError: If the image has a different size, or `reading` is unknown.
+
+    Reference:
+        Le Cun et al. (1990), "Handwritten digit recognition with a back-propagation
+        network", section 4 and Table 1.
+    """
+    if np.shape(input_shape) != (3,) or tuple(input_shape[:2]) != (28, 28):
+        raise ValueError(
+            f"Expected an input_shape of (28, 28, channels). Received: {input_shape=}"
+        )
+    if reading not in READINGS:
+        raise ValueError(f"Expected a reading among {READINGS}. Received: {reading=}")
+    is_dense = reading == "dense"
+    last = {"data_format": "channels_last"}
+    unit = {
+        "activation": scaled_tanh,
+        "kernel_initializer": "lecun_uniform",
+        "use_bias": not is_dense,
+    }
+
+    def subsampling(name):
+        if is_dense:
+            return layers.MaxPooling2D(2, name=name, **last)
+        return Subsampling2D(2, name=name, **last)
+
+    inputs = keras.Input(input_shape, name="input")
+    x = layers.Conv2D(4, 5, name="H1", **unit, **last)(inputs)  # 4 maps of 24x24
+    x = subsampling("H2")(x)  # 4 of 12x12
+    if is_dense:
+        x = layers.Conv2D(12, 5, name="H3", **unit, **last)(x)
+    else:
+        table = LENET1_CONNECTIONS
+        x = ConnectionTableConv2D(table, 5, name="H3", **unit, **last)(x)  # 12 of 8x8
+    x = subsampling("H4")(x)  # 12 of 4x4
+    x = layers.Flatten("channels_last", name="flatten")(x)
+    outputs = layers.Dense(10, name="output", **unit)(x)
+    return keras.Model(inputs, outputs, name=name)

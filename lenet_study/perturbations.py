@@ -1,0 +1,195 @@
+"""Accuracy on shifted, scaled, rotated, squeezed and noisy images."""
+
+import numpy as np
+import pandas as pd
+
+from lenet_study.checks import expect
+from lenet_study.datasets import load_mnist
+from lenet_study.distortions import affine
+from lenet_study.files import read_results
+from lenet_study.pixels import network_input
+from lenet_study.statistics import crossing
+
+# The amounts of each perturbation: pixels, factors, degrees, or a fraction.
+AMOUNTS = {
+    "shift right": list(range(-10, 11)),
+    "shift down": list(range(-10, 11)),
+    "scale": [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5],
+    "rotation": list(range(-60, 61, 10)),
+    "squeeze": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.7, 2.0],
+    "noise": [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5],
+}
+
+
+def perturb(images, kind, amount, background, ink, seed=0):
+    """Perturbs all images in the same way.
+
+    Args:
+        images: Array of shape `(n, height, width, channels)`.
+        kind: The perturbation, which determines the unit of `amount`:
+
+            - `"shift right"`, `"shift down"`: pixels. Negative ones shift to the left
+              or up.
+            - `"scale"`: factor of width and height.
+            - `"rotation"`: degrees, counter-clockwise.
+            - `"squeeze"`: factor by which the width grows and the height shrinks.
+            - `"noise"`: fraction of the pixels of each image, chosen at random, that
+              become background or ink with equal probability ("salt and pepper").
+        amount: Number.
+        background: Value of an empty pixel. Pixels from outside have it too.
+        ink: Value of a full pixel.
+        seed: Integer or `numpy.random.Generator` that determines the noise.
+
+    Returns:
+        `float32` array of the images' shape, interpolated linearly.
+
+    Example:
+
+    >>> image = np.zeros((1, 5, 5, 1), "float32")
+    >>> image[0, 2, 2] = 1.0
+    >>> moved = perturb(image, "shift right", 1, background=0.0, ink=1.0)
+    >>> float(moved[0, 2, 3, 0])
+    1.0
+
+    Raises:
+        ValueError: If `kind` is unknown, a factor is not positive, or a fraction is
+            outside 0 ... 1.
+
+    Reference:
+        LeCun et al. (1998), section III-E, on the variations that LeNet-5 tolerates.
+    """
+    expect(kind in AMOUNTS, f"kind among {list(AMOUNTS)}", kind=kind)
+    if kind in ("scale", "squeeze"):
+        expect(amount > 0, "a positive factor", amount=amount)
+    if kind == "noise":
+        return _salt_and_pepper(images, amount, background, ink, seed)
+    backward, shift = np.eye(2), (0, 0)
+    if kind in ("shift right", "shift down"):
+        shift = (amount, 0) if kind == "shift right" else (0, amount)
+    elif kind in ("scale", "squeeze"):
+        backward = np.diag([1 / amount, amount if kind == "squeeze" else 1 / amount])
+    else:
+        cos, sin = np.cos(np.radians(amount)), np.sin(np.radians(amount))
+        backward = np.array([[cos, -sin], [sin, cos]])
+    backward = np.broadcast_to(backward, (len(images), 2, 2))
+    shifts = np.broadcast_to(shift, (len(images), 2))
+    return affine(images, backward, shifts, background)
+
+
+def spoil(images, amounts, background, ink):
+    """Perturbs all images in several ways, one after another.
+
+    Args:
+        images: Array of shape `(n, height, width, channels)`.
+        amounts: Dictionary from a kind to its amount, as in `perturb`.
+        background: Value of an empty pixel.
+        ink: Value of a full pixel.
+
+    Returns:
+        `float32` array of the images' shape.
+
+    Example:
+
+    >>> image = np.zeros((1, 5, 5, 1), "float32")
+    >>> image[0, 2, 2] = 1.0
+    >>> moved = spoil(image, {"shift right": 1, "shift down": -2}, 0.0, 1.0)
+    >>> float(moved[0, 0, 3, 0])
+    1.0
+    """
+    for kind, amount in amounts.items():
+        images = perturb(images, kind, amount, background, ink)
+    return images
+
+
+def _salt_and_pepper(images, fraction, background, ink, seed):
+    expect(0 <= fraction <= 1, "an amount from 0 to 1", amount=fraction)
+    rng = np.random.default_rng(seed)
+    shape = (*images.shape[:3], 1)  # all channels of a pixel together
+    spoilt = rng.random(shape) < fraction
+    values = np.where(rng.random(shape) < 0.5, background, ink)
+    return np.where(spoilt, values, images).astype("float32")
+
+
+def accuracies(model, pixels, images, labels, amounts=AMOUNTS):
+    """Measures a network on perturbed digits, one perturbation at a time.
+
+    Args:
+        model: Trained and compiled network with the metric `accuracy`.
+        pixels: The network's input, as in `lenet_keras.preprocessing`.
+        images: `uint8` digits of shape `(n, 28, 28)`.
+        labels: Their labels.
+        amounts: Dictionary from each `kind` of `perturb` to its amounts.
+
+    Returns:
+        `pandas.DataFrame` with the columns `perturbation`, `amount`, `accuracy`.
+    """
+    # The largest values, because the padding of an image full of ink is background.
+    background, ink = (
+        float(network_input(np.full((1, 28, 28), byte, "uint8"), pixels).max())
+        for byte in (0, 255)
+    )
+    prepared = network_input(images, pixels)
+    sizes = {"batch_size": 1000, "return_dict": True, "verbose": 0}
+    rows = []
+    for kind, amount in ((kind, n) for kind, tried in amounts.items() for n in tried):
+        changed = perturb(prepared, kind, amount, background, ink)
+        accuracy = round(model.evaluate(changed, labels, **sizes)["accuracy"], 5)
+        rows.append(
+            {"perturbation": kind, "amount": float(amount), "accuracy": accuracy}
+        )
+    return pd.DataFrame(rows)
+
+
+def measure(run, model):
+    """Returns the accuracies of a run's network on perturbed digits, for `sweep`."""
+    _, (images, labels) = load_mnist()
+    table = accuracies(model, run.settings.pixels, images, labels)
+    return {"perturbed": table.to_dict(orient="records")}
+
+
+def load_perturbed(path):
+    """Returns the accuracies on perturbed digits that a sweep measured.
+
+    Args:
+        path: Path of the results file.
+
+    Returns:
+        `pandas.DataFrame` with one row per run, perturbation and amount, and the
+        columns `recipe`, `seed`, `perturbation`, `amount` and `accuracy`.
+    """
+    return pd.DataFrame(
+        {"recipe": result["run"]["recipe"], "seed": result["run"]["seed"]} | measured
+        for result in read_results(path)
+        for measured in result["perturbed"]
+    )
+
+
+def reach(table, level=0.9):
+    """Returns the range of amounts in which each network reaches an accuracy.
+
+    Args:
+        table: `pandas.DataFrame` from `load_perturbed`.
+        level: Accuracy, from 0 to 1.
+
+    Returns:
+        `pandas.DataFrame` with one row per recipe and perturbation. Between `low` and
+        `high`, around the amount that changes nothing, the mean accuracy over the seeds
+        is at least the level, by linear interpolation between the measured amounts. A
+        bound is the last amount if the accuracy stays above the level, and NaN if even
+        unchanged digits are below it.
+    """
+    rows = []
+    for (recipe, kind), own in table.groupby(["recipe", "perturbation"], sort=False):
+        mean = own.groupby("amount")["accuracy"].mean()
+        start = mean.index.get_loc(1.0 if kind in ("scale", "squeeze") else 0.0)
+        low, high = mean.iloc[start::-1], mean.iloc[start:]
+        bounds = {"low": _bound(low, level), "high": _bound(high, level)}
+        rows.append({"recipe": recipe, "perturbation": kind} | bounds)
+    return pd.DataFrame(rows)
+
+
+def _bound(accuracies, level):
+    if accuracies.iloc[0] < level:
+        return np.nan
+    reached = crossing(accuracies, level)
+    return accuracies.index[-1] if np.isnan(reached) else reached

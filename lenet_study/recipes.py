@@ -1,0 +1,311 @@
+"""Named ways to train a network; recipes.toml has their settings, as data."""
+
+import dataclasses
+import math
+from numbers import Real
+
+import keras
+
+from lenet_keras import losses, metrics, sdlm
+from lenet_study import networks
+from lenet_study.augmentation import AUGMENTATIONS
+from lenet_study.checks import expect
+from lenet_study.files import tables
+from lenet_study.optimizers import KernelMuon
+
+PAPER_EPOCHS = 20  # the paper calls an epoch a pass
+ORDERS = ("every_epoch", "once", "given")
+SCHEDULES = ("constant", "cosine", "paper", "paper-compressed")
+OPTIMIZERS = {"SDLM": sdlm.SDLM, "KernelMuon": KernelMuon}  # beside those of Keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A network and all settings of its training.
+
+    The defaults never change, because the identity of a run leaves them out.
+
+    Attributes:
+        network: Name of a function of `lenet_keras.models`.
+        pixels: The network's input, as in `lenet_keras.preprocessing`.
+        loss: Name of a loss of `lenet_keras.losses` or `keras.losses`.
+        optimizer: Name of a Keras optimizer, or `"KernelMuon"`, or `"SDLM"`. This last
+            one is the method of 1998, which updates the weights after each pattern.
+        learning_rate: Positive number. For `"SDLM"`, the factor of the paper's rates.
+        batch_size: Images per update.
+        epochs: Number of times that training sees all images.
+        order: `"every_epoch"` for a new random order in each epoch. `"SDLM"` also
+            takes `"once"`, one random order for all epochs, and `"given"`, the order
+            of the data.
+        schedule: `"constant"`, or `"cosine"` for a learning rate that falls to 0 along
+            half a cosine. `"SDLM"` takes `"paper"`, the paper's learning rate of each
+            epoch, or `"paper-compressed"`, the rates of the paper's 20 epochs scaled
+            to `epochs`.
+        augmentation: Change of the training images, a key of
+            `lenet_study.augmentation.AUGMENTATIONS`, or `None`.
+        network_arguments: Arguments of the network's function.
+        loss_arguments: Arguments of the loss.
+        optimizer_arguments: Arguments of the optimizer other than the learning rate,
+            such as `mu` of `"SDLM"`.
+        augmentation_arguments: Arguments of the augmentation.
+        warmup_epochs: With `"cosine"`, the number of first epochs in which the learning
+            rate rises from 0.
+        plain_epochs: Number of last epochs without augmentation.
+        ema_momentum: Share of the average of the weights that each update keeps, at
+            least 0 and below 1. The averages are measured, and are the result. With 0
+            nothing is averaged. Only without `"SDLM"`.
+        label_smoothing: Part of each label that is spread over all classes, at least 0
+            and below 1. The loss must take a probability for each class.
+        teacher_weight: Part of each label, from 0 to 1, that the answers of a larger
+            network replace, see `lenet_study.teachers`.
+        teacher_temperature: Positive number that divides the larger network's logits.
+        estimates_in_first_epoch: For `"SDLM"`, the number of estimates of the curvature
+            in the first epoch. The paper makes one.
+        title: A few words for tables. It is not a setting.
+
+    Raises:
+        ValueError: If a setting is unknown or out of range.
+    """
+
+    network: str
+    pixels: str
+    loss: str
+    optimizer: str
+    learning_rate: float
+    batch_size: int
+    epochs: int = 10
+    order: str = "every_epoch"
+    schedule: str = "constant"
+    augmentation: str | None = None
+    network_arguments: dict = dataclasses.field(default_factory=dict)
+    loss_arguments: dict = dataclasses.field(default_factory=dict)
+    optimizer_arguments: dict = dataclasses.field(default_factory=dict)
+    augmentation_arguments: dict = dataclasses.field(default_factory=dict)
+    warmup_epochs: int = 0
+    plain_epochs: int = 0
+    ema_momentum: float = 0.0
+    label_smoothing: float = 0.0
+    teacher_weight: float = 0.0
+    teacher_temperature: float = 1.0
+    estimates_in_first_epoch: int = 10
+    title: str = dataclasses.field(default="", compare=False)
+
+    def __post_init__(self):
+        by_pattern = self.optimizer == "SDLM"
+        paper = self.schedule.startswith("paper")
+        counts = ("batch_size", "epochs", "estimates_in_first_epoch")
+        values = vars(self)
+        fits = {
+            "network": self.network in networks.__all__,
+            "loss": hasattr(losses, self.loss) or hasattr(keras.losses, self.loss),
+            "optimizer": self.optimizer in OPTIMIZERS
+            or hasattr(keras.optimizers, self.optimizer),
+            "schedule": self.schedule in SCHEDULES and paper == by_pattern,
+            "order": self.order in (ORDERS if by_pattern else ORDERS[:1]),
+            "augmentation": self.augmentation in (None, *AUGMENTATIONS),
+            "learning_rate": isinstance(self.learning_rate, Real)
+            and 0 < self.learning_rate < math.inf,
+            **{n: isinstance(values[n], int) and values[n] > 0 for n in counts},
+            **{n: isinstance(values[n], dict) for n in values if "_arguments" in n},
+        }
+        few = ("warmup_epochs", "plain_epochs")
+        fits |= {n: isinstance(values[n], int) and values[n] >= 0 for n in few}
+        fits["warmup_epochs"] &= self.warmup_epochs == 0 or self.schedule == "cosine"
+        parts = ("ema_momentum", "label_smoothing", "teacher_weight")
+        for name in parts:
+            number = isinstance(values[name], Real) and 0 <= values[name] <= 1
+            fits[name] = number and (values[name] < 1 or name == "teacher_weight")
+        fits["ema_momentum"] &= self.ema_momentum == 0 or not by_pattern
+        for name in parts[1:]:
+            fits[name] &= values[name] == 0 or self.soft
+        rest = self.teacher_temperature
+        fits["teacher_temperature"] = isinstance(rest, Real) and 0 < rest < math.inf
+        fits["augmentation"] &= self.augmentation != "neighbours" or self.soft
+        fits["augmentation"] &= (self.augmentation == "lines") == self.reads_lines
+        fits["plain_epochs"] &= self.plain_epochs == 0 or not self.reads_lines
+        fits["batch_size"] &= self.batch_size == 1 or not by_pattern
+        for name, fit in fits.items():
+            expect(
+                fit,
+                f"a {name} that exists, is in its range and fits the optimizer "
+                f"{self.optimizer}",
+                **{name: values[name]},
+            )
+
+    @property
+    def settings(self):
+        """The settings that differ from the defaults, as JSON values."""
+        return without_defaults(self)
+
+    @property
+    def soft(self):
+        """Whether the loss takes a probability for each class in place of a label."""
+        return self.loss.startswith("Categorical")
+
+    @property
+    def reads_lines(self):
+        """Whether the network trains on lines of digits in place of single ones."""
+        return self.loss == "LineMaximumAPosteriori"
+
+    def build(self, image_shape):
+        """Returns a new network.
+
+        Args:
+            image_shape: Shape of a prepared image, `(height, width, channels)`.
+
+        Returns:
+            `keras.Model`, not compiled.
+        """
+        return getattr(networks, self.network)(image_shape, **self.network_arguments)
+
+    def compile(self, model, train_images, **arguments):
+        """Compiles a model with the loss, a new optimizer and the metric `accuracy`.
+
+        Args:
+            model: The network.
+            train_images: Number of images in an epoch.
+            **arguments: Additional arguments of `keras.Model.compile`.
+        """
+        rate = self.learning_rate
+        if self.schedule == "cosine":
+            in_epoch = math.ceil(train_images / self.batch_size)
+            first = min(self.warmup_epochs, self.epochs - 1)
+            warmup = {}
+            if first:
+                warmup = {"warmup_target": rate, "warmup_steps": in_epoch * first}
+                rate = 0.0
+            updates = in_epoch * (self.epochs - first)
+            rate = keras.optimizers.schedules.CosineDecay(rate, updates, **warmup)
+        elif self.schedule != "constant":
+            share = 1 if self.schedule == "paper" else self.epochs / PAPER_EPOCHS
+            paper_epoch = max(1, round(train_images * share))
+            rate = sdlm.paper_schedule(paper_epoch, rate)
+        own = OPTIMIZERS.get(self.optimizer)
+        optimizer = own or getattr(keras.optimizers, self.optimizer)
+        optimizer = optimizer(rate, **self.optimizer_arguments)
+        where = losses if hasattr(losses, self.loss) else keras.losses
+        loss = getattr(where, self.loss)(**self.loss_arguments)
+        rbf = isinstance(loss, (losses.MaximumAPosteriori, losses.RBFMeanSquaredError))
+        if self.reads_lines:
+            accuracy = keras.metrics.MeanMetricWrapper(
+                _lines_right, "accuracy", j=loss.j
+            )
+        elif rbf and self.soft:
+            accuracy = keras.metrics.MeanMetricWrapper(_rbf_accuracy, name="accuracy")
+        elif rbf:
+            accuracy = metrics.RBFAccuracy("accuracy")
+        elif self.soft:
+            accuracy = keras.metrics.CategoricalAccuracy("accuracy")
+        else:
+            accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
+        model.compile(optimizer, loss, metrics=[accuracy], **arguments)
+
+
+def _rbf_accuracy(y_true, y_pred):
+    return metrics.rbf_accuracy(keras.ops.argmax(y_true, axis=-1), y_pred)
+
+
+def _lines_right(y_true, y_pred, j):
+    """Returns 1 for each line whose nearest states, place by place, read as it says.
+
+    Equal states in a row are one digit, and rubbish is none.
+    """
+    ops = keras.ops
+    distances, labels = y_pred[:, 0], ops.cast(y_true, "int32")
+    rubbish = ops.full_like(distances[..., :1], j)
+    states = ops.argmin(ops.concatenate([distances, rubbish], axis=-1), axis=-1)
+    states = ops.cast(states, "int32")
+    before = ops.pad(states[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+    begins = ops.logical_and(states != before, states != distances.shape[-1])
+    number = ops.cumsum(ops.cast(begins, "int32"), axis=-1)  # of the digits up to here
+    length = labels.shape[-1]
+    expected = ops.take_along_axis(labels, ops.clip(number - 1, 0, length - 1), axis=-1)
+    fits = ops.all(ops.logical_or(~begins, states == expected), axis=-1)
+    return ops.cast(ops.logical_and(fits, number[:, -1] == length), "float32")
+
+
+def without_defaults(instance):
+    """Returns the fields of a dataclass that differ from the defaults, as JSON values.
+
+    Args:
+        instance: Instance of a dataclass. Fields with `compare=False` are left out.
+    """
+    return {
+        field.name: plain(value)
+        for field in dataclasses.fields(instance)
+        if field.compare
+        and (value := getattr(instance, field.name)) != field.default
+        and (value or field.default_factory is not dict)
+    }
+
+
+def plain(value):
+    """Returns a setting as a JSON value. Equal settings give equal JSON."""
+    if isinstance(value, dict):
+        return {key: plain(value[key]) for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(element) for element in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+RECIPES = {name: Recipe(**table) for name, table in tables("recipes.toml").items()}
+
+# The best known recipe of each network on each data set. The sample has no teacher.
+RECOMMENDED = {
+    ("lenet5", "mnist"): "lenet5-mnist-best",
+    ("lenet5", "cifar10"): "lenet5-cifar10-best",
+    ("lenet5", "cifar10-sample"): "lenet5-cifar10",
+    ("lenet5_modern", "mnist"): "lenet5_modern-mnist-best",
+    ("lenet5_modern", "cifar10"): "lenet5_modern-cifar10-best",
+    ("lenet5_modern", "cifar10-sample"): "lenet5_modern-cifar10",
+}
+
+# From 1998 to today. Each recipe changes one thing in the recipe before it.
+LADDER = [
+    *("1998", "loss-9", "reshuffled", "adam", "softmax", "full-c3", "average", "max"),
+    *("swish", "glorot", "28x28", "raw", "rmsprop", "batch-32"),
+]
+# CIFAR-10's images have 32x32 pixels already, so the network pads nothing.
+WITHOUT_MEANING = {("28x28", "cifar10"), ("28x28", "cifar10-sample")}
+BASELINES = ["fc-300", "fc-300-100", "fc-60000"]
+
+# The networks that the notes' claims on shifts, noise and pixel order are about.
+CLAIMED = ["loss-9", "lenet5_modern-adam", *BASELINES]
+PERMUTED = [f"{name}-permuted" for name in CLAIMED]
+NOISY = [f"{name}-noise" for name in CLAIMED[:2]]
+
+LENET1 = [name for name in RECIPES if name.startswith("lenet1-")]
+RELATIVES = [name for name in RECIPES if name.split("-")[0] == "modern"]
+
+# Lists of recipes by name, for sweeps.
+GROUPS = {
+    "ladder": LADDER,
+    "baselines": BASELINES,
+    "claims": [*CLAIMED, *NOISY],
+    "permuted": PERMUTED,
+    "lenet1": LENET1,
+    "relatives": RELATIVES,
+}
+
+
+def recommended(network, dataset):
+    """Returns the name of the recommended recipe of a network on a data set.
+
+    Args:
+        network: Name of a function of `lenet_keras.models`.
+        dataset: Name of a data set.
+
+    Example:
+
+    >>> recommended("lenet5", "mnist")
+    'lenet5-mnist-best'
+
+    Raises:
+        ValueError: If no recipe trains that network.
+    """
+    fitting = [name for name, recipe in RECIPES.items() if recipe.network == network]
+    known = sorted({recipe.network for recipe in RECIPES.values()})
+    expect(fitting, f"a network among {known}", network=network)
+    return RECOMMENDED.get((network, dataset), fitting[0])

@@ -1,0 +1,75 @@
+"""Larger networks whose answers serve as labels."""
+
+import hashlib
+import io
+import json
+
+import numpy as np
+
+from lenet_study.checks import expect
+from lenet_study.datasets.sources import data_dir
+
+
+def soft_labels(labels, dataset, recipe):
+    """Returns a probability for each class and image, as a recipe asks for them.
+
+    Args:
+        labels: Integer labels of the first training images of the data set.
+        dataset: Name of the data set.
+        recipe: `lenet_study.recipes.Recipe`, with a loss that takes
+            probabilities.
+
+    Returns:
+        `float32` array of shape `(n, 10)`.
+
+    Raises:
+        ValueError: As `load`.
+    """
+    targets = np.eye(10, dtype="float32")[labels]
+    if recipe.label_smoothing:
+        kept = 1 - recipe.label_smoothing
+        targets = kept * targets + np.float32((1 - kept) / 10)
+    if recipe.teacher_weight:
+        logits = load(dataset)[: len(labels)].astype("float32")
+        logits = logits / np.float32(recipe.teacher_temperature)
+        answers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        answers /= answers.sum(axis=1, keepdims=True)
+        weight = np.float32(recipe.teacher_weight)
+        targets = (1 - weight) * targets + weight * answers
+    return targets
+
+
+def load(dataset):
+    """Returns the stored answers of a data set's teacher.
+
+    Args:
+        dataset: Name of the data set.
+
+    Returns:
+        `float16` array of shape `(n, 10)`: the logarithm of the answer for each class
+        and training image.
+
+    Raises:
+        ValueError: If there is no teacher of the data set, or its file is damaged.
+    """
+    path = answers_of(dataset)
+    record = path.with_suffix(".json")
+    expect(
+        path.exists() and record.exists(),
+        f"the answers of a teacher and their record in {path.parent}; "
+        f"`lenet-keras pretrain teacher-{dataset}` trains it and writes them",
+        dataset=dataset,
+    )
+    content = path.read_bytes()
+    expect(
+        hashlib.sha256(content).hexdigest()
+        == json.loads(record.read_text(encoding="utf-8"))["sha256"],
+        "an undamaged file, with the SHA-256 of its record",
+        path=str(path),
+    )
+    return np.load(io.BytesIO(content), allow_pickle=False)
+
+
+def answers_of(dataset):
+    """Returns the path of the answers of a data set's teacher, in the data folder."""
+    return data_dir() / "teachers" / f"{dataset}.npy"
