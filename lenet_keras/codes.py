@@ -5,6 +5,8 @@ from importlib import resources
 
 import numpy as np
 
+from lenet_keras.checks import expect
+
 # Twelve rows per character from top to bottom, one hexadecimal byte per row. Bit 6 is
 # the leftmost column. A set bit is ink.
 _BITMAPS = json.loads(
@@ -46,17 +48,9 @@ def rbf_codes(characters):
     Reference:
         LeCun et al. (1998), section II-C and Figure 3.
     """
-    if not isinstance(characters, str) or not characters:
-        raise ValueError(
-            "Expected a string of at least one character. "
-            f"Received: characters={characters!r}"
-        )
-    unknown = [character for character in characters if character not in _BITMAPS]
-    if unknown:
-        raise ValueError(
-            f"Expected characters among {''.join(_BITMAPS)!r}. "
-            f"Received: characters={characters!r}, where {unknown} have no code"
-        )
+    fits = isinstance(characters, str) and characters and {*characters} <= {*_BITMAPS}
+    known = "".join(_BITMAPS)
+    expect(fits, f"a string of characters among {known!r}", characters=characters)
     rows = np.array([list(bytes.fromhex(_BITMAPS[c])) for c in characters], np.uint8)
     ink = np.unpackbits(rows[..., np.newaxis], axis=-1)[..., 1:]  # drop bit 7
     return np.where(ink, 1.0, -1.0).astype("float32").reshape(len(characters), 84)

@@ -5,8 +5,8 @@ import itertools
 
 import numpy as np
 
+from lenet_keras.checks import expect
 from lenet_keras.preprocessing import BACKGROUND, INK
-from lenet_study.checks import expect
 from lenet_study.distortions import Ranges, bend, distort, distorted_set
 from lenet_study.lines import lines_to_train, neighbours
 from lenet_study.perturbations import perturb

@@ -48,6 +48,7 @@ def import_quietly():
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _without_stderr():
+        import lenet_keras  # noqa: F401
         import lenet_study.datasets  # noqa: F401  (its error names the extra)
 
 

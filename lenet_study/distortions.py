@@ -6,9 +6,9 @@ import math
 import keras
 import numpy as np
 
+from lenet_keras.checks import expect
 from lenet_keras.preprocessing import BACKGROUND
 from lenet_keras.sdlm.compiled import compiled
-from lenet_study.checks import expect
 
 COPIES = 9  # distorted copies of each digit, in addition to the original
 

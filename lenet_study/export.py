@@ -11,9 +11,9 @@ import keras
 import numpy as np
 
 from lenet_keras import pretrained
+from lenet_keras.checks import expect
 from lenet_keras.layers import RBF
 from lenet_keras.preprocessing import prepare
-from lenet_study.checks import expect
 from lenet_study.datasets import sources
 from lenet_study.extras import needs
 

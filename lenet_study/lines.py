@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lenet_keras.checks import expect
 from lenet_keras.preprocessing import BACKGROUND, INK
-from lenet_study.checks import expect
 
 SIDE, STRIDE = 32, 4  # pixels of the network's field, and between two of its places
 MARGIN = 8  # background pixels, at least, outside the first and the last square

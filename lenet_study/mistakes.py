@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lenet_study.checks import expect
+from lenet_keras.checks import expect
 from lenet_study.pixels import network_input
 from lenet_study.results import load
 from lenet_study.training import load_images

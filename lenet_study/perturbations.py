@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lenet_study.checks import expect
+from lenet_keras.checks import expect
 from lenet_study.datasets import load_mnist
 from lenet_study.distortions import affine
 from lenet_study.files import read_results

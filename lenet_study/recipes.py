@@ -7,9 +7,9 @@ from numbers import Real
 import keras
 
 from lenet_keras import losses, metrics, sdlm
+from lenet_keras.checks import expect
 from lenet_study import networks
 from lenet_study.augmentation import AUGMENTATIONS
-from lenet_study.checks import expect
 from lenet_study.files import tables
 from lenet_study.optimizers import KernelMuon
 

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from lenet_keras import pretrained
-from lenet_study.checks import expect
+from lenet_keras.checks import expect
 from lenet_study.files import read_results
 from lenet_study.recipes import (
     BASELINES,

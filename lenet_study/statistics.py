@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from lenet_study.checks import expect
+from lenet_keras.checks import expect
 
 
 def error_percent(accuracies):

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from lenet_study.checks import expect
+from lenet_keras.checks import expect
 from lenet_study.datasets.sources import data_dir
 
 

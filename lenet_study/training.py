@@ -20,9 +20,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from lenet_keras import sdlm
+from lenet_keras.checks import expect
 from lenet_keras.counts import layer_table
 from lenet_study.augmentation import augmented
-from lenet_study.checks import expect
 from lenet_study.datasets import load_cifar10, load_mnist
 from lenet_study.files import replacing
 from lenet_study.lines import lines_to_train

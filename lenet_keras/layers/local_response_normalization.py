@@ -1,12 +1,11 @@
 """The local response normalisation of AlexNet."""
 
-from numbers import Integral
-
 import keras
 import numpy as np
 from keras import ops
 
-from lenet_keras.layers import arguments
+from lenet_keras.checks import expect
+from lenet_keras.layers.maps import maps_axis
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
@@ -61,28 +60,24 @@ class LocalResponseNormalization(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(depth_radius, Integral) or depth_radius < 0:
-            raise ValueError(
-                f"Expected an integer of 0 or more. Received: {depth_radius=}"
-            )
-        if not bias > 0 or not alpha >= 0:
-            raise ValueError(
-                "Expected a positive bias and an alpha of 0 or more. "
-                f"Received: {bias=}, {alpha=}"
-            )
+        expect(
+            depth_radius >= 0 and bias > 0 and alpha >= 0,
+            "a depth_radius and an alpha of 0 or more, and a positive bias",
+            depth_radius=depth_radius,
+            bias=bias,
+            alpha=alpha,
+        )
         self.depth_radius = depth_radius
         self.bias, self.alpha, self.beta = bias, alpha, beta
-        self.data_format = arguments.image_data_format(data_format)
+        self.data_format = data_format or keras.config.image_data_format()
+        self.maps_axis = maps_axis(self.data_format)
+        self.input_spec = keras.InputSpec(ndim=4)
+        self.supports_masking = True
 
     def build(self, input_shape):
-        _, maps = arguments.split_image_shape(input_shape, self.data_format)
-        self.input_spec = arguments.images_of(maps, self.data_format)
-        distance = np.abs(np.subtract.outer(np.arange(maps), np.arange(maps)))
-        self.neighbours = distance <= self.depth_radius
-        if self.data_format == "channels_first":
-            self.sum_over_neighbours = "bihw,ij->bjhw"
-        else:
-            self.sum_over_neighbours = "bhwi,ij->bhwj"
+        maps = np.arange(input_shape[self.maps_axis])
+        self.input_spec = keras.InputSpec(ndim=4, axes={self.maps_axis: len(maps)})
+        self.neighbours = abs(maps[:, np.newaxis] - maps) <= self.depth_radius
 
     def call(self, inputs):
         inputs = ops.cast(inputs, self.compute_dtype)  # Keras casts no integers
@@ -90,7 +85,9 @@ class LocalResponseNormalization(keras.layers.Layer):
         # inputs would overflow.
         squares = ops.square(inputs * self.alpha**0.5)
         neighbours = ops.cast(self.neighbours, squares.dtype)
-        activity = ops.einsum(self.sum_over_neighbours, squares, neighbours)
+        maps_first = self.maps_axis == 1
+        over_neighbours = "bihw,ij->bjhw" if maps_first else "bhwi,ij->bhwj"
+        activity = ops.einsum(over_neighbours, squares, neighbours)
         # exp and log are several times faster than a power.
         return inputs * ops.exp(-self.beta * ops.log(self.bias + activity))
 

@@ -1,17 +1,17 @@
 """The output of LeNet-5: distances to codes, and probabilities from distances."""
 
-from numbers import Real
-
 import keras
 import numpy as np
 from keras import ops
+
+from lenet_keras.checks import expect
 
 # Up to this many code values, each difference is formed by itself. The characters of
 # the paper have 96 codes of 84 values.
 DIRECT_UP_TO = 10_000
 
 
-def _single_precision(dtype):
+def single_precision(dtype):
     """Returns float32 in place of half precision: distances soon exceed 65,504."""
     policy = keras.dtype_policies.get(dtype)
     return "float32" if policy.compute_dtype in ("float16", "bfloat16") else policy
@@ -36,8 +36,9 @@ class RBF(keras.layers.Layer):
 
     Args:
         codes: Finite array of shape `(classes, features)`: the centres.
-        trainable: Whether the codes are trained. With `False` they stay fixed, even
-            if `trainable = True` is set on the whole model.
+        trainable_codes: Whether the codes are trained, unless the layer is frozen by
+            `trainable = False`. With `False` they stay fixed, even if `trainable =
+            True` is set on the whole model.
         codes_regularizer: Optional regularizer of trained codes.
         codes_constraint: Optional constraint on trained codes.
         dtype: Data type or policy. Half precision becomes `float32`.
@@ -67,38 +68,29 @@ class RBF(keras.layers.Layer):
     def __init__(
         self,
         codes,
-        trainable=False,
+        trainable_codes=False,
         codes_regularizer=None,
         codes_constraint=None,
         dtype=None,
         **kwargs,
     ):
-        super().__init__(trainable=trainable, dtype=_single_precision(dtype), **kwargs)
-        self.codes_are_trainable = trainable
+        super().__init__(dtype=single_precision(dtype), **kwargs)
+        self.supports_masking = True
+        self.trainable_codes = trainable_codes
         self.codes_regularizer = keras.regularizers.get(codes_regularizer)
         self.codes_constraint = keras.constraints.get(codes_constraint)
-        self.initial_codes = np.array(codes, dtype="float32")
-        if self.initial_codes.ndim != 2 or 0 in self.initial_codes.shape:
-            raise ValueError(
-                "Expected codes of shape (classes, features). "
-                f"Received: codes of shape={self.initial_codes.shape}"
-            )
-        if not np.isfinite(self.initial_codes).all():
-            raise ValueError(f"Expected finite codes. Received: codes={codes}")
+        self.initial_codes = np.array(codes, dtype="float64")
+        fits = self.initial_codes.ndim == 2 and np.isfinite(self.initial_codes).all()
+        expect(fits, "finite codes of shape (classes, features)", codes=codes)
+        features = self.initial_codes.shape[1]
+        self.input_spec = keras.InputSpec(min_ndim=1, axes={-1: features})
 
     def build(self, input_shape):
-        features = self.initial_codes.shape[1]
-        if tuple(input_shape)[-1:] != (features,):
-            raise ValueError(
-                f"Expected inputs of {features} features, like the codes. "
-                f"Received: shape={input_shape}"
-            )
-        self.input_spec = keras.InputSpec(min_ndim=1, axes={-1: features})
         self.codes = self.add_weight(
             name="codes",
             shape=self.initial_codes.shape,
             initializer=lambda shape, dtype: ops.cast(self.initial_codes, dtype),
-            trainable=self.codes_are_trainable,
+            trainable=self.trainable_codes,
             regularizer=self.codes_regularizer,
             constraint=self.codes_constraint,
             autocast=False,
@@ -125,10 +117,15 @@ class RBF(keras.layers.Layer):
         return {
             **super().get_config(),
             "codes": self.initial_codes.tolist(),
-            "trainable": self.codes_are_trainable,
+            "trainable_codes": self.trainable_codes,
             "codes_regularizer": keras.regularizers.serialize(self.codes_regularizer),
             "codes_constraint": keras.constraints.serialize(self.codes_constraint),
         }
+
+    @classmethod
+    def from_config(cls, config):
+        # Older files hold `trainable` alone. It told whether the codes are trained.
+        return cls(**{"trainable_codes": config.get("trainable", False), **config})
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
@@ -175,23 +172,12 @@ class RBFPosterior(keras.layers.Layer):
     """
 
     def __init__(self, j=None, temperature=1.0, dtype=None, **kwargs):
-        super().__init__(dtype=_single_precision(dtype), **kwargs)
-        for argument, value in {"j": j, "temperature": temperature}.items():
-            if argument == "j" and value is None:
-                continue
-            if not (isinstance(value, Real) and value > 0):
-                raise ValueError(
-                    f"Expected a positive {argument}. Received: {argument}={value}"
-                )
+        super().__init__(dtype=single_precision(dtype), **kwargs)
+        fits = (j is None or j > 0) and temperature > 0
+        what = "a positive j or None, and a positive temperature"
+        expect(fits, what, j=j, temperature=temperature)
+        self.supports_masking = True
         self.j, self.temperature = j, temperature
-
-    def build(self, input_shape):
-        if None in (None, *input_shape)[-1:]:
-            raise ValueError(
-                "Expected a known number of classes. "
-                f"Received: shape={tuple(input_shape)}"
-            )
-        self.built = True
 
     def call(self, inputs):
         distances = ops.cast(inputs, self.compute_dtype)

@@ -6,11 +6,12 @@ import keras
 from keras import ops
 
 from lenet_keras.activations import scaled_tanh
-from lenet_keras.layers import arguments
+from lenet_keras.checks import expect
+from lenet_keras.layers.maps import maps_axis, per_map
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
-class Subsampling2D(keras.layers.Layer):
+class Subsampling2D(keras.layers.AveragePooling2D):
     """Trainable subsampling: sum the window, multiply, add a bias, activate.
 
     Each output unit is
@@ -18,8 +19,8 @@ class Subsampling2D(keras.layers.Layer):
     `activation(coefficient[map] * sum(window) + bias[map])`
 
     As in the paper, the windows do not overlap; with `strides` below `pool_size` they
-    do. There are two parameters per map. With coefficient `1 / window area`, bias 0,
-    no activation and no padding the layer is equivalent to `AveragePooling2D`.
+    do. There are two parameters per map. With coefficient `1 / window area`, bias 0
+    and no activation the layer is equivalent to `AveragePooling2D`.
 
     Args:
         pool_size: Positive integer or pair of positive integers, the height and width
@@ -37,9 +38,9 @@ class Subsampling2D(keras.layers.Layer):
             `image_data_format` of the Keras configuration.
         strides: Positive integer or pair of positive integers: the steps between the
             windows. The default is `pool_size`.
-        padding: `"valid"` ignores incomplete windows at the edges. `"same"` has one
-            window at every stride and adds zeros outside the image. The window area
-            stays the same: `AveragePooling2D` leaves out the padding instead.
+        padding: `"valid"`: incomplete windows at the edges are ignored. There is no
+            `"same"`, because `AveragePooling2D` averages windows at the border over
+            fewer pixels.
 
     Input shape:
         `(batch, height, width, maps)`, or `(batch, maps, height, width)` with
@@ -59,8 +60,8 @@ class Subsampling2D(keras.layers.Layer):
     12
 
     Raises:
-        ValueError: If an argument is invalid, or the inputs are not a batch of images
-            of at least one window.
+        ValueError: If `padding` is not `"valid"`, or another argument is invalid for
+            `AveragePooling2D`, or the images are smaller than a window.
 
     Reference:
         LeCun et al. (1998), section II-B: "the four inputs to a unit in S2 are
@@ -83,14 +84,9 @@ class Subsampling2D(keras.layers.Layer):
         padding="valid",
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.pool_size = arguments.pair(pool_size, "pool_size")
+        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+        expect(padding == "valid", "padding='valid'", padding=padding)
         self.window_area = math.prod(self.pool_size)
-        self.strides = arguments.pair(
-            self.pool_size if strides is None else strides, "strides"
-        )
-        self.padding = arguments.padding(padding)
-        self.data_format = arguments.image_data_format(data_format)
         self.activation = keras.activations.get(activation)
         if coefficient_initializer is None:
             coefficient_initializer = keras.initializers.Constant(1 / self.window_area)
@@ -102,9 +98,10 @@ class Subsampling2D(keras.layers.Layer):
         self.bias_constraint = keras.constraints.get(bias_constraint)
 
     def build(self, input_shape):
-        _, maps = arguments.split_image_shape(input_shape, self.data_format)
-        self.input_spec = arguments.images_of(maps, self.data_format)
-        self.compute_output_shape(input_shape)  # raises if the inputs are too small
+        axis = maps_axis(self.data_format)
+        maps = input_shape[axis]
+        self.compute_output_shape(input_shape)  # raises if the images are too small
+        self.input_spec = keras.InputSpec(ndim=4, axes={axis: maps})
         self.coefficient = self.add_weight(
             name="coefficient",
             shape=(maps,),
@@ -121,37 +118,20 @@ class Subsampling2D(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        if self.padding == "same":
-            # `average_pool` leaves out the padding, and repeats the edge on PyTorch.
-            size, _ = arguments.split_image_shape(ops.shape(inputs), self.data_format)
-            zeros = arguments.zeros_around(size, self.pool_size, self.strides)
-            inputs = ops.pad(
-                inputs,
-                arguments.join_image_shape((0, 0), zeros, (0, 0), self.data_format),
-            )
-        averages = ops.average_pool(
-            inputs, self.pool_size, self.strides, data_format=self.data_format
-        )
+        averages = super().call(inputs)
         # The sum is the average times the area. Multiplying the coefficients by the
         # area is cheaper. Their gradients sum much faster if coefficients and biases
         # are first broadcast to one value per unit.
         shape = ops.shape(averages)[1:]
-        coefficient = arguments.per_map(self.coefficient, self.data_format)
+        coefficient = per_map(self.coefficient, self.data_format)
         coefficient = ops.broadcast_to(self.window_area * coefficient, shape)
-        bias = arguments.per_map(self.bias, self.data_format)
+        bias = per_map(self.bias, self.data_format)
         bias = ops.broadcast_to(bias, shape)
         return self.activation(averages * coefficient + bias)
-
-    def compute_output_shape(self, input_shape):
-        size, maps = arguments.split_image_shape(input_shape, self.data_format)
-        window = self.pool_size if self.padding == "valid" else (1, 1)
-        size = arguments.windows(size, window, self.strides)
-        return arguments.join_image_shape(input_shape[0], size, maps, self.data_format)
 
     def get_config(self):
         return {
             **super().get_config(),
-            "pool_size": self.pool_size,
             "activation": keras.activations.serialize(self.activation),
             "coefficient_initializer": keras.initializers.serialize(
                 self.coefficient_initializer
@@ -165,7 +145,4 @@ class Subsampling2D(keras.layers.Layer):
                 self.coefficient_constraint
             ),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
-            "data_format": self.data_format,
-            "strides": self.strides,
-            "padding": self.padding,
         }

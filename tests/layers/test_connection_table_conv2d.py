@@ -1,3 +1,4 @@
+import json
 from functools import partial
 
 import keras
@@ -28,29 +29,6 @@ XXX...XXX..X.XXX
 PRINTED_TABLE = [[cell == "X" for cell in row] for row in TABLE_I.split()]
 
 
-def groups(maps_per_group, outputs_per_group, num_groups):
-    """Returns the table of a convolution with groups."""
-    first = np.arange(num_groups)[:, None] * maps_per_group
-    entries = (first + np.arange(maps_per_group)).tolist()
-    return [entry for entry in entries for _ in range(outputs_per_group)]
-
-
-# Each table with its number of blocks of at least sixteen maps.
-TABLES_WITH_BLOCKS = {
-    "depthwise": (groups(1, 1, 48), 3),
-    "depthwise with a multiplier": (groups(1, 2, 32), 2),
-    "groups of eight": (groups(8, 3, 8), 4),
-    "groups of twelve": (groups(12, 3, 4), 2),
-    "two groups, not full": ([[0, 5], [1, 15, 2], [16], [31, 20]], 2),
-    "groups with one link across": ([*groups(8, 2, 4)[:-1], [0, 31]], 1),
-    "groups in another order": (groups(16, 2, 2)[::-1], 1),
-    "parts of 17 and 16 input maps": ([[0, 16], [17, 32]], 1),
-    "parts of two output maps and one": ([[0], [1], [31]], 1),
-    "groups of too few maps": (groups(1, 1, 31), 1),
-    "full": ([range(32)] * 2, 1),
-}
-
-
 @pytest.fixture(params=["channels_last", "channels_first"])
 def data_format(request):
     if request.param == "channels_first":
@@ -61,6 +39,13 @@ def data_format(request):
         except tf.errors.UnimplementedError:
             pytest.skip("needs a TensorFlow that convolves channels-first on the CPU")
     return request.param
+
+
+class OfEachMap(keras.regularizers.Regularizer):
+    """The largest norm of an output map."""
+
+    def __call__(self, kernel):
+        return keras.ops.max(keras.ops.sum(kernel**2, axis=(0, 1, 2)))
 
 
 def randomized(layer, shape, rng):
@@ -83,7 +68,12 @@ def randomized(layer, shape, rng):
 def test_equals_loops(table, kernel_size, strides, padding, data_format, rng):
     x = rng.normal(size=(2, 7, 6, 3))
     layer = ConnectionTableConv2D(
-        table, kernel_size, strides, padding, data_format, activation=scaled_tanh
+        table,
+        kernel_size,
+        strides=strides,
+        padding=padding,
+        data_format=data_format,
+        activation=scaled_tanh,
     )
     maps_axis = 3 if data_format == "channels_last" else 1
     inputs = np.moveaxis(x, 3, maps_axis).astype("float32")
@@ -126,35 +116,6 @@ def test_dilation_equals_loops(rate, padding, data_format, rng):
     outputs = np.moveaxis(layer(inputs), maps_axis, 3)
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
     assert layer.compute_output_shape(inputs.shape) == layer(inputs).shape
-
-
-@pytest.mark.parametrize("name", TABLES_WITH_BLOCKS)
-def test_blocks_equal_loops(name, data_format, rng, monkeypatch):
-    table, num_blocks = TABLES_WITH_BLOCKS[name]
-    num_maps = 1 + max(map(max, table))
-    x = rng.normal(size=(2, 4, 3, num_maps))
-    layer = ConnectionTableConv2D(
-        table, (3, 2), padding="same", data_format=data_format
-    )
-    maps_axis = 3 if data_format == "channels_last" else 1
-    inputs = np.moveaxis(x, 3, maps_axis).astype("float32")
-    randomized(layer, inputs.shape, rng)
-    convolutions = []
-    conv = keras.ops.conv
-    monkeypatch.setattr(
-        keras.ops,
-        "conv",
-        lambda *args, **kw: convolutions.append(conv(*args, **kw)) or convolutions[-1],
-    )
-    outputs = np.moveaxis(layer(inputs), maps_axis, 3)
-    kernels = linked_kernels(np.asarray(layer.kernel), table)
-    expected = convolve(x, kernels, np.float64(layer.bias), padding="same")
-    np.testing.assert_allclose(outputs, expected, atol=1e-4)
-    assert len(convolutions) == num_blocks
-    dense = np.zeros((3, 2, num_maps, len(table)))
-    for (i, k), kernel in kernels.items():
-        dense[:, :, i, k] = kernel
-    np.testing.assert_array_equal(layer.dense_kernel, dense.astype("float32"))
 
 
 def test_traced_constants_do_not_grow_with_links_times_maps(rng):
@@ -347,23 +308,18 @@ def test_constant_initializer_starts_all_kernels_alike():
 )
 def test_gradients(strides, padding, rng, check_gradients):
     layer = ConnectionTableConv2D(
-        UNSORTED_TABLE, (2, 3), strides, padding, activation="tanh", dtype="float64"
+        UNSORTED_TABLE,
+        (2, 3),
+        strides=strides,
+        padding=padding,
+        activation="tanh",
+        dtype="float64",
     )
     x = keras.Variable(rng.normal(size=(1, 4, 4, 3)), dtype="float64")
     randomized(layer, x.shape, rng)
     weights = rng.normal(size=layer.compute_output_shape(x.shape))
     check_gradients(
         lambda: keras.ops.sum(weights * layer(x.value)), [x, layer.kernel, layer.bias]
-    )
-
-
-def test_gradients_of_blocks(rng, check_gradients):
-    layer = ConnectionTableConv2D(groups(1, 1, 32), (1, 2), dtype="float64")
-    x = keras.Variable(rng.normal(size=(1, 2, 3, 32)), dtype="float64")
-    randomized(layer, x.shape, rng)
-    weights = rng.normal(size=layer.compute_output_shape(x.shape))
-    check_gradients(
-        lambda: keras.ops.sum(weights * layer(x.value) ** 2), [x, layer.kernel]
     )
 
 
@@ -396,10 +352,6 @@ def test_checklist(make_layer, check_layer):
     check_layer(make_layer, (6, 7, 6))
 
 
-def test_checklist_of_blocks(check_layer):
-    check_layer(partial(ConnectionTableConv2D, groups(2, 1, 16), 2), (3, 4, 32))
-
-
 def test_config_of_an_earlier_version_is_not_dilated():
     config = ConnectionTableConv2D(SMALL_TABLE, 3, dilation_rate=2).get_config()
     assert config.pop("dilation_rate") == (2, 2)
@@ -426,8 +378,8 @@ def test_last_row_of_booleans_may_be_false():
 def test_booleans_for_another_number_of_input_maps_are_refused(input_maps, message):
     layer = ConnectionTableConv2D(PRINTED_TABLE, 5)
     text = message(layer.build, (None, 14, 14, input_maps))
-    assert f"one row of booleans per input map, {input_maps}" in text
-    assert "6 rows" in text
+    assert f"a connection_table of {input_maps} input maps" in text
+    assert "rows=6" in text
 
 
 @pytest.mark.parametrize(
@@ -439,7 +391,9 @@ def test_booleans_for_another_number_of_input_maps_are_refused(input_maps, messa
     ],
 )
 def test_unknown_sizes_stay_unknown(data_format, padding, shape, expected):
-    layer = ConnectionTableConv2D(SMALL_TABLE, 3, 2, padding, data_format=data_format)
+    layer = ConnectionTableConv2D(
+        SMALL_TABLE, 3, strides=2, padding=padding, data_format=data_format
+    )
     assert layer.compute_output_shape(shape) == expected
     assert layer(keras.Input(batch_shape=shape)).shape == expected
 
@@ -449,13 +403,6 @@ def test_dilation_keeps_unknown_sizes_unknown():
     shape, expected = (None, None, 9, 3), (None, None, 3, 4)
     assert layer.compute_output_shape(shape) == expected
     assert layer(keras.Input(batch_shape=shape)).shape == expected
-
-
-def test_blocks_take_images_of_several_sizes():
-    x = keras.Input((None, None, 32))
-    model = keras.Model(x, ConnectionTableConv2D(groups(1, 1, 32), 3)(x))
-    assert model(np.zeros((1, 4, 6, 32))).shape == (1, 2, 4, 32)
-    assert model(np.zeros((2, 9, 3, 32))).shape == (2, 7, 1, 32)
 
 
 def test_one_layer_takes_images_of_several_sizes():
@@ -500,66 +447,87 @@ def test_activity_regularizer_adds_a_loss():
 
 
 @pytest.mark.parametrize(
-    ("table", "problem"),
+    ("table", "received"),
     [
-        ((), "connection_table=()"),
-        (((0, 1), ()), "entry 1 is empty"),
-        (((0, 1), (2, 0, 2)), "entry 1 repeats an index"),
-        (((0, -1),), "entry 0 is empty or contains values other"),
-        (((0,), (1,), (1.0,)), "entry 2 is empty or contains values other"),
-        ((("a",),), "entry 0 is empty or contains values other"),
-        (((0, 1), (2, True)), "entry 1 is empty or contains values other"),
-        ((0, 1), "Expected one entry per output map"),
-        (((True, True), (True,)), "rows of equal length"),
-        (((True, False), (True, False)), "entry 1 is empty"),
-        (np.array([True, False]), "Expected one entry per output map"),
-        (np.ones((1, 1, 1), bool), "entry 0 is empty or contains values other"),
-        (np.zeros((2, 0), bool), "entry 0 is empty"),
+        ((), "with the entry ()"),
+        (((0, 1), ()), "with the entry ()"),
+        (((0, 1), (2, 0, 2)), "with the entry (0, 2, 2)"),
+        (((0, -1),), "with the entry (-1, 0)"),
+        ([[1, 1, 0], [0, 1, 1]], "with the entry (0, 1, 1)"),
+        (((True, False), (True, False)), "with the entry ()"),
+        (np.zeros((2, 0), bool), "with the entry ()"),
     ],
 )
-def test_table_that_is_none_is_refused(table, problem, message):
+def test_a_table_with_an_entry_of_no_indices_is_refused(table, received, message):
     text = message(ConnectionTableConv2D, table, 3)
-    assert problem in text
-    assert f"connection_table={table}" in text
+    assert "Expected distinct indices of input maps, from 0" in text
+    assert received in text
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        (0, 1),
+        (((0,), (1,), (1.0,))),
+        (("a",),),
+        ((True, True), (True,)),
+        np.array([True, False]),
+        np.ones((1, 1, 1), bool),
+        np.array([[0.5, 1.0]]),
+    ],
+)
+def test_what_is_no_table_raises_an_error(table):
+    with pytest.raises((TypeError, ValueError)):
+        ConnectionTableConv2D(table, 3)
 
 
 def test_index_of_no_input_map_is_refused(message):
     text = message(ConnectionTableConv2D(((0, 2), (1,)), 3).build, (None, 5, 5, 2))
-    assert "below the number of input maps, 2" in text
-    assert "connection_table=((0, 2), (1,)), with 2" in text
+    assert "a connection_table of 2 input maps" in text
+    assert "connection_table=((0, 2), (1,))" in text
 
 
 @pytest.mark.parametrize(
-    ("arguments", "received"),
+    "arguments",
     [
-        ({"kernel_size": 0}, "kernel_size=0"),
-        ({"kernel_size": (3, 3, 3)}, "kernel_size=(3, 3, 3)"),
-        ({"kernel_size": 3, "strides": -1}, "strides=-1"),
-        ({"kernel_size": 3, "padding": "full"}, "padding='full'"),
-        ({"kernel_size": 3, "data_format": "CHW"}, "data_format='CHW'"),
-        ({"kernel_size": 3, "dilation_rate": 0}, "dilation_rate=0"),
-        (
-            {"kernel_size": 3, "strides": (1, 2), "dilation_rate": (2, 1)},
-            "strides=(1, 2), dilation_rate=(2, 1)",
-        ),
+        {"kernel_size": 0},
+        {"kernel_size": (3, 3, 3)},
+        {"kernel_size": 3, "strides": -1},
+        {"kernel_size": 3, "padding": "full"},
+        {"kernel_size": 3, "data_format": "CHW"},
+        {"kernel_size": 3, "dilation_rate": 0},
+        {"kernel_size": 3, "strides": (1, 2), "dilation_rate": (2, 1)},
     ],
 )
-def test_argument_out_of_its_range_is_refused(arguments, received, message):
-    assert received in message(ConnectionTableConv2D, SMALL_TABLE, **arguments)
+def test_arguments_are_checked_as_those_of_conv2d(arguments):
+    errors = []
+    for make in (
+        partial(keras.layers.Conv2D, 4),
+        partial(ConnectionTableConv2D, SMALL_TABLE),
+    ):
+        with pytest.raises(ValueError, match="Received") as error:
+            make(**arguments)
+        errors.append(str(error.value))
+    assert errors[0] == errors[1]
 
 
-@pytest.mark.parametrize(
-    "shape", [(None, 28, 28), (None, 2, 8, 3), (None, 8, 2, 3), (None, 8, 8, None)]
-)
-def test_input_that_does_not_fit_is_refused(shape, message):
-    message(ConnectionTableConv2D(SMALL_TABLE, 3).build, shape)
-    message(ConnectionTableConv2D(SMALL_TABLE, 3).compute_output_shape, shape)
+@pytest.mark.parametrize("name", ["filters", "groups", "lora_rank"])
+def test_arguments_that_the_table_replaces_are_refused(name):
+    with pytest.raises(TypeError, match=f"multiple values for .* '{name}'"):
+        ConnectionTableConv2D(SMALL_TABLE, 3, **{name: 2})
 
 
-def test_image_smaller_than_a_dilated_kernel_is_refused(message):
+@pytest.mark.parametrize("shape", [(None, 28, 28), (None, 2, 8, 3), (None, 8, 2, 3)])
+def test_input_that_does_not_fit_is_refused(shape):
+    for inputs in (keras.Input(batch_shape=shape), np.zeros((1, *shape[1:]))):
+        with pytest.raises(ValueError, match=r"incompatible|negative"):
+            ConnectionTableConv2D(SMALL_TABLE, 3)(inputs)
+
+
+def test_image_smaller_than_a_dilated_kernel_is_refused():
     layer = ConnectionTableConv2D(SMALL_TABLE, (2, 3), dilation_rate=(3, 2))
-    text = message(layer.build, (None, 4, 4, 3))
-    assert "one window of (4, 5)" in text
+    with pytest.raises(ValueError, match="negative"):
+        layer.build((None, 4, 4, 3))
     layer.build((None, 4, 5, 3))
 
 
@@ -569,3 +537,77 @@ def test_a_built_layer_takes_its_input_maps_alone():
     assert layer(np.zeros((1, 6, 4, 2))).shape == (1, 4, 2, 2)
     with pytest.raises(ValueError, match="expected axis -1"):
         layer(keras.Input((8, 8, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int8", "uint8", "float32", "bool"])
+def test_an_array_of_zeros_and_ones_is_a_matrix_of_links(dtype):
+    matrix = np.eye(2, 3).astype(dtype)
+    with pytest.raises(ValueError, match="distinct indices"):
+        ConnectionTableConv2D(matrix, 3)  # its third column has no link
+    layer = ConnectionTableConv2D(matrix[:, :2], 3)
+    assert layer.connection_table == ((0,), (1,))
+    again = ConnectionTableConv2D.from_config(
+        json.loads(json.dumps(layer.get_config()))
+    )
+    assert again.connection_table == ((0,), (1,))
+
+
+def test_lists_and_other_arrays_of_integers_are_indices():
+    for table in ([[0, 1], [0, 1]], np.array([[0, 1, 2], [1, 2, 3]]), [[0], [1]]):
+        layer = ConnectionTableConv2D(table, 3)
+        assert layer.connection_table == tuple(map(tuple, np.array(table).tolist()))
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        keras.constraints.MaxNorm(0.5, axis=[0, 1, 2]),
+        keras.constraints.UnitNorm(axis=[0, 1, 2]),
+        keras.constraints.MinMaxNorm(0.2, 0.5, axis=[0, 1, 2]),
+        keras.constraints.NonNeg(),
+    ],
+    ids=lambda constraint: type(constraint).__name__,
+)
+def test_a_constraint_acts_map_by_map_as_on_conv2d(constraint, rng):
+    arguments = {"kernel_size": 3, "kernel_constraint": constraint}
+    layer = ConnectionTableConv2D(C3_CONNECTIONS, **arguments)
+    randomized(layer, (None, 5, 5, 6), rng)
+    stock = keras.layers.Conv2D(16, **arguments)
+    stock.build((None, 5, 5, 6))
+    stock.kernel.assign(layer.dense_kernel)
+    for weight in (layer.kernel, stock.kernel):
+        weight.assign(weight.constraint(weight))
+    np.testing.assert_allclose(layer.dense_kernel, stock.kernel, atol=1e-6)
+
+
+@pytest.mark.parametrize("regularizer", ["l1", "l2", OfEachMap()])
+def test_a_regularizer_acts_on_the_kernel_of_a_conv2d(regularizer, rng):
+    arguments = {"kernel_size": 3, "kernel_regularizer": regularizer}
+    layer = ConnectionTableConv2D(C3_CONNECTIONS, **arguments)
+    randomized(layer, (None, 5, 5, 6), rng)
+    stock = keras.layers.Conv2D(16, **arguments)
+    stock.build((None, 5, 5, 6))
+    stock.kernel.assign(layer.dense_kernel)
+    assert float(layer.losses[0]) == pytest.approx(float(stock.losses[0]), rel=1e-5)
+
+
+def test_lora_and_quantization_are_refused():
+    layer = ConnectionTableConv2D(SMALL_TABLE, 3)
+    layer.build((None, 5, 5, 3))
+    with pytest.raises(NotImplementedError, match="Received: layer 'connection_table"):
+        layer.enable_lora(2)
+    with pytest.raises(NotImplementedError):
+        layer.quantize("int8")
+
+
+def test_it_is_a_conv2d_whose_biases_add_to_their_own_maps(rng):
+    """With as many maps as columns, stock Conv2D adds them along the columns."""
+    layer = ConnectionTableConv2D([[0], [0]], 1, data_format="channels_first")
+    assert isinstance(layer, keras.layers.Conv2D)
+    try:
+        layer(np.zeros((1, 1, 2, 2)))
+    except tf.errors.UnimplementedError:
+        pytest.skip("needs a TensorFlow that convolves channels-first on the CPU")
+    layer.bias.assign([1.0, 2.0])
+    outputs = layer(np.zeros((1, 1, 2, 2)))
+    np.testing.assert_array_equal(outputs[0, :, 0], [[1, 1], [2, 2]])

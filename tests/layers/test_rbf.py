@@ -140,14 +140,14 @@ def test_codes_stay_fixed_when_the_model_trains(codes, rng):
 
 
 def test_trainable_codes_are_trained(codes, rng):
-    layer = RBF(codes, trainable=True)
+    layer = RBF(codes, trainable_codes=True)
     after = trained_codes(layer, rng.normal(size=(4, 5)))
     assert (after != codes).all()
     assert len(layer.trainable_weights) == 1
 
 
 def test_trainable_codes_can_be_frozen(codes, rng):
-    layer = RBF(codes, trainable=True)
+    layer = RBF(codes, trainable_codes=True)
     layer.trainable = False
     x = rng.normal(size=(4, 5))
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(7), layer])
@@ -168,7 +168,7 @@ def test_a_large_table_holds_no_tensor_of_batch_classes_and_features(
     codes, monkeypatch
 ):
     monkeypatch.setattr(module, "DIRECT_UP_TO", 20)
-    layer = RBF(codes, trainable=True)
+    layer = RBF(codes, trainable_codes=True)
 
     @tf.function(autograph=False)
     def distances_and_gradients(x):
@@ -187,7 +187,7 @@ def test_a_large_table_holds_no_tensor_of_batch_classes_and_features(
 
 
 def test_gradients(table, codes, rng, check_gradients):
-    layer = RBF(codes, trainable=True, dtype="float64")
+    layer = RBF(codes, trainable_codes=True, dtype="float64")
     x = keras.Variable(rng.normal(size=(4, 7)), dtype="float64")
     layer.build(x.shape)
     weights = rng.normal(size=(4, 3))
@@ -284,7 +284,7 @@ def test_rbf_checklist(trainable, table, codes, check_layer):
     make_layer = partial(
         RBF,
         codes,
-        trainable=trainable,
+        trainable_codes=trainable,
         codes_regularizer=keras.regularizers.L1(0.1),
         codes_constraint=keras.constraints.MaxNorm(1.5),
     )
@@ -296,23 +296,18 @@ def test_rbf_posterior_checklist(check_layer):
 
 
 @pytest.mark.parametrize(
-    "codes", [np.ones(84), np.ones((2, 3, 4)), np.ones((0, 84)), np.ones((10, 0)), 1.0]
+    "codes", [np.ones(84), np.ones((2, 3, 4)), 1.0, [[1.0, np.nan]], [[1.0, np.inf]]]
 )
-def test_codes_of_another_shape_are_refused(codes, message):
+def test_what_is_no_table_of_codes_is_refused(codes, message):
     text = message(RBF, codes)
-    assert f"codes of shape={np.shape(codes)}" in text
+    assert "Expected finite codes of shape (classes, features)" in text
+    assert f"Received: codes={codes}" in text
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_codes_that_are_not_finite_are_refused(value, message):
-    text = message(RBF, [[1.0, value]])
-    assert f"finite codes. Received: codes=[[1.0, {value}]]" in text
-
-
-@pytest.mark.parametrize("shape", [(None, 6), (None, None), (7, 1), ()])
-def test_inputs_of_other_features_are_refused(shape, codes, message):
-    text = message(RBF(codes).build, shape)
-    assert f"7 features, like the codes. Received: shape={shape}" in text
+@pytest.mark.parametrize("shape", [(2, 6), (7, 1), ()])
+def test_inputs_of_other_features_are_refused(shape, codes):
+    with pytest.raises(ValueError, match="incompatible with the layer"):
+        RBF(codes)(np.zeros(shape))
 
 
 @pytest.mark.parametrize("j", [0.5, 10.0])
@@ -336,13 +331,6 @@ def test_posterior_without_rubbish_prefers_the_smallest_distance(temperature, rn
 
 def test_posterior_without_rubbish_checklist(check_layer):
     check_layer(partial(RBFPosterior, temperature=2.0), (3,))
-
-
-@pytest.mark.parametrize("j", [None, 1.0])
-def test_posterior_of_unknown_classes_is_refused(j, message):
-    text = message(RBFPosterior(j), keras.Input((None,)))
-    assert "known number of classes. Received: shape=(None, None)" in text
-    assert "Received: shape=()" in message(RBFPosterior(j), np.float32(3))
 
 
 def test_posterior_takes_integers(rng):
@@ -404,11 +392,16 @@ def test_posterior_gradients(rng, check_gradients):
     )
 
 
-@pytest.mark.parametrize("j", [0, -1.0, float("nan"), "10"])
-def test_j_that_is_not_positive_is_refused(j, message):
-    assert f"positive j. Received: j={j}" in message(RBFPosterior, j)
-    text = message(RBFPosterior, 1.0, temperature=j)
-    assert f"positive temperature. Received: temperature={j}" in text
+@pytest.mark.parametrize("value", [0, -1.0, float("nan")])
+def test_j_and_temperature_that_are_not_positive_are_refused(value, message):
+    assert f"Received: j={value}, temperature=1.0" in message(RBFPosterior, value)
+    text = message(RBFPosterior, 1.0, temperature=value)
+    assert f"temperature={value}" in text
+
+
+def test_an_infinite_j_leaves_nothing_for_rubbish():
+    probabilities = np.asarray(RBFPosterior(float("inf"))(np.float32([[3.0, 4.0]])))
+    np.testing.assert_allclose(probabilities, [[0.731059, 0.268941, 0]], atol=1e-6)
 
 
 def test_a_built_layer_takes_its_features_alone():
@@ -417,3 +410,61 @@ def test_a_built_layer_takes_its_features_alone():
     assert layer(np.zeros((2, 3, 4))).shape == (2, 3, 4)
     with pytest.raises(ValueError, match="expected axis -1"):
         layer(np.zeros((2, 1)))
+
+
+@pytest.mark.parametrize("trainable_codes", [True, False])
+def test_frozen_codes_stay_frozen(trainable_codes, tmp_path):
+    layer = RBF(np.eye(2, 3), trainable_codes)
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3), layer])
+    layer.trainable = False
+    model.compile("adam", "mse")
+    model.fit(np.ones((2, 5)), np.ones((2, 2)), verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    state = [variable.numpy() for variable in model.optimizer.variables]
+    for before, after in zip(state, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(before, after)
+    for again in (loaded.layers[-1], keras.models.clone_model(model).layers[-1]):
+        assert (again.trainable, again.trainable_codes) == (False, trainable_codes)
+        assert again.trainable_weights == []
+        again.trainable = True
+        assert len(again.trainable_weights) == trainable_codes
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_in_a_config_of_an_earlier_version_trainable_means_the_codes(trainable, codes):
+    config = RBF(codes, name="output").get_config() | {"trainable": trainable}
+    del config["trainable_codes"]
+    layer = RBF.from_config(config)
+    layer.build((None, 7))
+    assert len(layer.trainable_weights) == trainable
+    again = RBF.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+def test_codes_in_double_precision_keep_their_digits():
+    layer = RBF([[0.1, 1 / 3]], dtype="float64")
+    layer.build((None, 2))
+    np.testing.assert_array_equal(layer.codes, [[0.1, 1 / 3]])
+    again = RBF.from_config(layer.get_config())
+    again.build((None, 2))
+    np.testing.assert_array_equal(again.codes, layer.codes)
+
+
+def test_masks_pass_on_to_the_loss(rng):
+    """Two steps have the same loss alone and with four masked ones behind them."""
+    x = rng.normal(size=(1, 6, 3)).astype("float32")
+    x[:, 2:] = 0
+    dense = keras.layers.Dense(7)
+    codes = rng.normal(size=(2, 7))
+    labels, losses = np.zeros((1, 6)), []
+    for steps in (2, 6):
+        model = keras.Sequential(
+            [keras.Input((steps, 3)), keras.layers.Masking(), dense, RBF(codes)]
+        )
+        model.compile(loss=MaximumAPosteriori(3.0))
+        losses.append(model.evaluate(x[:, :steps], labels[:, :steps], verbose=0))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    masked = keras.Sequential([keras.Input((6, 3)), keras.layers.Masking()])
+    mask = RBFPosterior(1.0)(RBF(np.eye(2, 3))(masked(x)))._keras_mask
+    np.testing.assert_array_equal(mask, [[True, True, False, False, False, False]])

@@ -708,7 +708,7 @@ def test_data_dir(monkeypatch, tmp_path):
     assert sources.data_dir() == Path.home() / "lenet"
 
     monkeypatch.setenv("LENET_DATA_DIR", "")
-    assert sources.data_dir() == Path(__file__).parents[1] / "data"
+    assert sources.data_dir() == Path(__file__).parents[2] / "data"
 
     monkeypatch.delenv("LENET_DATA_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lenet_keras.preprocessing import prepare
 from lenet_study import perturbations as module
 from lenet_study.datasets import load_mnist
 from lenet_study.networks import fully_connected
 from lenet_study.perturbations import AMOUNTS, perturb, spoil
+from lenet_study.pixels import network_input
 from lenet_study.sweep import do_run
 from lenet_study.training import Run
 
@@ -128,7 +128,7 @@ def test_accuracies_are_those_on_the_perturbed_digits(
     table = module.accuracies(model, pixels, images, labels, FEW)
     assert table["perturbation"].tolist() == ["shift right"] * 2 + ["noise"]
     assert table["amount"].tolist() == [0, 3, 0.2]
-    prepared = prepare(images, pixels)
+    prepared = network_input(images, pixels)
     assert len(seen) == len(table)
     for row, changed in zip(table.itertuples(), seen, strict=True):
         expected = perturb(prepared, row.perturbation, row.amount, background, ink)

@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from lenet_keras.preprocessing import prepare
 from lenet_study import networks
+from lenet_study.pixels import network_input
 from lenet_study.recipes import (
     BASELINES,
     LADDER,
@@ -25,7 +25,7 @@ def test_a_recipe_names_a_network_and_compiles_it(name):
     recipe = RECIPES[name]
     photographs = "cifar10" in name or name in RELATIVES
     images = np.zeros((1, 32, 32, 3) if photographs else (1, 28, 28), "uint8")
-    input_shape = prepare(images, recipe.pixels).shape[1:]
+    input_shape = network_input(images, recipe.pixels).shape[1:]
     model = recipe.build(input_shape)
     assert model.name == recipe.network
     recipe.compile(model, 600)

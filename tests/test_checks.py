@@ -1,4 +1,4 @@
-from lenet_study.checks import expect
+from lenet_keras.checks import expect
 
 
 def test_an_error_says_what_was_expected_and_what_was_received(message):

@@ -1,0 +1,19 @@
+"""Where the maps are in a batch of images."""
+
+from keras import ops
+
+from lenet_keras.checks import expect
+
+
+def maps_axis(data_format):
+    """Returns the axis of the maps in the shape of a batch of images."""
+    axes = {"channels_first": 1, "channels_last": -1}
+    expect(data_format in axes, " or ".join(axes), data_format=data_format)
+    return axes[data_format]
+
+
+def per_map(vector, data_format):
+    """Returns one value per map in a shape that broadcasts over the images."""
+    if data_format == "channels_first":
+        return ops.reshape(vector, (-1, 1, 1))
+    return vector
