@@ -1,9 +1,12 @@
 """The two losses of LeNet-5 on its distances, and the older loss of LeNet-1."""
 
-from numbers import Real
+import math
 
 import keras
 from keras import ops
+
+from lenet_keras.checks import expect
+from lenet_keras.layers.rbf import single_precision
 
 
 def checked_labels(y_true, y_pred):
@@ -14,88 +17,66 @@ def checked_labels(y_true, y_pred):
         y_pred: Distances of shape `(..., classes)`.
 
     Returns:
-        `labels, is_class`: `int32` labels, and whether each label is a valid class.
-        Invalid labels are replaced by 0, so that they are safe as indices.
+        `labels, is_class`: `int32` labels, and whether each label is an integer from 0
+        to `classes - 1`. Other labels are replaced by 0, so that they are safe as
+        indices.
 
     Raises:
-        ValueError: If the shapes do not match, or, outside compiled code, if a label
-            is not an integer from 0 to `classes - 1`.
+        ValueError: If the labels are one-hot, or have another number of axes. If their
+            number differs from the number of rows, the backend raises an error.
     """
-    given = y_true = ops.convert_to_tensor(y_true)
-    y_pred = ops.convert_to_tensor(y_pred)
-    shape, expected = tuple(y_true.shape), (*y_pred.shape[:-1], 1)
-    if len(shape) == len(expected) - 1:
-        shape = (*shape, 1)
-    fits = len(shape) == len(y_pred.shape) > 0 and all(
-        n == m or None in (n, m) for n, m in zip(shape, expected, strict=True)
-    )
-    if not fits:
-        raise ValueError(
-            "Expected one integer label per row of outputs, not one-hot. "
-            f"Received: y_true.shape={tuple(y_true.shape)}, "
-            f"y_pred.shape={tuple(y_pred.shape)}"
-        )
-    if len(y_true.shape) < len(shape):
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    if len(y_true.shape) == len(y_pred.shape) - 1:
         y_true = ops.expand_dims(y_true, axis=-1)
-    # Compiled code knows the batch size only at run time. There the concatenation fails
-    # if the numbers of labels and of rows differ; otherwise the labels would broadcast.
-    together = ops.concatenate([ops.cast(y_true, y_pred.dtype), y_pred], axis=-1)
-    y_true = together[..., 0]
-    classes = y_pred.shape[-1]
-    is_class = ops.logical_and(
-        ops.equal(y_true, ops.floor(y_true)),
-        ops.logical_and(y_true >= 0, y_true < classes),
-    )
-    if not _all_or_compiled(is_class):
-        raise ValueError(
-            f"Expected integer labels from 0 to {classes - 1}. "
-            f"Received: y_true={ops.convert_to_numpy(given)}"
-        )
-    return ops.cast(ops.where(is_class, y_true, 0), "int32"), is_class
+    shapes = {"y_true": tuple(y_true.shape), "y_pred": tuple(y_pred.shape)}
+    fits = len(y_true.shape) == len(y_pred.shape) and shapes["y_true"][-1:] == (1,)
+    expect(fits, "one integer label per row of outputs, not one-hot", shapes=shapes)
+    # Labels that are fewer than the rows would broadcast. The concatenation fails, also
+    # where only the run knows their number. Half precision has no digits for labels.
+    dtype = keras.backend.result_type(y_pred.dtype, "float32")
+    together = ops.concatenate([ops.cast(a, dtype) for a in (y_true, y_pred)], axis=-1)
+    labels, classes = together[..., 0], y_pred.shape[-1]
+    is_class = (labels == ops.floor(labels)) & (labels >= 0) & (labels < classes)
+    return ops.cast(ops.where(is_class, labels, 0), "int32"), is_class
 
 
-def _all_or_compiled(condition):
-    """Returns whether all values are true; in compiled code always `True`."""
-    try:
-        return bool(ops.all(condition))
-    except TypeError:
-        return True
+class _Loss(keras.losses.Loss):
+    """Base of the losses: of labels, in `float32` at least, and also of lists."""
 
-
-def _distance_to_right_code(y_true, y_pred):
-    """Returns `y_D`, the distance to the correct code; NaN for an invalid label."""
-    labels, is_class = checked_labels(y_true, y_pred)
-    right = ops.one_hot(labels, y_pred.shape[-1], dtype="bool")
-    distance = ops.sum(ops.where(right, y_pred, 0), axis=-1)
-    return ops.where(is_class, distance, float("nan"))
-
-
-class _LossOfLabels(keras.losses.Loss):
-    """Base of the losses, which take lists as Keras's own losses and metrics do."""
+    def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None):
+        dtype = single_precision(dtype or keras.config.floatx())
+        super().__init__(name, reduction, dtype)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         # `keras.losses.Loss` would convert each number of a list by itself.
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         return super().__call__(y_true, y_pred, sample_weight)
 
+    def call(self, y_true, y_pred):
+        labels, is_class = checked_labels(y_true, y_pred)
+        return ops.where(is_class, self.of_classes(labels, y_pred), float("nan"))
+
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
-class RBFMeanSquaredError(_LossOfLabels):
-    """The mean distance to the code of the correct class.
+class RBFMeanSquaredError(_Loss):
+    """The squared distance to the code of the correct class, summed over the features.
 
     `loss = mean(y[p, D[p]])` over the patterns `p`, where `y[p, i]` is the squared
-    distance between F6 and the code of class `i`, and `D[p]` is the correct class.
+    distance between F6 and the code of class `i`, and `D[p]` is the correct class. The
+    mean is over the patterns alone, as in the paper, which calls it the mean squared
+    error. Keras's `MeanSquaredError` would also divide by the number of features.
 
     Keep the codes fixed. With trainable codes this loss has a trivial minimum, in which
     all codes are equal.
 
     Args:
-        reduction: Reduction of the losses per pattern, as in `keras.losses.Loss`.
-        name: Name of the loss.
-        dtype: Data type of the computation.
+        **kwargs: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`. Half
+            precision becomes `float32`.
 
     Call arguments:
-        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`, from 0 to
+            `classes - 1`. Another label makes the loss NaN: look at the labels first if
+            the loss is NaN at the first update.
         y_pred: Distances of shape `(batch, classes)`, 0 or more.
 
     Example:
@@ -105,24 +86,19 @@ class RBFMeanSquaredError(_LossOfLabels):
     3.0
 
     Raises:
-        ValueError: If the shapes do not match, or a label is outside
-            `0 ... classes - 1`. Compiled code cannot check the labels: the loss is NaN.
+        ValueError: If the labels are one-hot, or have another number of axes.
 
     Reference:
         LeCun et al. (1998), equation 8.
     """
 
-    def __init__(
-        self, reduction="sum_over_batch_size", name="rbf_mean_squared_error", dtype=None
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
-    def call(self, y_true, y_pred):
-        return _distance_to_right_code(y_true, y_pred)
+    def of_classes(self, labels, y_pred):
+        right = ops.one_hot(labels, y_pred.shape[-1], dtype="bool")
+        return ops.sum(ops.where(right, y_pred, 0), axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
-class MaximumAPosteriori(_LossOfLabels):
+class MaximumAPosteriori(_Loss):
     """The distance to the correct code, with competition between the classes.
 
     `loss = mean(y[p, D[p]] + log(exp(-j) + sum_i(exp(-y[p, i]))))`
@@ -132,17 +108,20 @@ class MaximumAPosteriori(_LossOfLabels):
     Therefore the loss does not push away wrong classes that are already far.
 
     Args:
-        j: Positive number. The paper gives no value; the default is ours.
+        j: The cost of rubbish: a positive number, the distance at which the rubbish
+            class is as likely as a class. `inf` for no rubbish class. The paper gives
+            no value; the default is ours.
         temperature: Positive number that divides all distances, including `j`. The
             paper's value is 1. With a larger value, classes compete even if their
             distances differ by more than a little. Photographs need this, because they
             are never as near to their code as digits.
-        reduction: Reduction of the losses per pattern, as in `keras.losses.Loss`.
-        name: Name of the loss.
-        dtype: Data type of the computation.
+        **kwargs: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`. Half
+            precision becomes `float32`.
 
     Call arguments:
-        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`, from 0 to
+            `classes - 1`. Another label makes the loss NaN: look at the labels first if
+            the loss is NaN at the first update.
         y_pred: Distances of shape `(batch, classes)`, 0 or more.
 
     Example:
@@ -153,46 +132,33 @@ class MaximumAPosteriori(_LossOfLabels):
     0.6931
 
     Raises:
-        ValueError: If `j` or `temperature` is not positive, the shapes do not match, or
-            a label is outside `0 ... classes - 1`. Compiled code cannot check the
-            labels: the loss is NaN.
+        ValueError: If `j` or `temperature` is not positive, or the labels are one-hot
+            or have another number of axes.
 
     Reference:
         LeCun et al. (1998), equation 9; the temperature is ours.
     """
 
-    def __init__(
-        self,
-        j=10.0,
-        temperature=1.0,
-        reduction="sum_over_batch_size",
-        name="maximum_a_posteriori",
-        dtype=None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-        for argument, value in {"j": j, "temperature": temperature}.items():
-            if not (isinstance(value, Real) and value > 0):
-                raise ValueError(
-                    f"Expected a positive {argument}. Received: {argument}={value}"
-                )
+    def __init__(self, j=10.0, temperature=1.0, **kwargs):
+        super().__init__(**kwargs)
+        what = "a positive j and a positive temperature"
+        expect(j > 0 and temperature > 0, what, j=j, temperature=temperature)
         self.j, self.temperature = j, temperature
 
-    def _distance(self, y_true, y_pred):
-        return _distance_to_right_code(y_true, y_pred)
+    def of_classes(self, labels, y_pred):
+        logits = self.logits(y_pred)
+        return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
-    def call(self, y_true, y_pred):
-        distance = self._distance(y_true, y_pred)
-        rubbish = ops.full_like(y_pred[..., :1], self.j)
-        competitors = ops.concatenate([y_pred, rubbish], axis=-1)
-        competition = ops.logsumexp(-competitors / self.temperature, axis=-1)
-        return distance / self.temperature + competition
+    def logits(self, distances):
+        """Returns `-[distances, j] / temperature`, without `j` if it is infinite."""
+        if math.isfinite(self.j):
+            rubbish = ops.full_like(distances[..., :1], self.j)
+            distances = ops.concatenate([distances, rubbish], axis=-1)
+        return -distances / self.temperature
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "j": self.j,
-            "temperature": self.temperature,
-        }
+        own = {"j": self.j, "temperature": self.temperature}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
@@ -209,11 +175,10 @@ class CategoricalMaximumAPosteriori(MaximumAPosteriori):
     rubbish class: an image of no class has targets 0.
 
     Args:
-        j: As for `MaximumAPosteriori`.
+        j: The cost of rubbish, as for `MaximumAPosteriori`.
         temperature: As for `MaximumAPosteriori`.
-        reduction: Reduction of the losses per pattern, as in `keras.losses.Loss`.
-        name: Name of the loss.
-        dtype: Data type of the computation.
+        **kwargs: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`. Half
+            precision becomes `float32`.
 
     Call arguments:
         y_true: Probabilities of shape `(batch, classes)`, 0 or more, of sum 1 or less.
@@ -233,27 +198,12 @@ class CategoricalMaximumAPosteriori(MaximumAPosteriori):
         LeCun et al. (1998), equation 9; targets other than one-hot are ours.
     """
 
-    def __init__(
-        self,
-        j=10.0,
-        temperature=1.0,
-        reduction="sum_over_batch_size",
-        name="categorical_maximum_a_posteriori",
-        dtype=None,
-    ):
-        super().__init__(j, temperature, reduction, name, dtype)
-
-    def _distance(self, y_true, y_pred):
-        shapes = tuple(y_true.shape), tuple(y_pred.shape)
-        if len(shapes[0]) != len(shapes[1]) or any(
-            n != m and None not in (n, m) for n, m in zip(*shapes, strict=True)
-        ):
-            raise ValueError(
-                "Expected a probability for each class. Received: "
-                f"y_true.shape={shapes[0]}, y_pred.shape={shapes[1]}"
-            )
-        y_true = ops.cast(y_true, y_pred.dtype)
-        return ops.sum(y_true * (y_pred - self.j), axis=-1) + self.j
+    def call(self, y_true, y_pred):
+        if math.isfinite(self.j):
+            rubbish = 1 - ops.sum(y_true, axis=-1, keepdims=True)
+            y_true = ops.concatenate([y_true, rubbish], axis=-1)
+        logits = self.logits(y_pred)
+        return ops.categorical_crossentropy(y_true, logits, from_logits=True)
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
@@ -270,14 +220,16 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
     training needs what a line says, and not where its digits are.
 
     Args:
-        j: As for `MaximumAPosteriori`.
+        j: The cost of rubbish at one place, a positive number. It is finite, because
+            equal digits have rubbish between them.
         temperature: As for `MaximumAPosteriori`.
-        reduction: Reduction of the losses per line, as in `keras.losses.Loss`.
-        name: Name of the loss.
-        dtype: Data type of the computation.
+        **kwargs: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`. Half
+            precision becomes `float32`.
 
     Call arguments:
-        y_true: Integer labels of shape `(batch, length)`; -1 after a shorter line.
+        y_true: Integer labels of shape `(batch, length)`; -1 after a shorter line. A
+            label that is no class, or a line that does not fit into the places, makes
+            the loss NaN.
         y_pred: Distances of shape `(batch, 1, places, classes)`.
 
     Example:
@@ -290,9 +242,8 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
     20
 
     Raises:
-        ValueError: If `j` or `temperature` is not positive, the shapes do not fit, or a
-            label is no class, or a line does not fit into the places. Compiled code
-            cannot check the labels: the loss is NaN.
+        ValueError: If `j` is not positive or infinite, `temperature` is not positive,
+            or the distances are not those of lines.
 
     Reference:
         LeCun et al. (1998), sections VI and VII: the network and the paths are trained
@@ -300,30 +251,13 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
         classification". The costs are those of equation 9.
     """
 
-    def __init__(
-        self,
-        j=10.0,
-        temperature=1.0,
-        reduction="sum_over_batch_size",
-        name="line_maximum_a_posteriori",
-        dtype=None,
-    ):
-        super().__init__(j, temperature, reduction, name, dtype)
+    def __init__(self, j=10.0, temperature=1.0, **kwargs):
+        super().__init__(j, temperature, **kwargs)
+        expect(math.isfinite(j), "a finite j: between equal digits is rubbish", j=j)
 
     def call(self, y_true, y_pred):
-        shapes = tuple(y_true.shape), tuple(y_pred.shape)
-        if (len(shapes[0]), len(shapes[1]), *shapes[1][1:2]) != (2, 4, 1):
-            raise ValueError(
-                "Expected labels of shape (batch, length) and distances of shape "
-                f"(batch, 1, places, classes). Received: y_true.shape={shapes[0]}, "
-                f"y_pred.shape={shapes[1]}"
-            )
-        distances = y_pred[:, 0]
-        rubbish = ops.full_like(distances[..., :1], self.j)
-        costs = ops.concatenate([distances, rubbish], axis=-1)
-        classes, places = shapes[1][-1], ops.shape(costs)[1]
-        y_true = ops.cast(y_true, y_pred.dtype)
-        labels = ops.cast(y_true, "int32")
+        logits, classes = self.logits(ops.squeeze(y_pred, axis=1)), y_pred.shape[-1]
+        labels, places = ops.cast(y_true, "int32"), ops.shape(logits)[1]
         is_digit = ops.cast(labels >= 0, "int32")
         lengths = ops.sum(is_digit, axis=-1)
         # Between two equal digits there is rubbish, which needs a place too.
@@ -334,15 +268,9 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
             & ops.all(is_digit[:, 1:] <= is_digit[:, :-1], axis=-1)
             & (lengths + ops.sum(pauses, axis=-1) <= places)
         )
-        if not _all_or_compiled(is_line):
-            raise ValueError(
-                f"Expected integer labels from 0 to {classes - 1}, and -1 only after "
-                f"them, of lines that fit into {places} places. "
-                f"Received: y_true={ops.convert_to_numpy(y_true)}"
-            )
         loss = ops.ctc_loss(
             ops.clip(labels, 0, classes - 1),
-            -costs / self.temperature,
+            logits,
             lengths,
             ops.full_like(lengths, places),
             mask_index=classes,
@@ -351,7 +279,7 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
-class SparseMeanSquaredError(_LossOfLabels):
+class SparseMeanSquaredError(_Loss):
     """Mean squared error with integer labels and one `scaled_tanh` unit per class.
 
     `loss = mean((y[p, i] - d[p, i]) ** 2)` over the patterns `p` and the classes `i`.
@@ -359,12 +287,12 @@ class SparseMeanSquaredError(_LossOfLabels):
     values `lenet_keras.activations.scaled_tanh` has its largest second derivative.
 
     Args:
-        reduction: Reduction of the losses per pattern, as in `keras.losses.Loss`.
-        name: Name of the loss.
-        dtype: Data type of the computation.
+        **kwargs: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`. Half
+            precision becomes `float32`.
 
     Call arguments:
-        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`, from 0 to
+            `classes - 1`. Another label makes the loss NaN.
         y_pred: Outputs of shape `(batch, classes)`.
 
     Example:
@@ -374,24 +302,13 @@ class SparseMeanSquaredError(_LossOfLabels):
     0.5
 
     Raises:
-        ValueError: If the shapes do not match, or a label is outside
-            `0 ... classes - 1`. Compiled code cannot check the labels: the loss is NaN.
+        ValueError: If the labels are one-hot, or have another number of axes.
 
     Reference:
         Le Cun et al. (1990), "Handwritten digit recognition with a back-propagation
         network"; LeCun et al. (1998), appendix A, on targets of 1 and -1.
     """
 
-    def __init__(
-        self,
-        reduction="sum_over_batch_size",
-        name="sparse_mean_squared_error",
-        dtype=None,
-    ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
-    def call(self, y_true, y_pred):
-        labels, is_class = checked_labels(y_true, y_pred)
+    def of_classes(self, labels, y_pred):
         targets = 2 * ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype) - 1
-        error = ops.mean(ops.square(y_pred - targets), axis=-1)
-        return ops.where(is_class, error, float("nan"))
+        return ops.mean(ops.square(y_pred - targets), axis=-1)

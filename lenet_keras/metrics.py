@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from lenet_keras.layers.rbf import single_precision
 from lenet_keras.losses import checked_labels
 
 
@@ -13,7 +14,9 @@ def rbf_accuracy(y_true, y_pred):
     A pattern with a NaN among its distances counts as wrong.
 
     Args:
-        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`. Or probabilities of
+            shape `(batch, classes)`, where the largest one counts. What they lack to 1
+            belongs to rubbish: if that is the largest, no answer is right.
         y_pred: Distances of shape `(batch, classes)`.
 
     Returns:
@@ -28,11 +31,16 @@ def rbf_accuracy(y_true, y_pred):
     Raises:
         ValueError: For the same reasons as `lenet_keras.losses.checked_labels`.
     """
-    labels, is_class = checked_labels(y_true, y_pred)
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    if len(y_true.shape) > 1 and y_true.shape[-1] == y_pred.shape[-1] != 1:
+        rubbish = 1 - ops.sum(y_true, axis=-1, keepdims=True)
+        targets = ops.concatenate([y_true, rubbish], axis=-1)
+        labels, is_class = ops.argmax(targets, axis=-1), True
+    else:
+        labels, is_class = checked_labels(y_true, y_pred)
     # The backends differ in argmin of NaN: some skip NaN, others return its index.
     is_known = ops.logical_not(ops.any(ops.isnan(y_pred), axis=-1))
-    is_smallest = ops.equal(ops.cast(ops.argmin(y_pred, axis=-1), "int32"), labels)
-    is_right = ops.logical_and(is_known, is_smallest)
+    is_right = is_known & ops.equal(ops.argmin(y_pred, axis=-1), labels)
     return ops.where(is_class, ops.cast(is_right, "float32"), float("nan"))
 
 
@@ -46,7 +54,7 @@ class RBFAccuracy(keras.metrics.MeanMetricWrapper):
 
     Args:
         name: Name of the metric.
-        dtype: Data type of the computation.
+        dtype: Data type of the computation. Half precision becomes `float32`.
 
     Example:
 
@@ -57,15 +65,15 @@ class RBFAccuracy(keras.metrics.MeanMetricWrapper):
     0.5
 
     Raises:
-        ValueError: If the shapes do not match, or a label is outside
-            `0 ... classes - 1`. Compiled code cannot check the labels: the result is
-            NaN.
+        ValueError: If the labels have another number of axes. A label outside
+            `0 ... classes - 1` raises no error: it makes the result NaN.
 
     Reference:
         LeCun et al. (1998), section II-B, on the output layer.
     """
 
     def __init__(self, name="rbf_accuracy", dtype=None):
+        dtype = single_precision(dtype or keras.config.floatx())
         super().__init__(fn=rbf_accuracy, name=name, dtype=dtype)
         self._direction = "up"
 

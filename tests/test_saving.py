@@ -32,7 +32,7 @@ LAYERS = {
     ),
     "subsampling2d": (Subsampling2D((3, 2)), (6, 7, 3)),
     "rbf": (RBF(rbf_codes("0123456789")), (84,)),
-    "rbf_trainable": (RBF(np.ones((3, 7)), trainable=True), (7,)),
+    "rbf_trainable": (RBF(np.ones((3, 7)), trainable_codes=True), (7,)),
     "local_response": (LocalResponseNormalization(1, 1.5, 0.2, 0.5), (4, 3, 5)),
     "rbf_posterior": (RBFPosterior(j=2.5), (4,)),
     "dense_with_scaled_tanh": (keras.layers.Dense(3, scaled_tanh), (5,)),
@@ -72,9 +72,13 @@ def saved(tmp_path_factory):
     rng = np.random.default_rng(1)
     folder = tmp_path_factory.mktemp("models")
     models = {name: model_of(*LAYERS[name]) for name in LAYERS}
-    for loss in (RBFMeanSquaredError(), MaximumAPosteriori(j=2.5)):
-        models[loss.name] = lenet5()
-        models[loss.name].compile("sgd", loss, metrics=[RBFAccuracy()])
+    losses = {
+        "rbf_mean_squared_error": RBFMeanSquaredError(),
+        "maximum_a_posteriori": MaximumAPosteriori(j=2.5),
+    }
+    for name, loss in losses.items():
+        models[name] = lenet5()
+        models[name].compile("sgd", loss, metrics=[RBFAccuracy()])
     models["lenet5_modern"] = lenet5_modern((32, 32, 3))
     models["lenet1"] = lenet1()
     models["lenet1"].compile("sgd", SparseMeanSquaredError(), metrics=["accuracy"])
