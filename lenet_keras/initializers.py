@@ -1,8 +1,48 @@
 """The initial weights of LeNet-5."""
 
+import itertools
 import math
 
 import keras
+import numpy as np
+
+from lenet_keras.checks import expect
+
+
+def one_per_layer(initializer):
+    """Yields an initializer for each layer, so that no two layers start alike.
+
+    Keras draws the same values at every call of an instance with a seed. Here each
+    layer gets an instance with a seed of its own, which the given seed determines.
+
+    Args:
+        initializer: What Keras takes: a name, a configuration, a class or an instance
+            of an initializer.
+
+    Yields:
+        What a layer takes as its initializer.
+
+    Example:
+
+    >>> kernels = one_per_layer(keras.initializers.HeNormal(seed=1))
+    >>> c1, c3 = next(kernels), next(kernels)
+    >>> bool(keras.ops.any(c1((5, 4)) == c3((5, 4))))
+    False
+    """
+    if isinstance(initializer, dict):
+        initializer = keras.initializers.get(initializer)
+    config = {}
+    if isinstance(initializer, keras.initializers.Initializer):
+        config = initializer.get_config()
+    if not isinstance(config.get("seed", {}), int | None):
+        # Keras makes a new instance of a name or a class; an instance without a seed
+        # draws nothing; a generator of seeds, here a dictionary, never repeats itself.
+        yield from itertools.repeat(initializer)
+    for layer in itertools.count():
+        seed = config["seed"]
+        if seed is not None:
+            seed = int(np.random.default_rng([abs(seed), layer]).integers(2**31))
+        yield type(initializer).from_config({**config, "seed": seed})
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
@@ -35,17 +75,13 @@ class FanInUniform(keras.initializers.RandomUniform):
     """
 
     def __init__(self, scale=2.4, seed=None):
-        if not scale > 0:
-            raise ValueError(f"Expected a positive scale. Received: scale={scale}")
+        expect(scale > 0, "a positive scale", scale=scale)
         super().__init__(minval=-scale, maxval=scale, seed=seed)
         self.scale = scale
 
     def __call__(self, shape, dtype=None):
-        if len(shape) < 2:
-            raise ValueError(
-                "Expected a shape of at least two axes, with the units on the last. "
-                f"Received: shape={tuple(shape)}"
-            )
+        what = "a shape of at least two axes, with the units on the last"
+        expect(len(shape) > 1, what, shape=tuple(shape))
         return super().__call__(shape, dtype) / math.prod(shape[:-1])
 
     def get_config(self):

@@ -1,14 +1,13 @@
 """LeNet-5 as described by LeCun et al. (1998)."""
 
-from numbers import Integral
-
 import keras
 import numpy as np
 
 from lenet_keras.activations import scaled_tanh
+from lenet_keras.checks import expect
 from lenet_keras.codes import rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
-from lenet_keras.initializers import FanInUniform
+from lenet_keras.initializers import FanInUniform, one_per_layer
 from lenet_keras.layers import RBF, ConnectionTableConv2D, Subsampling2D
 
 
@@ -47,9 +46,9 @@ def lenet5(
             digits.
         codes: Optional array of other codes, of shape `(classes, features)`. It
             determines the number of classes and the number of units in F6.
-        kernel_initializer: Function without arguments that returns an initializer,
-            called once per layer, or the name of a Keras initializer. A shared
-            instance would give all layers the same initial values.
+        kernel_initializer: What Keras takes: a name, a configuration, a class or an
+            instance of an initializer. Each layer starts differently, also from an
+            instance with a seed; the same seed gives the same network.
         name: Name of the model.
 
     Returns:
@@ -72,31 +71,17 @@ def lenet5(
         LeCun et al. (1998), section II-B and Figure 2; section VII on larger images.
     """
     *sides, channels = input_shape if np.shape(input_shape) == (3,) else (None,)
-    sides = tuple(sides)
-    fits = all(n is None or (n >= 32 and n % 4 == 0) for n in sides)
-    if not fits or not channels:
-        raise ValueError(
-            "Expected an input_shape of (32, 32, channels), or larger by multiples of "
-            f"4, or a side of None. Received: {input_shape=}"
-        )
+    expect(
+        channels and all(n is None or (n >= 32 and n % 4 == 0) for n in sides),
+        "(32, 32, channels), or larger by multiples of 4, or a side of None",
+        input_shape=input_shape,
+    )
     if codes is None:
-        if not isinstance(num_classes, Integral) or num_classes not in range(1, 11):
-            raise ValueError(
-                "Expected codes, or a num_classes from 1 to 10 for the digits' codes. "
-                f"Received: num_classes={num_classes}"
-            )
+        what = "codes, or a num_classes from 1 to 10 for the codes of the digits"
+        expect(num_classes in range(1, 11), what, num_classes=num_classes)
         codes = rbf_codes("0123456789"[:num_classes])
-
-    if isinstance(kernel_initializer, keras.initializers.Initializer):
-        raise ValueError(
-            "Expected a function that returns an initializer, such as its class. "
-            f"Received: {kernel_initializer=}"
-        )
     rbf = RBF(codes, name="output")
-
-    def initializer():
-        by_name = isinstance(kernel_initializer, str)
-        return kernel_initializer if by_name else kernel_initializer()
+    kernels = one_per_layer(kernel_initializer)
 
     def convolution(filters, name):
         return keras.layers.Conv2D(
@@ -104,7 +89,7 @@ def lenet5(
             kernel_size=5,
             data_format="channels_last",
             activation=scaled_tanh,
-            kernel_initializer=initializer(),
+            kernel_initializer=next(kernels),
             name=name,
         )
 
@@ -119,17 +104,17 @@ def lenet5(
         kernel_size=5,
         data_format="channels_last",
         activation=scaled_tanh,
-        kernel_initializer=initializer(),
+        kernel_initializer=next(kernels),
         name="C3",
     )(x)
     x = subsampling(name="S4")(x)  # 16 of 5x5, 32
     x = convolution(120, name="C5")(x)  # 120 of 1x1, 48,120
-    if sides == (32, 32):
+    if sides == [32, 32]:
         x = keras.layers.Flatten("channels_last", name="flatten")(x)
     x = keras.layers.Dense(  # 84 units, 10,164
         rbf.initial_codes.shape[1],
         activation=scaled_tanh,
-        kernel_initializer=initializer(),
+        kernel_initializer=next(kernels),
         name="F6",
     )(x)
     outputs = rbf(x)  # 10 distances, 840 fixed values

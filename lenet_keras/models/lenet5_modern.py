@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from lenet_keras.checks import expect
+
 
 def lenet5_modern(input_shape=(28, 28, 1), num_classes=10, name="lenet5_modern"):
     """Builds the modern variant: 61,706 parameters on MNIST, 62,006 on CIFAR-10.
@@ -46,14 +48,12 @@ def lenet5_modern(input_shape=(28, 28, 1), num_classes=10, name="lenet5_modern")
     Reference:
         LeCun et al. (1998), section II-B, for the original network.
     """
-    if np.shape(input_shape) != (3,) or tuple(input_shape[:2]) not in (
-        (28, 28),
-        (32, 32),
-    ):
-        raise ValueError(
-            "Expected an input_shape of (28, 28, channels) or (32, 32, channels). "
-            f"Received: {input_shape=}"
-        )
+    fits = np.shape(input_shape) == (3,) and input_shape[0] == input_shape[1]
+    expect(
+        fits and input_shape[0] in (28, 32),
+        "(28, 28, channels) or (32, 32, channels)",
+        input_shape=input_shape,
+    )
     padding = "same" if input_shape[0] == 28 else "valid"
 
     last = {"data_format": "channels_last"}

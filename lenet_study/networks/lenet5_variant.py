@@ -9,6 +9,7 @@ from keras import layers
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.codes import rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
+from lenet_keras.initializers import one_per_layer
 from lenet_keras.layers import (
     RBF,
     ConnectionTableConv2D,
@@ -72,8 +73,7 @@ def lenet5_variant(
             is two and a half times narrower, because it also counts the outputs.
         output: `"rbf"` for the distances to the codes; `"softmax"` for a dense layer
             of probabilities.
-        kernel_initializer: Name of a Keras initializer. The block keeps Keras's
-            default.
+        kernel_initializer: As for `lenet5`. The block keeps Keras's default.
         normalization: `None`, or local response normalization before S2 and S4.
             `"local response"` uses AlexNet's constants. On standardized pixels it does
             little more than divide by 1.68. `"scaled local response"` multiplies
@@ -125,8 +125,13 @@ def lenet5_variant(
 
     activation = scaled_tanh if activation == "scaled_tanh" else activation
     last = {"data_format": "channels_last"}
-    unit = {"activation": activation, "kernel_initializer": kernel_initializer}
-    convolution = partial(layers.Conv2D, kernel_size=5, **unit, **last)
+    kernels = one_per_layer(kernel_initializer)
+
+    def unit():
+        return {"activation": activation, "kernel_initializer": next(kernels)}
+
+    def convolution(filters, **arguments):
+        return layers.Conv2D(filters, 5, **unit(), **last, **arguments)
 
     def subsampled(x, name):
         if normalization is not None:
@@ -146,7 +151,7 @@ def lenet5_variant(
 
     # C3 and S4: 16 maps of 10x10 and of 5x5.
     if c3 == "table":
-        x = ConnectionTableConv2D(C3_CONNECTIONS, 5, name="C3", **unit, **last)(x)
+        x = ConnectionTableConv2D(C3_CONNECTIONS, 5, name="C3", **unit(), **last)(x)
     else:
         x = convolution(16, name="C3")(x)
     if block == "inception":
@@ -160,9 +165,9 @@ def lenet5_variant(
         x = convolution(120, name="C5")(x)
     x = layers.Flatten("channels_last", name="flatten")(x)
     if c5 == "dense":
-        x = layers.Dense(120, name="C5", **unit)(x)
+        x = layers.Dense(120, name="C5", **unit())(x)
     x = dropped(x, "C5")
-    x = layers.Dense(84, name="F6", **unit)(x)
+    x = layers.Dense(84, name="F6", **unit())(x)
     x = dropped(x, "F6")
 
     # Ten distances or ten probabilities.
@@ -170,6 +175,6 @@ def lenet5_variant(
         outputs = RBF(rbf_codes("0123456789"), name="output")(x)
     else:
         outputs = layers.Dense(
-            10, "softmax", kernel_initializer=kernel_initializer, name="output"
+            10, "softmax", kernel_initializer=next(kernels), name="output"
         )(x)
     return keras.Model(inputs, outputs, name=name)
