@@ -2,7 +2,6 @@
 
 from lenet_keras.sdlm.curvature import (
     CurvatureEstimation,
-    curvature_estimator,
     diagonal_curvature,
 )
 from lenet_keras.sdlm.optimizer import SDLM, paper_schedule
@@ -14,7 +13,6 @@ __all__ = [
     "CurvatureEstimation",
     "DivergenceError",
     "Rule",
-    "curvature_estimator",
     "diagonal_curvature",
     "fit",
     "paper_schedule",

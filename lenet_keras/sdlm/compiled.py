@@ -2,8 +2,23 @@
 
 import contextlib
 import functools
+import weakref
 
 import keras
+import numpy as np
+
+from lenet_keras.checks import expect
+
+# The programs of each model, by what they depend on. They go with the model.
+_PROGRAMS = weakref.WeakKeyDictionary()
+
+
+def program(model, key, function):
+    """Returns a compiled function of a model: the first that was given for the key."""
+    programs = _PROGRAMS.setdefault(model, {})
+    if key not in programs:
+        programs[key] = compiled(function)
+    return programs[key]
 
 
 def compiled(function):
@@ -14,6 +29,9 @@ def compiled(function):
 
     Returns:
         Function with the same arguments and results.
+
+    Raises:
+        ValueError: If Keras's backend is none of the three.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -27,9 +45,27 @@ def compiled(function):
         import jax
 
         return jax.jit(function)
+    expect(backend == "torch", "TensorFlow, JAX or PyTorch", backend=backend)
     import torch
 
     return torch.no_grad()(function)
+
+
+def value_of(variable):
+    """Returns the value of a variable, also while a program is traced.
+
+    The array is empty if the variable has no value yet.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.init_scope():
+            return variable.numpy()
+    with keras.StatelessScope(initialize_variables=False):
+        try:
+            return keras.ops.convert_to_numpy(variable.value)
+        except TypeError:
+            return np.empty(0)
 
 
 def vjp(function, *arguments):

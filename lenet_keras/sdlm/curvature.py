@@ -4,8 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from lenet_keras.checks import expect
 from lenet_keras.sdlm.chain import Chain
-from lenet_keras.sdlm.compiled import compiled
+from lenet_keras.sdlm.compiled import program
 from lenet_keras.sdlm.optimizer import sdlm_of
 
 
@@ -19,6 +20,8 @@ def diagonal_curvature(model, x, y, loss):
     squared. The term with `f''` is dropped, so `h[k]` is never negative. Each weight
     has its own curvature. It is not an average of squared gradients, and not one value
     for a whole layer.
+
+    The function compiles a program for a model, a loss and a number of patterns once.
 
     The recursion starts at the outputs with
 
@@ -56,62 +59,26 @@ def diagonal_curvature(model, x, y, loss):
     Reference:
         LeCun et al. (1998), Appendix C, equations 22 to 27.
     """
-    return curvature_estimator(model, loss)(x, y)
-
-
-def curvature_estimator(model, loss):
-    """Returns a function that estimates the curvature of one model again and again.
-
-    `diagonal_curvature` compiles a program in every call. This function compiles it
-    once for each number of patterns.
-
-    Args:
-        model: As in `diagonal_curvature`.
-        loss: As in `diagonal_curvature`.
-
-    Returns:
-        Function of `x` and `y`. It returns `diagonal_curvature` for the weights that
-        the model has at that time.
-
-    Example:
-
-    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    >>> estimate = curvature_estimator(model, "mse")
-    >>> [float(estimate([[x]], [[0.0]])[0][0, 0]) for x in (1.0, 3.0)]
-    [2.0, 18.0]
-
-    Raises:
-        ValueError: For the same reasons as `diagonal_curvature`.
-    """
     chain = Chain(model, loss)
+    x, y = chain.patterns(x, y)
 
-    @compiled
     def mean_over_patterns(values, x, y):
         weights = chain.pack(values)
 
         def add_pattern(i, totals):
             pattern = chain.curvatures(x[i], y[i], weights)
-            return [
-                [total + h for total, h in zip(*pair, strict=True)]
-                for pair in zip(totals, pattern, strict=True)
-            ]
+            return keras.tree.map_structure(ops.add, totals, pattern)
 
-        zeros = [[ops.zeros_like(weight) for weight in packed] for packed in weights]
+        zeros = keras.tree.map_structure(ops.zeros_like, weights)
         totals = ops.fori_loop(0, x.shape[0], add_pattern, zeros)
         return [total / x.shape[0] for total in chain.unpack(totals)]
 
-    def estimate(x, y):
-        x, y = chain.patterns(x, y)
-        values = [ops.convert_to_tensor(variable) for variable in chain.variables]
-        x = ops.convert_to_tensor(x, "float32")
-        curvature = mean_over_patterns(values, x, ops.convert_to_tensor(y))
-        by_variable = {
-            id(variable): ops.convert_to_numpy(h)
-            for variable, h in zip(chain.variables, curvature, strict=True)
-        }
-        return [by_variable[id(variable)] for variable in model.trainable_weights]
-
-    return estimate
+    values = [ops.convert_to_tensor(variable) for variable in chain.variables]
+    x, y = ops.convert_to_tensor(x, "float32"), ops.convert_to_tensor(y)
+    estimate = program(model, ("curvature", *chain.key), mean_over_patterns)
+    found = map(ops.convert_to_numpy, estimate(values, x, y))
+    by_variable = dict(zip(map(id, chain.variables), found, strict=True))
+    return [by_variable[id(weight)] for weight in model.trainable_weights]
 
 
 class CurvatureEstimation(keras.callbacks.Callback):
@@ -146,20 +113,11 @@ class CurvatureEstimation(keras.callbacks.Callback):
 
     def __init__(self, x, y, patterns=500, estimates_in_first_epoch=1, seed=0):
         super().__init__()
-        if not 0 < patterns <= len(x):
-            raise ValueError(
-                f"Expected from 1 to {len(x)} patterns. Received: patterns={patterns}"
-            )
-        if len(x) != len(y):
-            raise ValueError(
-                "Expected as many labels as patterns. "
-                f"Received: {len(x)} patterns, {len(y)} labels"
-            )
-        if not estimates_in_first_epoch > 0:
-            raise ValueError(
-                "Expected at least one estimate. "
-                f"Received: estimates_in_first_epoch={estimates_in_first_epoch}"
-            )
+        expect(len(x) == len(y), "a label for each pattern", labels=len(y))
+        fits = 0 < patterns <= len(x)
+        expect(fits, f"from 1 to {len(x)} patterns", patterns=patterns)
+        estimates = {"estimates_in_first_epoch": estimates_in_first_epoch}
+        expect(estimates_in_first_epoch > 0, "at least one estimate", **estimates)
         self.x, self.y = np.asarray(x), np.asarray(y)
         self.patterns = patterns
         self.estimates_in_first_epoch = estimates_in_first_epoch
@@ -168,7 +126,10 @@ class CurvatureEstimation(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.optimizer = sdlm_of(self.model)
         self.optimizer.build(self.model.trainable_variables)
-        self.estimate = curvature_estimator(self.model, self.model.loss)
+
+    def estimate(self, x, y):
+        """Returns the curvature over some patterns, one array per trainable weight."""
+        return diagonal_curvature(self.model, x, y, self.model.loss)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.estimates = epoch, 0
@@ -176,16 +137,11 @@ class CurvatureEstimation(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         wanted = self.estimates_in_first_epoch if self.epoch == 0 else 1
         steps = self.params["steps"]
-        if steps is None and wanted > 1:
-            raise ValueError(
-                "Expected data of known length for several estimates in an epoch; give "
-                "`fit` steps_per_epoch, or make one estimate. "
-                f"Received: estimates_in_first_epoch={wanted}"
-            )
+        what = "`steps_per_epoch` for several estimates in an epoch of unknown length"
+        expect(steps or wanted == 1, what, estimates_in_first_epoch=wanted)
         due = min(self.estimates, wanted) * (steps or 0) / wanted
         if self.estimates < wanted and batch >= due:
             rng = np.random.default_rng([self.seed, self.epoch, self.estimates])
             drawn = np.sort(rng.choice(len(self.x), self.patterns, replace=False))
-            curvature = self.estimate(self.x[drawn], self.y[drawn])
-            self.optimizer.set_curvature(curvature)
+            self.optimizer.set_curvature(self.estimate(self.x[drawn], self.y[drawn]))
             self.estimates += 1

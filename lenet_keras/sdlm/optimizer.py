@@ -1,10 +1,13 @@
 """Stochastic diagonal Levenberg-Marquardt: one learning rate for each weight."""
 
+import itertools
+
 import keras
 import numpy as np
 from keras import ops
 
-from lenet_keras.sdlm.compiled import compiled
+from lenet_keras.checks import expect
+from lenet_keras.sdlm.compiled import compiled, value_of
 
 # The learning rates of the paper's 20 epochs, and the number of epochs with each.
 PAPER_RATES = {5e-4: 2, 2e-4: 3, 1e-4: 3, 5e-5: 4, 1e-5: 8}
@@ -52,10 +55,9 @@ class SDLM(keras.optimizers.Optimizer):
 
     def __init__(self, learning_rate, mu=PAPER_MU, name="sdlm"):
         super().__init__(learning_rate=learning_rate, name=name)
-        if not mu > 0:
-            raise ValueError(f"Expected a positive mu. Received: mu={mu}")
+        expect(mu > 0, "a positive mu", mu=mu)
         self.mu = mu
-        self.has_curvature = False
+        self._has_curvature = False
         self._schedule = self._rates = None
 
     def build(self, variables):
@@ -77,29 +79,19 @@ class SDLM(keras.optimizers.Optimizer):
             curvature: One array per trainable weight, of the same shape, with values
                 of 0 or more.
         """
-        if not self.built:
-            raise ValueError(
-                "Expected an optimizer that was built with the weights, "
-                "`optimizer.build(model.trainable_variables)`. "
-                f"Received: {self.name!r}, not built"
-            )
+        expect(self.built, "an optimizer that is built with the weights", built=False)
         curvature = [ops.convert_to_numpy(h) for h in curvature]
         shapes = [h.shape for h in curvature]
-        expected = [tuple(h.shape) for h in self.curvature]
-        if shapes != expected:
-            raise ValueError(
-                f"Expected curvature with the shapes of the weights, {expected}. "
-                f"Received: shapes {shapes}"
-            )
-        for h, variable in zip(curvature, self.curvature, strict=True):
-            if not np.isfinite(h).all() or not (h >= 0).all():
-                raise ValueError(
-                    "Expected finite curvature of 0 or more; it is not finite if "
-                    f"training has diverged. Received: {h} for {variable.path}"
-                )
+        expect(
+            shapes == [tuple(h.shape) for h in self.curvature]
+            and all(np.isfinite(h).all() and (h >= 0).all() for h in curvature),
+            "finite curvature of 0 or more, in the shapes of the weights; it is not "
+            "finite if training has diverged",
+            curvature=curvature,
+            shapes=shapes,
+        )
         for h, variable in zip(curvature, self.curvature, strict=True):
             variable.assign(h)
-        self.has_curvature = True
 
     def scales(self):
         """Returns `1 / (mu + h)`, one array per trainable weight.
@@ -107,15 +99,14 @@ class SDLM(keras.optimizers.Optimizer):
         Raises:
             ValueError: If the curvature is not set.
         """
-        if not self.has_curvature:
-            raise ValueError(
-                "Expected curvature before the first update: call `set_curvature`, or "
-                "train with the callback `lenet_keras.sdlm.CurvatureEstimation`. "
-                f"Received: {self.name!r} without curvature"
-            )
         return [self._scale(h) for h in self.curvature]
 
     def _scale(self, h):
+        if not self._has_curvature:  # look again: its variables may have been assigned
+            values = map(value_of, self.curvature)
+            self._has_curvature = all(v.size and (v >= 0).all() for v in values)
+        what = "curvature before the first update, by `set_curvature` or the callback "
+        expect(self._has_curvature, what + "`CurvatureEstimation`", curvature=None)
         return 1 / (self.mu + ops.convert_to_tensor(h))
 
     def next_rates(self, updates):
@@ -130,23 +121,13 @@ class SDLM(keras.optimizers.Optimizer):
         return self._rates(ops.convert_to_tensor(self.iterations) + steps)
 
     def update_step(self, gradient, variable, learning_rate):
-        scale = self.scales()[self._get_variable_index(variable)]
+        scale = self._scale(self.curvature[self._get_variable_index(variable)])
         rate = ops.cast(learning_rate, variable.dtype) * ops.cast(scale, variable.dtype)
         self.assign_sub(variable, rate * ops.cast(gradient, variable.dtype))
 
-    def load_own_variables(self, store):
-        super().load_own_variables(store)
-        self.has_curvature = self.built and all(
-            bool(ops.all(h >= 0)) for h in self.curvature
-        )
-
     def get_config(self):
-        config = super().get_config()
-        return {
-            "learning_rate": config["learning_rate"],
-            "mu": self.mu,
-            "name": self.name,
-        }
+        rate = super().get_config()["learning_rate"]
+        return {"learning_rate": rate, "mu": self.mu, "name": self.name}
 
 
 def sdlm_of(model):
@@ -158,10 +139,7 @@ def sdlm_of(model):
     optimizer = getattr(model, "optimizer", None)
     # For float16, Keras wraps the optimizer.
     inner = getattr(optimizer, "inner_optimizer", optimizer)
-    if not isinstance(inner, SDLM):
-        raise ValueError(
-            f"Expected a model compiled with SDLM. Received: optimizer={optimizer}"
-        )
+    expect(isinstance(inner, SDLM), "a model compiled with SDLM", optimizer=optimizer)
     return inner
 
 
@@ -190,15 +168,9 @@ def paper_schedule(updates_per_epoch, scale=1.0):
     Reference:
         LeCun et al. (1998), section III-B.
     """
-    if not updates_per_epoch > 0 or not scale > 0:
-        raise ValueError(
-            "Expected positive arguments. "
-            f"Received: updates_per_epoch={updates_per_epoch}, scale={scale}"
-        )
-    epochs, boundaries = 0, []
-    for length in PAPER_RATES.values():
-        epochs += length
-        boundaries.append(epochs * updates_per_epoch - 1)  # the last update at a rate
-    return keras.optimizers.schedules.PiecewiseConstantDecay(
-        boundaries[:-1], [rate * scale for rate in PAPER_RATES]
-    )
+    fits = updates_per_epoch > 0 and scale > 0
+    expect(fits, "positive numbers", updates_per_epoch=updates_per_epoch, scale=scale)
+    epochs = itertools.accumulate(PAPER_RATES.values())
+    last = [epoch * updates_per_epoch - 1 for epoch in epochs]  # update at each rate
+    rates = [rate * scale for rate in PAPER_RATES]
+    return keras.optimizers.schedules.PiecewiseConstantDecay(last[:-1], rates)

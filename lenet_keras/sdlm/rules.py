@@ -14,11 +14,13 @@ is the fastest form for one pattern. `pack` converts the weights of a layer to i
 import functools
 import math
 import operator
+from typing import ClassVar
 
 import keras
 import numpy as np
 from keras import layers, ops
 
+from lenet_keras.checks import expect
 from lenet_keras.layers import (
     RBF,
     ConnectionTableConv2D,
@@ -28,6 +30,23 @@ from lenet_keras.layers import (
 from lenet_keras.sdlm.compiled import vjp
 
 RULES = {}
+
+# What every layer must have. Other settings would change what it computes.
+SETTINGS = {
+    "data_format": "channels_last",
+    "compute_dtype": "float32",
+    "quantization_mode": None,
+    "lora_enabled": False,
+    "activity_regularizer": None,
+}
+
+
+def expect_settings(layer, **settings):
+    """Raises an error if a layer has another one of these settings."""
+    for name, value in settings.items():
+        found = getattr(layer, name, value)
+        what = f"layers with {name}={value!r}"
+        expect(found == value, what, layer=layer.name, **{name: found})
 
 
 def register_rule(layer_class):
@@ -64,16 +83,15 @@ class Rule:
 
     Attributes:
         activation: Activation function of the layer. It acts on each unit alone.
+        output_shape: Shape of the layer's output for one pattern.
     """
+
+    settings: ClassVar = {}  # those that the layer must have, for this rule
 
     def __init__(self, layer):
         self.layer = layer
         self.activation = getattr(layer, "activation", keras.activations.linear)
-        if getattr(layer, "data_format", None) == "channels_first":
-            raise ValueError(
-                "Expected layers with data_format='channels_last'. "
-                f"Received: layer {layer.name!r} with data_format='channels_first'"
-            )
+        expect_settings(layer, **SETTINGS, **self.settings)
 
     def pack(self, values):
         """Returns the weights, or one value for each, in the layout of the rule."""
@@ -149,18 +167,12 @@ class WeightedSums(Rule):
 class DenseRule(WeightedSums):
     """A single place, where the inputs of each unit are the whole vector."""
 
-    def __init__(self, layer):
-        super().__init__(layer)
-        if len(layer.input.shape) != 2:
-            raise ValueError(
-                "Expected a Dense layer on one vector per pattern. Received: layer "
-                f"{layer.name!r} with inputs of shape {layer.input.shape}"
-            )
-
     def sums_shape(self, x):
         return (self.layer.units,)
 
     def places(self, x):
+        what = "a Dense layer on one vector per pattern"
+        expect(len(x.shape) == 1, what, layer=self.layer.name, shape=x.shape)
         return [x[:, None]]
 
 
@@ -168,15 +180,7 @@ class DenseRule(WeightedSums):
 class Conv2DRule(WeightedSums):
     """One place per window, where the inputs of each unit are a patch."""
 
-    def __init__(self, layer):
-        super().__init__(layer)
-        plain = {"dilation_rate": (1, 1), "groups": 1}
-        for name, value in plain.items():
-            if getattr(layer, name, value) != value:
-                raise ValueError(
-                    f"Expected a convolution with {name}={value}. Received: layer "
-                    f"{layer.name!r} with {name}={getattr(layer, name)}"
-                )
+    settings: ClassVar = {"dilation_rate": (1, 1), "groups": 1}
 
     def windows(self, x):
         """Returns kernel size, stride, number of windows and padding of each axis."""
@@ -230,46 +234,23 @@ class ConnectionTableRule(Conv2DRule):
 
     @property
     def kernel_shape(self):
-        layer = self.layer
-        maps = layer.input_maps, len(layer.connection_table)
-        return (*layer.kernel_size, *maps)
-
-    @property
-    def links(self):
-        """The place of each link in an array of input maps by output maps."""
-        table = self.layer.connection_table
-        return [i * len(table) + k for k, entry in enumerate(table) for i in entry]
+        return self.layer.dense_kernel.shape
 
     def pack(self, values):
         kernel, *bias = values
-        # Each place takes its link, or the zero behind the last link.
-        link_at = np.full(self.kernel_shape[2:], len(self.links))
-        link_at.flat[self.links] = np.arange(len(self.links))
-        kernel = ops.pad(kernel, [(0, 0), (0, 0), (0, 1)])
-        return super().pack([ops.take(kernel, link_at, axis=-1), *bias])
+        return super().pack([self.layer.to_dense(kernel), *bias])
 
     def unpack(self, weights):
         dense, *bias = super().unpack(weights)
-        dense = ops.reshape(dense, (*self.layer.kernel_size, -1))
-        return [ops.take(dense, np.array(self.links), axis=-1), *bias]
+        return [self.layer.from_dense(dense), *bias]
 
 
 class PoolingRule(Rule):
     """Base of the rules of layers that sum windows that do not overlap."""
 
-    def __init__(self, layer):
-        super().__init__(layer)
-        strides = getattr(layer, "strides", layer.pool_size)
-        padding = getattr(layer, "padding", "valid")
-        if strides != layer.pool_size or padding != "valid":
-            raise ValueError(
-                "Expected pooling with strides=pool_size, without padding. Received: "
-                f"layer {layer.name!r} with pool_size={layer.pool_size}, "
-                f"strides={strides}, padding={padding!r}"
-            )
-
     def sums(self, x):
         """Returns the sum of each window."""
+        expect_settings(self.layer, strides=self.layer.pool_size, padding="valid")
         maps, height, width = x.shape
         pool_height, pool_width = self.layer.pool_size
         rows, columns = height // pool_height, width // pool_width
@@ -362,16 +343,10 @@ class LocalResponseNormalizationRule(Rule):
 class DropoutRule(Rule):
     """A mask in training, and nothing in the estimation of the curvature."""
 
-    def __init__(self, layer):
-        super().__init__(layer)
-        if layer.noise_shape is not None:
-            raise ValueError(
-                "Expected dropout of single units. Received: layer "
-                f"{layer.name!r} with noise_shape={layer.noise_shape}"
-            )
+    settings: ClassVar = {"noise_shape": None}
 
     def masks(self, rng, patterns):
-        shape = self.layer.output.shape[1:]
+        shape = self.output_shape
         if len(shape) == 3:
             shape = (shape[2], *shape[:2])
         kept = rng.random((patterns, *shape), "float32") >= self.layer.rate
@@ -404,7 +379,7 @@ class ReshapeRule(Rule):
     def forward(self, x, weights):
         if len(x.shape) == 3:
             x = ops.transpose(x, (1, 2, 0))
-        x = ops.reshape(x, self.layer.output.shape[1:])
+        x = ops.reshape(x, self.output_shape)
         return ops.transpose(x, (2, 0, 1)) if len(x.shape) == 3 else x
 
 

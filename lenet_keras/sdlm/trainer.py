@@ -4,24 +4,20 @@ import keras
 import numpy as np
 from keras import ops
 
+from lenet_keras.checks import expect
 from lenet_keras.sdlm.chain import Chain
-from lenet_keras.sdlm.compiled import compiled
+from lenet_keras.sdlm.compiled import program
 from lenet_keras.sdlm.optimizer import sdlm_of
 
-# The number of patterns in one call of the compiled program, and of updates between two
-# calls of the callbacks, like `steps_per_execution` in `keras.Model.compile`.
-STRETCH = 2000
+# The updates in one call of the compiled program, and so between two calls of the
+# callbacks, like `steps_per_execution` in `keras.Model.compile`.
+UPDATES_PER_CALL = 2000
 
 SHUFFLES = (False, "once", "every_epoch")
 
-ADVICE = (
-    "Try a smaller learning rate, more estimates of the curvature in the first epoch, "
-    "or a different range of initial weights, as in keras.initializers.LecunUniform"
-)
-
 
 class DivergenceError(RuntimeError):
-    """Training diverged or saturated: outputs are not finite, or all the same."""
+    """Training diverged: outputs or weights are not finite."""
 
 
 def fit(
@@ -40,7 +36,8 @@ def fit(
 
     The updates are the same as in `model.fit(x, y, batch_size=1)`, but much faster: one
     XLA program makes up to 2,000 updates. In this program, the rule of each layer in
-    `lenet_keras.sdlm.rules` defines its forward and backward passes.
+    `lenet_keras.sdlm.rules` defines its forward and backward passes. A second call for
+    the same model compiles nothing, unless the loss or the frozen layers are others.
 
     Args:
         model: `keras.Model`, one sequence of layers with a rule, compiled with `SDLM`
@@ -70,9 +67,9 @@ def fit(
 
     Raises:
         ValueError: If the model is not compiled with `SDLM` or is not a sequence of
-            supported layers, or an argument is out of range.
-        DivergenceError: If the outputs are not finite, or the network saturates and
-            gives the same outputs for all patterns.
+            supported layers, `shuffle` is unknown, or the patterns or the labels do not
+            fit the model. Datasets, generators and `PyDataset` are refused.
+        DivergenceError: If the outputs or the weights are not finite.
 
     Example:
 
@@ -93,28 +90,19 @@ def fit(
         that is the same in each epoch.
     """
     optimizer = sdlm_of(model)
-    if shuffle not in SHUFFLES:
-        raise ValueError(f"Expected shuffle among {SHUFFLES}. Received: {shuffle=}")
-    if not epochs > 0 or not initial_epoch >= 0:
-        raise ValueError(
-            "Expected epochs of 1 or more and an initial_epoch of 0 or more. "
-            f"Received: {epochs=}, {initial_epoch=}"
-        )
+    expect(shuffle in SHUFFLES, f"shuffle among {SHUFFLES}", shuffle=shuffle)
+    what = "arrays x and y, or for x a function of the epoch that returns both"
+    expect(callable(x) or y is not None, what, x=type(x).__name__, y=y)
+    # `get_compile_config` would ask every metric for its configuration.
     loss_weights = model._compile_config.config.get("loss_weights")
-    if loss_weights is not None:
-        raise ValueError(
-            "Expected a model compiled without loss_weights. "
-            f"Received: loss_weights={loss_weights}"
-        )
-    if y is None and not callable(x):
-        raise ValueError("Expected labels. Received: y=None")
+    what = "a model compiled without loss_weights"
+    expect(loss_weights is None, what, loss_weights=loss_weights)
     patterns_of = x if callable(x) else lambda epoch: (x, y)
+    x_val, y_val, val_weights = keras.utils.unpack_x_y_sample_weight(validation_data)
     chain = Chain(model, model.loss)
     optimizer.build(model.trainable_variables)
-    update = _compiled_updates(model, chain, optimizer)
+    update = _updates(model, chain, optimizer)
     steps = len(chain.patterns(*patterns_of(0))[0])
-    constant = np.random.default_rng(seed).permutation(steps)
-
     callbacks = keras.callbacks.CallbackList(
         callbacks,
         add_history=True,
@@ -129,29 +117,36 @@ def fit(
     # A callback such as `BackupAndRestore` may continue an interrupted training.
     initial_epoch = getattr(model, "_initial_epoch", None) or initial_epoch
     for epoch in range(initial_epoch, epochs):
-        order = np.arange(steps)
-        if shuffle == "once":
-            order = constant
-        elif shuffle == "every_epoch":
-            order = np.random.default_rng([seed, epoch]).permutation(steps)
         callbacks.on_epoch_begin(epoch)
         x_epoch, y_epoch = chain.patterns(*patterns_of(epoch))
-        if len(x_epoch) != steps:
-            raise ValueError(
-                f"Expected {steps} patterns in each epoch, as in the first. "
-                f"Received: {len(x_epoch)} patterns, epoch={epoch}"
-            )
+        what = f"{steps} patterns in each epoch, as in the first"
+        expect(len(x_epoch) == steps, what, patterns=len(x_epoch), epoch=epoch)
+        order = np.arange(steps)
+        if shuffle:
+            seeds = seed if shuffle == "once" else [seed, epoch]
+            order = np.random.default_rng(seeds).permutation(steps)
         rng = np.random.default_rng([seed, epoch, 1])
-        logs = _one_epoch(
-            model, chain, update, callbacks, epoch, x_epoch, y_epoch, order, rng
-        )
+        model.reset_metrics()
+        for begin in range(0, steps, UPDATES_PER_CALL):
+            callbacks.on_train_batch_begin(begin)
+            taken = order[begin : begin + UPDATES_PER_CALL]
+            labels = y_epoch[taken]
+            outputs = update(x_epoch[taken], labels, rng)
+            if not all(np.isfinite(a).all() for a in (outputs, *model.get_weights())):
+                raise DivergenceError(
+                    f"Training diverged in epoch {epoch + 1}, within {len(taken)} "
+                    f"patterns after the first {begin}: outputs or weights are not "
+                    "finite. Try a smaller learning rate, more estimates of the "
+                    "curvature in the first epoch, or keras.initializers.LecunUniform"
+                )
+            loss = model.compute_loss(y=labels, y_pred=outputs, training=False)
+            model.metrics[0].update_state(loss, sample_weight=len(taken))
+            logs = model.compute_metrics(None, labels, outputs)
+            logs = {name: float(value) for name, value in logs.items()}
+            callbacks.on_train_batch_end(begin + len(taken) - 1, logs)
         if validation_data is not None:
-            x_val, y_val, weights = keras.utils.unpack_x_y_sample_weight(
-                validation_data
-            )
-            measured = model.evaluate(
-                x_val, y_val, 1000, sample_weight=weights, return_dict=True, verbose=0
-            )
+            arguments = {"callbacks": callbacks, "return_dict": True}
+            measured = model.evaluate(x_val, y_val, 1000, 0, val_weights, **arguments)
             logs |= {f"val_{name}": value for name, value in measured.items()}
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
@@ -160,62 +155,27 @@ def fit(
     return model.history
 
 
-def _one_epoch(model, chain, update, callbacks, epoch, x, y, order, rng):
-    """Updates the model with each pattern in the given order; returns the logs."""
-    model.reset_metrics()
-    losses = keras.metrics.Mean()
-    for begin in range(0, len(order), STRETCH):
-        callbacks.on_train_batch_begin(begin)
-        taken = order[begin : begin + STRETCH]
-        labels = y[taken]
-        masks = chain.masks(rng, STRETCH)
-        outputs = update(np.asarray(x[taken], "float32"), labels, masks)
-        where = f"within {len(taken)} patterns after the first {begin}"
-        _refuse_what_is_not_finite(outputs, epoch, where)
-        loss = model.compute_loss(y=labels, y_pred=outputs, training=False)
-        losses.update_state(loss, sample_weight=len(taken))
-        logs = model.compute_metrics(None, labels, outputs)
-        logs = {**logs, "loss": float(losses.result())}
-        callbacks.on_train_batch_end(begin + len(taken) - 1, logs)
-    some = np.linspace(0, len(x) - 1, min(500, len(x))).astype(int)
-    outputs = model.predict(np.asarray(x[some]), batch_size=500, verbose=0)
-    _refuse_what_is_not_finite(outputs, epoch, "at its end")
-    _refuse_saturation(outputs, epoch)
-    return logs
-
-
-def _compiled_updates(model, chain, optimizer):
+def _updates(model, chain, optimizer):
     """Returns a function that updates the model with one pattern after another."""
-    trained = [rule.layer.trainable_weights != [] for rule in chain.rules]
-    if not any(trained):
-        raise ValueError(
-            f"Expected a trainable weight. Received: model {model.name!r}, all frozen"
-        )
-    first = trained.index(True)
+    expect(model.trainable_variables, "a trainable weight", trainable_variables=[])
 
-    @compiled
     def updates(values, scales, x, y, masks, rates, count):
         weights, scales = chain.pack(values), chain.pack(scales)
 
         def one_pattern(i, state):
             weights, outputs = state
-            with_masks = [
-                [*packed, *(mask[i] for mask in of_rule)]
-                for packed, of_rule in zip(weights, masks, strict=True)
-            ]
-            output, gradients = chain.gradients(x[i], y[i], with_masks)
+            pairs = zip(weights, masks, strict=True)
+            inputs = [[*own, *(mask[i] for mask in of_rule)] for own, of_rule in pairs]
+            output, gradients = chain.gradients(x[i], y[i], inputs)
             # The gradient computed last shows whether the pattern has a finite
             # gradient. If not, all weights become NaN. Every weight now depends on this
             # last gradient, so XLA needs no copy of the old weights. This saves a fifth
             # of the time.
-            finite = ops.isfinite(ops.sum(gradients[first][0]))
-            rate = ops.where(finite, rates[i], float("nan"))
-            layers = zip(trained, weights, scales, gradients, strict=True)
+            last = next(of_rule[0] for of_rule in gradients if of_rule)
+            rate = ops.where(ops.isfinite(ops.sum(last)), rates[i], float("nan"))
             weights = [
-                [w - rate * scale * g for w, scale, g in zip(*layer, strict=True)]
-                if is_trained
-                else layer[0]
-                for is_trained, *layer in layers
+                [w - rate * scale * g for w, scale, g in zip(*layer, strict=False)]
+                for layer in zip(weights, scales, gradients, strict=True)
             ]
             return weights, ops.slice_update(outputs, (i, 0), output[None])
 
@@ -223,56 +183,26 @@ def _compiled_updates(model, chain, optimizer):
         weights, outputs = ops.fori_loop(0, count, one_pattern, (weights, outputs))
         return chain.unpack(weights), outputs
 
-    def update(x, y, masks):
-        count = len(x)
-        scales = {
-            id(variable): scale
-            for variable, scale in zip(
-                model.trainable_variables, optimizer.scales(), strict=True
-            )
-        }
-        values = [ops.convert_to_tensor(variable) for variable in chain.variables]
-        values, outputs = updates(
-            values,
-            [
-                scales.get(id(variable), ops.zeros_like(value))
-                for variable, value in zip(chain.variables, values, strict=True)
-            ],
-            _filled(x),
-            _filled(y),
-            masks,
-            optimizer.next_rates(STRETCH),
+    run = program(model, ("updates", *chain.key), updates)
+
+    def update(x, y, rng):
+        count, padding = len(x), UPDATES_PER_CALL - len(x)  # one program for all calls
+        x, y = (np.pad(a, [(0, padding)] + [(0, 0)] * (a.ndim - 1)) for a in (x, y))
+        variables, trained = chain.variables, model.trainable_variables
+        scale_of = dict(zip(map(id, trained), optimizer.scales(), strict=True))
+        values, outputs = run(
+            [ops.convert_to_tensor(variable) for variable in variables],
+            [scale_of.get(id(v), ops.zeros(v.shape)) for v in variables],
+            ops.convert_to_tensor(x, "float32"),
+            ops.convert_to_tensor(y),
+            chain.masks(rng, UPDATES_PER_CALL),
+            optimizer.next_rates(UPDATES_PER_CALL),
             count,
         )
-        for variable, value in zip(chain.variables, values, strict=True):
-            if id(variable) in scales:
+        for variable, value in zip(variables, values, strict=True):
+            if id(variable) in scale_of:  # the others are frozen
                 variable.assign(value)
         optimizer.iterations.assign_add(count)
         return ops.convert_to_numpy(chain.finish(outputs[:count]))
 
     return update
-
-
-def _filled(array):
-    """Pads the array to `STRETCH` patterns, so that one program serves all calls."""
-    widths = [(0, STRETCH - len(array))] + [(0, 0)] * (array.ndim - 1)
-    return ops.convert_to_tensor(np.pad(array, widths))
-
-
-def _refuse_what_is_not_finite(outputs, epoch, where):
-    if not np.isfinite(outputs).all():
-        raise DivergenceError(
-            f"Training diverged in epoch {epoch + 1}, {where}: the outputs are not "
-            f"finite. {ADVICE}"
-        )
-
-
-def _refuse_saturation(outputs, epoch):
-    """Raises an error if the outputs for some patterns are all nearly the same."""
-    spread, size = np.ptp(outputs, axis=0).max(), np.abs(outputs).max()
-    if len(outputs) > 1 and spread <= 1e-3 * size:
-        raise DivergenceError(
-            f"Training saturated in epoch {epoch + 1}: the outputs are nearly the same "
-            f"for all patterns. They are up to {size:.3g} and differ by {spread:.2g} "
-            f"at most. {ADVICE}"
-        )
