@@ -167,14 +167,14 @@ def test_the_package_needs_keras_and_numpy_alone(backend, run_python):
 def test_without_the_extra_the_study_says_which_one_is_missing(run_python):
     code = """
 import sys
-sys.modules["platformdirs"] = None
+sys.modules["pooch"] = None
 try:
     import lenet_study.datasets
 except ModuleNotFoundError as error:
     print(error)
 """
     assert run_python("-c", code, backend="tensorflow").splitlines()[-1] == (
-        'Expected the extra "study" of lenet_keras. Received: no module platformdirs. '
+        'Expected the extra "study" of lenet_keras. Received: no module pooch. '
         "Install it: pip install 'lenet_keras[study]'"
     )
 

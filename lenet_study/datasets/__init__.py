@@ -54,7 +54,5 @@ def load_cifar10(sample=False):
 
 
 def _pairs(arrays):
-    return (
-        (arrays["x_train"], arrays["y_train"]),
-        (arrays["x_test"], arrays["y_test"]),
-    )
+    x_train, y_train, x_test, y_test = arrays.values()
+    return (x_train, y_train), (x_test, y_test)
