@@ -34,12 +34,11 @@ docs: .venv/done             ## build the site, in docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -d docs/_build/doctrees -c docs . docs/_build/html
 	$(BIN)/python docs/check.py docs/_build/html
 
-benchmark: .venv/done        ## the speed figures of benchmarks/README.md
-	$(BIN)/python benchmarks/speed.py
-	$(BIN)/python benchmarks/connection_tables.py
-	$(BIN)/python benchmarks/augmentation.py
-	$(BIN)/python benchmarks/one_pattern.py
-	$(BIN)/python benchmarks/inference.py
+benchmark: .venv/done        ## make the tables of benchmarks/README.md again
+	$(BIN)/python benchmarks/speed.py $(ARGS)
+	$(BIN)/python benchmarks/augmentation.py $(ARGS)
+	$(BIN)/python benchmarks/one_pattern.py $(ARGS)
+	$(BIN)/python benchmarks/inference.py $(ARGS)
 
 report: .venv/done           ## make all tables, pictures and figures in the text again
 	$(BIN)/lenet-keras report
