@@ -6,6 +6,11 @@ BIN := .venv/bin
 # TensorFlow's own remarks on the machine, as far as they can be turned off.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
+# All runs on TensorFlow, with Keras's own defaults, whatever the shell or
+# ~/.keras/keras.json says. For pytest and notebooks/execute.py, conftest.py sets the same.
+export KERAS_BACKEND := tensorflow
+export KERAS_HOME := $(CURDIR)/.keras
+
 .PHONY: help compare test lab notebooks docs benchmark report lint clean anew
 
 help:                        ## show this list
@@ -44,7 +49,7 @@ report: .venv/done           ## make all tables, pictures and figures in the tex
 	$(BIN)/lenet-keras report
 
 clean:                       ## remove the environment, the site and what pip builds
-	rm -rf .venv docs/_build build lenet_keras.egg-info
+	rm -rf .venv .keras docs/_build build lenet_keras.egg-info
 
 # An environment that is broken, or of another Python than the one asked for, is built anew.
 VERSION := import sys; print("%d.%d" % sys.version_info[:2])
