@@ -6,6 +6,11 @@ BIN := .venv/bin
 # TensorFlow's own remarks on the machine, as far as they can be turned off.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
+# All runs on TensorFlow, with Keras's own defaults, whatever the shell or
+# ~/.keras/keras.json says. For pytest and notebooks/execute.py, conftest.py sets the same.
+export KERAS_BACKEND := tensorflow
+export KERAS_HOME := $(CURDIR)/.keras
+
 .PHONY: help compare test lab notebooks docs benchmark report lint clean anew
 
 help:                        ## show this list
@@ -34,18 +39,17 @@ docs: .venv/done             ## build the site, in docs/_build/html
 	$(BIN)/sphinx-build -q -W --keep-going -d docs/_build/doctrees -c docs . docs/_build/html
 	$(BIN)/python docs/check.py docs/_build/html
 
-benchmark: .venv/done        ## the speed figures of benchmarks/README.md
-	$(BIN)/python benchmarks/speed.py
-	$(BIN)/python benchmarks/connection_tables.py
-	$(BIN)/python benchmarks/augmentation.py
-	$(BIN)/python benchmarks/one_pattern.py
-	$(BIN)/python benchmarks/inference.py
+benchmark: .venv/done        ## make the tables of benchmarks/README.md again
+	$(BIN)/python benchmarks/speed.py $(ARGS)
+	$(BIN)/python benchmarks/augmentation.py $(ARGS)
+	$(BIN)/python benchmarks/one_pattern.py $(ARGS)
+	$(BIN)/python benchmarks/inference.py $(ARGS)
 
 report: .venv/done           ## make all tables, pictures and figures in the text again
 	$(BIN)/lenet-keras report
 
 clean:                       ## remove the environment, the site and what pip builds
-	rm -rf .venv docs/_build build lenet_keras.egg-info
+	rm -rf .venv .keras docs/_build build lenet_keras.egg-info
 
 # An environment that is broken, or of another Python than the one asked for, is built anew.
 VERSION := import sys; print("%d.%d" % sys.version_info[:2])

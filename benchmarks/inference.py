@@ -1,56 +1,53 @@
 """Compares the times of a prediction in Keras and in other runtimes.
 
-    python benchmarks/inference.py
-
-First the script exports the networks, and compares the answers of each format to all
-test digits with Keras's. Then it times one image and 1,000 images. All ways run in
-turn, round by round, each time in a new process that has one processor. What is called
-takes and returns NumPy arrays; the first calls are not timed, because they compile.
+All ways run in turn, round by round, on one processor. What is called takes and returns
+NumPy arrays. The first calls are not timed, because they compile. The images are
+random, because the times do not depend on them.
 """
 
-import importlib.util
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
+import keras
 import numpy as np
+from page import TINY, in_turn, publish
 
-ROUNDS = 3
-NETWORKS = ["lenet5-mnist", "lenet5_modern-mnist"]
-BATCHES = [1, 1000]
-SECONDS = 1  # of calls, whose median is the time
+from lenet_keras import load_pretrained
+from lenet_study.export import FORMATS, export
+
+ROUNDS = 1 if TINY else 3
+SECONDS = 0 if TINY else 1  # of calls, whose median is the time
+BATCHES = [1, 10 if TINY else 1000]
+NETWORKS = {"lenet5-mnist": (32, 32, 1), "lenet5_modern-mnist": (28, 28, 1)}
+if TINY:
+    NETWORKS.popitem()
 
 
-def keras_model(name):
-    """The network on the backend of this process."""
-    import lenet_keras
-
-    return lenet_keras.load_pretrained(name)
+def exported(folder, name, format):
+    """The path of a network in another format."""
+    return folder / f"{name}-{format}{FORMATS[format].suffix}"
 
 
 def predict(name, x, folder):
     """Keras's method for many images."""
-    model = keras_model(name)
+    model = load_pretrained(name)
     return lambda: model.predict(x, batch_size=len(x), verbose=0)
 
 
 def call(name, x, folder):
     """The model as a function."""
-    from keras import ops
-
-    model = keras_model(name)
-    return lambda: ops.convert_to_numpy(model(x))
+    model = load_pretrained(name)
+    return lambda: keras.ops.convert_to_numpy(model(x))
 
 
 def tf_function(name, x, folder):
     """The model as one graph of TensorFlow."""
     import tensorflow as tf
 
-    run = tf.function(keras_model(name))
+    run = tf.function(load_pretrained(name))
     return lambda: run(x).numpy()
 
 
@@ -58,16 +55,16 @@ def jax_jit(name, x, folder):
     """The model as one program of JAX."""
     import jax
 
-    run = jax.jit(keras_model(name))
+    run = jax.jit(load_pretrained(name))
     return lambda: np.asarray(run(x))
 
 
-def plain_pytorch(name, x, folder):
-    """The network of `speed.py`, which has no trained weights and no softmax."""
+def without_keras(name, x, folder):
+    """PyTorch's own network, which has no trained weights and no softmax."""
+    import plain_pytorch
     import torch
-    from speed import network_of_pytorch
 
-    network = network_of_pytorch(faithful=name == "lenet5-mnist")
+    network = plain_pytorch.network(faithful=name == "lenet5-mnist")
     x = np.moveaxis(x, -1, 1).copy()
 
     def run():
@@ -83,16 +80,16 @@ def onnx(name, x, folder):
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(folder / f"{name}-onnx.onnx", options)
+    path = exported(folder, name, "onnx")
+    session = onnxruntime.InferenceSession(path, options)
     return lambda: session.run(None, {"input": x})
 
 
-def litert(name, x, folder, format="litert"):
+def litert(format, name, x, folder):
     """LiteRT, with memory for batches of this size."""
     from ai_edge_litert.interpreter import Interpreter
 
-    file = str(folder / f"{name}-{format}.tflite")
-    interpreter = Interpreter(file, num_threads=1)
+    interpreter = Interpreter(str(exported(folder, name, format)), num_threads=1)
     pixels = interpreter.get_input_details()[0]["index"]
     answers = interpreter.get_output_details()[0]["index"]
     interpreter.resize_tensor_input(pixels, x.shape)
@@ -106,29 +103,29 @@ def litert(name, x, folder, format="litert"):
     return run
 
 
-def litert_int8(name, x, folder):
-    """The same with integers."""
-    return litert(name, x, folder, "litert-int8")
-
-
-# What the tables call a way, the module that it needs, and Keras's backend.
 REFERENCE = "Keras on TensorFlow, `tf.function(model)`"
 WAYS = {
-    "Keras on TensorFlow, `model.predict(x)`": (predict, "tensorflow"),
-    "Keras on TensorFlow, `model(x)`": (call, "tensorflow"),
-    REFERENCE: (tf_function, "tensorflow"),
-    "Keras on JAX, `model.predict(x)`": (predict, "jax"),
-    "Keras on JAX, `jax.jit(model)`": (jax_jit, "jax"),
-    "Keras on PyTorch, `model(x)`": (call, "torch"),
-    "PyTorch without Keras": (plain_pytorch, "torch"),
-    "ONNX Runtime": (onnx, "tensorflow"),
-    "LiteRT": (litert, "tensorflow"),
-    "LiteRT, int8": (litert_int8, "tensorflow"),
+    "tensorflow": {
+        "Keras on TensorFlow, `model.predict(x)`": predict,
+        "Keras on TensorFlow, `model(x)`": call,
+        REFERENCE: tf_function,
+        "ONNX Runtime": onnx,
+        "LiteRT": partial(litert, "litert"),
+        "LiteRT, int8": partial(litert, "litert-int8"),
+    },
+    "jax": {
+        "Keras on JAX, `model.predict(x)`": predict,
+        "Keras on JAX, `jax.jit(model)`": jax_jit,
+    },
+    "torch": {
+        "Keras on PyTorch, `model(x)`": call,
+        "PyTorch without Keras": without_keras,
+    },
 }
 
 
 def milliseconds(function):
-    """The median time of a call."""
+    """Returns the median time of a call."""
     for _ in range(3):
         function()
     times = []
@@ -139,82 +136,37 @@ def milliseconds(function):
     return 1000 * np.median(times)
 
 
-def measure(way, folder):
-    """Prints the times of one way as JSON: a row per network, a column per batch."""
-    digits = {name: np.load(folder / f"{name}.npy") for name in NETWORKS}
-    times = [
-        [milliseconds(WAYS[way][0](name, digits[name][:n], folder)) for n in BATCHES]
-        for name in NETWORKS
-    ]
-    print(json.dumps(times))
-
-
-def alone(way, folder):
-    """Does that in a new process."""
-    done = subprocess.run(
-        [sys.executable, __file__, way, folder],
-        env=os.environ | {"KERAS_BACKEND": WAYS[way][1]},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def compare_formats(folder):
-    """Exports the networks for digits and prints how the formats answer."""
-    from lenet_keras import pretrained
-    from lenet_keras.preprocessing import prepare
-    from lenet_study.datasets import load_mnist
-    from lenet_study.export import FORMATS, export
-
-    _, (images, _) = load_mnist()
-    print("| network | format | KiB | as in Keras | difference | errors | in Keras |")
-    print("|:---|:---|---:|---:|---:|---:|---:|")
-    for name, record in pretrained.records().items():
-        if record["dataset"] != "mnist":
-            continue
-        np.save(folder / name, prepare(images[: max(BATCHES)], record["pixels"]))
-        for format, (_, suffix, _) in FORMATS.items():
-            found = export(name, format, folder / f"{name}-{format}{suffix}")
-            print(
-                f"| `{name}` | `{format}` | {found.size / 1024:.1f} "
-                f"| {found.agree:,} of {found.images:,} | {found.difference:.1e} "
-                f"| {found.errors} | {found.keras_errors} |",
-                flush=True,
-            )
-
-
-def main(folder):
-    """Prints all tables."""
-    compare_formats(folder)
-    if hasattr(os, "sched_setaffinity"):  # the new processes inherit it
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    missing = {
-        backend
-        for backend in {backend for _, backend in WAYS.values()}
-        if importlib.util.find_spec(backend) is None
+def measure(folder):
+    """Returns the milliseconds of each way of this backend: network by batch."""
+    rng = np.random.default_rng(0)
+    images = {
+        (name, size): rng.random((size, *shape), "float32")
+        for name, shape in NETWORKS.items()
+        for size in BATCHES
     }
-    ways = [way for way, (_, backend) in WAYS.items() if backend not in missing]
-    rounds = np.array(
-        [[alone(way, folder) for way in ways] for _ in range(ROUNDS)]
-    )  # axes: round, way, network, batch
-    ratios = rounds / rounds[:, [ways.index(REFERENCE)]]
-    for network, name in enumerate(NETWORKS):
-        print(f"\n| `{name}` | 1 image, ms | ratio | 1,000 images, ms | ratio |")
-        print("|---|---|---|---|---|")
-        for index, way in enumerate(ways):
-            cells = [way]
-            for batch in range(len(BATCHES)):
-                cells.append(f"{np.median(rounds[:, index, network, batch]):.3g}")
-                cells.append(f"{np.median(ratios[:, index, network, batch]):.3g}")
-            print(f"| {' | '.join(cells)} |")
-    if missing:
-        print(f"\nNot installed, so left out: {', '.join(missing)}")
+    return [
+        [
+            [milliseconds(way(name, images[name, size], folder)) for size in BATCHES]
+            for name in NETWORKS
+        ]
+        for way in WAYS[keras.backend.backend()].values()
+    ]
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        measure(sys.argv[1], Path(sys.argv[2]))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            main(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        for name in NETWORKS:
+            for format in ("onnx", "litert", "litert-int8"):
+                export(name, format, exported(Path(folder), name, format), images=100)
+        if hasattr(os, "sched_setaffinity"):  # the new processes inherit it
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        names, times = in_turn(WAYS, measure, ROUNDS, Path(folder))
+    ratios = times / times[:, [names.index(REFERENCE)]]
+    columns = np.stack([np.median(times, axis=0), np.median(ratios, axis=0)], axis=-1)
+    headings = ["way", "1 image, ms", "ratio", "1,000 images, ms", "ratio"]
+    for network, name in enumerate(NETWORKS):
+        rows = [
+            (way, *(f"{value:.3g}" for value in columns[index, network].flat))
+            for index, way in enumerate(names)
+        ]
+        publish(f"inference/{name}", headings, rows)

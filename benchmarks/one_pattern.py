@@ -1,32 +1,27 @@
 """Compares the time of one-pattern updates with `fit(batch_size=1)` and arithmetic.
 
-    python benchmarks/one_pattern.py
-
-All methods train the same network with the same optimizer. They run in turn, round by
-round, each time in a new process. Keras's `fit` uses TensorFlow's default threads. Ours
-uses one thread, like `lenet-keras reproduce`, and trains for a whole epoch of 60,000
-digits. An epoch of `fit` takes minutes, so `fit` trains for a tenth of one.
+All train the same network with the same optimizer. They run in turn, round by round,
+and with one thread, which is the fastest for each. The first epoch compiles, the second
+is timed. The images are random, because the time of an update does not depend on them.
 """
 
-import functools
-import multiprocessing
 import time
+from functools import partial
 
 import keras
 import numpy as np
+from page import TINY, in_turn, publish, spread
 
 from lenet_keras import losses, models, sdlm
 from lenet_keras.counts import layer_table
-from lenet_keras.preprocessing import prepare
 from lenet_keras.sdlm.compiled import compiled, one_thread
-from lenet_study.datasets import load_mnist
 
-ROUNDS = 3
-PATTERNS = 60_000
-PATTERNS_OF_FIT = PATTERNS // 10
+ROUNDS = 1 if TINY else 3
+PATTERNS = 20 if TINY else 20_000
+FEWER = 20 if TINY else 2_000  # for what takes milliseconds per pattern
 
 
-class PassTimer(keras.callbacks.Callback):
+class EpochTimer(keras.callbacks.Callback):
     """Measures the seconds of the last epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -36,53 +31,38 @@ class PassTimer(keras.callbacks.Callback):
         self.seconds = time.perf_counter() - self.start
 
 
-@functools.cache
-def digits():
-    """The training digits and their labels."""
-    (images, labels), _ = load_mnist()
-    return prepare(images, "paper"), labels
-
-
-def network(steps_per_execution=1):
-    """LeNet-5 with SDLM and its curvature."""
+def seconds(fit, patterns, steps_per_execution=1, **arguments):
+    """Returns the seconds per pattern of a method that trains LeNet-5."""
     model = models.lenet5(kernel_initializer=keras.initializers.LecunUniform)
     model.compile(
-        optimizer=sdlm.SDLM(sdlm.paper_schedule(PATTERNS, scale=0.25)),
+        optimizer=sdlm.SDLM(1e-6),
         loss=losses.MaximumAPosteriori(),
         steps_per_execution=steps_per_execution,
     )
     model.optimizer.build(model.trainable_variables)
-    x, y = digits()
-    model.optimizer.set_curvature(
-        sdlm.diagonal_curvature(model, x[:500], y[:500], model.loss)
-    )
-    return model
+    model.optimizer.set_curvature([np.ones(w.shape) for w in model.trainable_variables])
+    rng, timer = np.random.default_rng(0), EpochTimer()
+    x = rng.normal(size=(patterns, 32, 32, 1)).astype("float32")
+    y = rng.integers(0, 10, patterns)
+    fit(model, x, y, epochs=2, callbacks=[timer], verbose=0, **arguments)
+    return timer.seconds / patterns
 
 
-def ours():
-    """Seconds per pattern in the second of two epochs; the first one compiles."""
-    (x, y), timer = digits(), PassTimer()
-    sdlm.fit(network(), x, y, epochs=2, shuffle=False, callbacks=[timer], verbose=0)
-    return timer.seconds / PATTERNS
+def by_sdlm(patterns):
+    """The time of `sdlm.fit`."""
+    return seconds(sdlm.fit, patterns)
 
 
-def fit(steps_per_execution):
-    """Seconds per pattern in Keras's own loop, after a short run that compiles."""
-    model, (x, y), timer = network(steps_per_execution), digits(), PassTimer()
-    for patterns in (200, PATTERNS_OF_FIT):  # the first one compiles
-        model.fit(
-            x[:patterns],
-            y[:patterns],
-            batch_size=1,
-            shuffle=False,
-            callbacks=[timer],
-            verbose=0,
-        )
-    return timer.seconds / PATTERNS_OF_FIT
+def by_keras(steps_per_execution):
+    """The time of `model.fit` with one pattern per batch."""
+    return seconds(keras.Model.fit, FEWER, steps_per_execution, batch_size=1)
 
 
-def multiply_adds_a_second(size=768, repeats=20):
-    """The multiply-adds per second of this machine in a product of matrices."""
+def arithmetic(size=768, repeats=20):
+    """The time of an update's multiply-adds in a product of large matrices.
+
+    They are forward, to the weights, and back to the inputs of all layers but C1.
+    """
     matrix = np.random.default_rng(0).random((size, size), "float32")
 
     @compiled
@@ -94,43 +74,41 @@ def multiply_adds_a_second(size=768, repeats=20):
     np.asarray(products(matrix))
     start = time.perf_counter()
     np.asarray(products(matrix))
-    return repeats * size**3 / (time.perf_counter() - start)
+    passed = time.perf_counter() - start
+    table = layer_table(models.lenet5())
+    multiply_adds = 3 * table["total"].multiply_adds - table["C1"].multiply_adds
+    return passed * multiply_adds / (repeats * size**3)
 
 
 WAYS = {
-    "sdlm.fit": ours,
-    "model.fit(batch_size=1)": functools.partial(fit, 1),
-    "the same, steps_per_execution=100": functools.partial(fit, 100),
+    "tensorflow": {
+        "`sdlm.fit`": partial(by_sdlm, PATTERNS),
+        "`model.fit(batch_size=1)`": partial(by_keras, 1),
+        "the same, `steps_per_execution=100`": partial(by_keras, 100),
+        "the multiply-adds alone": arithmetic,
+    },
+    "jax": {"`sdlm.fit` on JAX": partial(by_sdlm, PATTERNS)},
+    "torch": {"`sdlm.fit` on PyTorch": partial(by_sdlm, FEWER)},
 }
 
 
-def alone(measure, start=None):
-    """Measures in a new process, so that no method influences another."""
-    with multiprocessing.get_context("spawn").Pool(1, start) as process:
-        return process.apply(measure)
+def measure():
+    """Returns the seconds per pattern of each way of this backend."""
+    one_thread()
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.set_num_threads(1)
+    return [way() for way in WAYS[keras.backend.backend()].values()]
 
 
 if __name__ == "__main__":
-    seconds = {name: [] for name in WAYS}
-    for _ in range(ROUNDS):
-        for name, measure in WAYS.items():
-            start = one_thread if measure is ours else None
-            seconds[name].append(alone(measure, start))
-            print(f"{name}: {1e6 * seconds[name][-1]:.0f} microseconds", flush=True)
-    print("\n| method | microseconds per pattern | time / ours | range over rounds |")
-    print("|---|---|---|---|")
-    for name, values in seconds.items():
-        ratios = np.divide(values, seconds["sdlm.fit"])
-        print(
-            f"| {name} | {1e6 * np.median(values):.0f} | {np.median(ratios):.1f} "
-            f"| {min(ratios):.1f} to {max(ratios):.1f} |"
-        )
-
-    # Forward, to the weights, and back to the inputs of all layers except the first.
-    table = layer_table(models.lenet5())["multiply_adds"]
-    arithmetic = 3 * table["total"] - table["C1"]
-    rate = alone(multiply_adds_a_second, one_thread)
-    print(
-        f"\n{arithmetic:,} multiply-adds per update at {rate / 1e9:.0f} billion "
-        f"per second: {1e6 * arithmetic / rate:.0f} microseconds per pattern"
-    )
+    names, times = in_turn(WAYS, measure, ROUNDS)
+    ratios = times / times[:, :1]
+    rows = [
+        (name, f"{1e6 * np.median(of_way):.0f}", *spread(ratio))
+        for name, of_way, ratio in zip(names, times.T, ratios.T, strict=True)
+    ]
+    headings = ["method", "microseconds per pattern"]
+    headings += ["time / `sdlm.fit`", "range over rounds"]
+    publish("one_pattern", headings, rows)

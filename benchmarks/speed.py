@@ -1,18 +1,17 @@
-"""Compares the speed of the networks with alternative implementations.
+"""Compares the networks and C3 with alternative implementations.
 
-    make benchmark
-
-All alternatives run in turn, round by round, in one run on one machine. Each result is
-the median of the ratios of the rounds, so drifts in the speed of the machine have
-little effect.
+All alternatives of a comparison run in turn, round by round. A ratio is of the times
+in one round, so drifts in the speed of the machine have little effect.
 """
 
-import importlib.util
 import time
+from functools import partial
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
+from page import TINY, installed, publish, spread
 
 from lenet_keras import models, rbf_codes
 from lenet_keras.activations import scaled_tanh
@@ -24,7 +23,8 @@ from lenet_study.training import (
     steps_per_execution,
 )
 
-ROUNDS = 15
+ROUNDS = 1 if TINY else 15
+IMAGES = 320 if TINY else 6_400
 RNG = np.random.default_rng(0)
 
 
@@ -34,6 +34,10 @@ class SeparateConvolutions(layers.Layer):
     def __init__(self):
         super().__init__()
         self.convolutions = [layers.Conv2D(1, 5) for _ in C3_CONNECTIONS]
+
+    def build(self, input_shape):
+        for convolution, entry in zip(self.convolutions, C3_CONNECTIONS, strict=True):
+            convolution.build((*input_shape[:-1], len(entry)))
 
     def call(self, inputs):
         maps = [ops.take(inputs, entry, axis=-1) for entry in C3_CONNECTIONS]
@@ -94,182 +98,98 @@ def plain_code_of_note_002():
     return model
 
 
-def layer_step(layer):
-    """Training steps of one layer of C3's size, with as little else as possible."""
-    model = keras.Sequential([keras.Input((14, 14, 6)), layer])
-    model.compile(optimizer="sgd", loss="mean_squared_error", steps_per_execution=20)
-    maps = RNG.random((1280, 14, 14, 6), "float32")
-    return fit(model, maps, RNG.random((1280, 10, 10, 16), "float32"), 64)
+def gradients(layer):
+    """A function: the outputs and all gradients of a layer of C3's size, twenty times.
+
+    It is compiled by XLA, as Keras's `fit` does.
+    """
+    maps = tf.constant(RNG.random((64, 14, 14, 6), "float32"))
+    layer.build(maps.shape)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def step():
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            loss = tf.reduce_sum(layer(maps) ** 2)
+        return tape.gradient(loss, [maps, *(w.value for w in layer.trainable_weights)])
+
+    return lambda: [step()[0].numpy() for _ in range(20)]
 
 
-def fit(model, x, y, batch_size):
-    """A function that trains a model for one epoch with Keras's `fit`."""
-    return lambda: model.fit(x, y, batch_size=batch_size, verbose=0)
-
-
-def epoch_of(model, x, y, batch_size=32):
+def epoch(model, recipe, x, y, batch_size):
     """A function that trains a model for one epoch like the recipes."""
+    RECIPES[recipe].compile(model, 60_000, steps_per_execution=steps_per_execution())
     callbacks = [RefuseDivergence()]
     return lambda: fit_minibatches(
-        model, lambda epoch: (x, y), 1, batch_size=batch_size, callbacks=callbacks
+        model, lambda _: (x, y), batch_size, 1, callbacks=callbacks
     )
 
 
-def network_of_pytorch(faithful):
-    """The faithful or the modern network in plain PyTorch, without a softmax."""
-    import torch
-    from torch import nn
+def in_pytorch(faithful, x, y):
+    """The same in a plain PyTorch loop, if PyTorch is installed."""
+    if not installed("torch"):
+        return []
+    import plain_pytorch
 
-    class ScaledTanh(nn.Module):
-        def forward(self, x):
-            return 1.7159 * torch.tanh(2 / 3 * x)
-
-    class Subsampling(nn.Module):
-        def __init__(self, maps):
-            super().__init__()
-            self.coefficient = nn.Parameter(torch.full((maps, 1, 1), 0.25))
-            self.bias = nn.Parameter(torch.zeros(maps, 1, 1))
-
-        def forward(self, x):
-            total = 4 * nn.functional.avg_pool2d(x, 2)
-            return 1.7159 * torch.tanh(2 / 3 * (self.coefficient * total + self.bias))
-
-    class Table(nn.Conv2d):
-        def __init__(self):
-            super().__init__(6, 16, 5)
-            mask = np.zeros((16, 6, 1, 1), "float32")
-            for output_map, entry in enumerate(C3_CONNECTIONS):
-                mask[output_map, list(entry)] = 1
-            self.register_buffer("mask", torch.from_numpy(mask))
-
-        def forward(self, x):
-            return nn.functional.conv2d(x, self.weight * self.mask, self.bias)
-
-    class Distances(nn.Module):
-        def __init__(self):
-            super().__init__()
-            codes = torch.from_numpy(np.array(rbf_codes("0123456789"), "float32"))
-            self.register_buffer("codes", codes)
-
-        def forward(self, x):
-            return ((x[:, None] - self.codes) ** 2).sum(-1)
-
-    if faithful:
-        f = ScaledTanh
-        return nn.Sequential(
-            *(nn.Conv2d(1, 6, 5), f(), Subsampling(6), Table(), f(), Subsampling(16)),
-            *(nn.Conv2d(16, 120, 5), f(), nn.Flatten(), nn.Linear(120, 84), f()),
-            Distances(),
-        )
-    f = nn.SiLU
-    return nn.Sequential(
-        *(nn.Conv2d(1, 6, 5, padding=2), f(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(6, 16, 5), f(), nn.MaxPool2d(2), nn.Flatten()),
-        *(nn.Linear(400, 120), f(), nn.Linear(120, 84), f(), nn.Linear(84, 10)),
-    )
+    return [("a plain PyTorch loop", plain_pytorch.epoch(faithful, x, y, 64), 1.1)]
 
 
-def epoch_of_pytorch(faithful, x, y, batch_size):
-    """A function that trains a network for one epoch in a plain PyTorch loop."""
-    import torch
-
-    def map_loss(distances, labels):
-        right = distances.gather(1, labels[:, None])[:, 0]
-        rubbish = torch.full((len(distances), 1), -10.0)
-        all_classes = torch.cat([-distances, rubbish], 1)
-        return (right + torch.logsumexp(all_classes, 1)).mean()
-
-    network = network_of_pytorch(faithful)
-    loss = map_loss if faithful else torch.nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(network.parameters())
-    x = torch.from_numpy(np.moveaxis(x, -1, 1).copy())
-    y = torch.from_numpy(y)
-
-    def epoch():
-        order = torch.randperm(len(x))
-        for start in range(0, len(x), batch_size):
-            taken = order[start : start + batch_size]
-            optimizer.zero_grad()
-            loss(network(x[taken]), y[taken]).backward()
-            optimizer.step()
-
-    return epoch
+def seconds(function):
+    """Returns how long a call takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
-def compiled(model, recipe="lenet5-adam"):
-    """The model, compiled with the settings of a recipe."""
-    RECIPES[recipe].compile(model, 60_000, steps_per_execution=steps_per_execution())
-    return model
-
-
-def compare(title, ours, others):
-    """Times functions in turn and prints the ratio of ours to each of the others."""
-    functions = {"ours": ours, **others}
-    for function in functions.values():
+def compare(title, ours, *alternatives):
+    """Times functions in turn and returns a row for each alternative."""
+    functions = [ours, *(function for _, function, _ in alternatives)]
+    for function in functions:
         function()  # compiles
-    seconds = {name: [] for name in functions}
-    for _ in range(ROUNDS):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            seconds[name].append(time.perf_counter() - start)
-    for name in others:
-        ratios = np.divide(seconds["ours"], seconds[name])
-        print(
-            f"| {title} | {name} | {np.median(ratios):.2f} "
-            f"| {ratios.min():.2f} to {ratios.max():.2f} |",
-            flush=True,
-        )
+    times = np.array([[seconds(f) for f in functions] for _ in range(ROUNDS)])
+    ratios = (times[:, :1] / times[:, 1:]).T
+    return [
+        (title, name, *spread(of_rounds), goal)
+        for (name, _, goal), of_rounds in zip(alternatives, ratios, strict=True)
+    ]
 
 
 if __name__ == "__main__":
-    digits = RNG.integers(0, 256, (6_400, 28, 28, 1), "uint8")
-    labels = RNG.integers(0, 10, 6_400)
-    paper = RNG.random((6_400, 32, 32, 1), "float32")
-
-    print("| ours | alternative | time, ours / theirs | range over rounds |")
-    print("|---|---|---|---|")
-    compare(
-        "the faithful network, batch 64",
-        fit(compiled(models.lenet5()), paper, labels, 64),
-        {"stock layers": fit(compiled(lenet5_of_stock_layers()), paper, labels, 64)},
-    )
-    compare(
-        "C3 by ConnectionTableConv2D",
-        layer_step(ConnectionTableConv2D(C3_CONNECTIONS, 5)),
-        {
-            "sixteen convolutions, concatenated": layer_step(SeparateConvolutions()),
-            "a masked full kernel": layer_step(MaskedConvolution()),
-        },
-    )
+    digits = RNG.integers(0, 256, (IMAGES, 28, 28, 1), "uint8")
+    labels = RNG.integers(0, 10, IMAGES)
+    paper, small = RNG.random((IMAGES, 32, 32, 1), "float32"), digits.astype("float32")
+    stock = epoch(lenet5_of_stock_layers(), "lenet5-adam", paper, labels, 64)
     one_hot = keras.utils.to_categorical(labels, 10)
-    plain = fit(plain_code_of_note_002(), digits, one_hot, 32)
-    compare(
+    fit = plain_code_of_note_002().fit
+    plain = partial(fit, digits, one_hot, batch_size=32, verbose=0)
+
+    rows = compare(
+        "an epoch of the faithful network, batch 64",
+        epoch(models.lenet5(), "lenet5-adam", paper, labels, 64),
+        ("stock layers", stock, 1.15),
+        *in_pytorch(True, paper, labels),
+    )
+    rows += compare(
+        "an epoch of the modern network, batch 64",
+        epoch(models.lenet5_modern(), "lenet5_modern-adam", small / 255, labels, 64),
+        *in_pytorch(False, small / 255, labels),
+    )
+    rows += compare(
         "an epoch of the faithful network, batch 32",
-        epoch_of(compiled(models.lenet5()), paper, labels),
-        {"study note 002's plain code": plain},
+        epoch(models.lenet5(), "lenet5-adam", paper, labels, 32),
+        ("study note 002's plain code", plain, 1),
     )
-    compare(
+    rows += compare(
         "an epoch of the modern network, batch 32",
-        epoch_of(
-            compiled(models.lenet5_modern(), "note-002"),
-            digits.astype("float32"),
-            labels,
-        ),
-        {"study note 002's plain code": plain},
+        epoch(models.lenet5_modern(), "note-002", small, labels, 32),
+        ("study note 002's plain code", plain, 1),
     )
-    if importlib.util.find_spec("torch") is None:
-        print("PyTorch is not installed: its rows are left out")
-    else:
-        modern = models.lenet5_modern()
-        small = digits.astype("float32") / 255
-        compare(
-            "an epoch of the faithful network, batch 64",
-            epoch_of(compiled(models.lenet5()), paper, labels, 64),
-            {"a plain PyTorch loop": epoch_of_pytorch(True, paper, labels, 64)},
-        )
-        compare(
-            "an epoch of the modern network, batch 64",
-            epoch_of(compiled(modern, "lenet5_modern-adam"), small, labels, 64),
-            {"a plain PyTorch loop": epoch_of_pytorch(False, small, labels, 64)},
-        )
+    rows += compare(
+        "C3 by ConnectionTableConv2D",
+        gradients(ConnectionTableConv2D(C3_CONNECTIONS, 5)),
+        ("sixteen convolutions, concatenated", gradients(SeparateConvolutions()), 0.33),
+        ("a masked full kernel", gradients(MaskedConvolution()), 1),
+        ("Conv2D, which has all links", gradients(layers.Conv2D(16, 5)), ""),
+    )
+    headings = ["ours", "alternative", "time, ours / theirs", "range over rounds"]
+    publish("speed", [*headings, "goal"], rows)

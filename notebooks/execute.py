@@ -8,6 +8,7 @@ machine to machine and is not stored, and neither are sliders, which need a kern
 """
 
 import os
+import runpy
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
+runpy.run_path(FOLDER.parent / "conftest.py")  # sets Keras's backend
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import runpy
 import subprocess
 import tomllib
 from pathlib import Path
@@ -500,6 +501,31 @@ def test_make_alone_lists_its_targets():
     targets = [line.split()[0] for line in done.stdout.splitlines()[1:]]
     assert {"compare", "test", "lab", "docs", "report", "help"} <= set(targets)
     assert make("help").stdout == done.stdout
+
+
+@pytest.fixture
+def jax_is_chosen(monkeypatch, tmp_path):
+    """A user's shell and keras.json with other settings than the project's."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "keras.json").write_text('{"floatx": "float16", "backend": "jax"}')
+
+
+@pytest.mark.usefixtures("jax_is_chosen")
+def test_make_runs_all_on_tensorflow(tmp_path):
+    jupyter = tmp_path / "jupyter"
+    jupyter.write_text("#!/bin/sh\necho $KERAS_BACKEND $KERAS_HOME\n")
+    jupyter.chmod(0o755)
+    done = make("lab", f"BIN={tmp_path}", "--assume-old=.venv/done")
+    assert done.stdout.splitlines()[-1] == f"tensorflow {ROOT / '.keras'}"
+
+
+@pytest.mark.usefixtures("jax_is_chosen")
+@pytest.mark.parametrize("file", ["conftest.py", "notebooks/execute.py"])
+def test_pytest_and_the_notebooks_run_on_tensorflow(file):
+    runpy.run_path(ROOT / file)
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    assert os.environ["KERAS_HOME"] == str(ROOT / ".keras")
 
 
 def test_make_refuses_another_python_and_keeps_the_environment(tmp_path):
