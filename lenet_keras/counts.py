@@ -174,28 +174,70 @@ def layer_table(model):
     (151600, 60000)
 
     Raises:
+        AttributeError: If the model is not built.
         TypeError: If a layer's type has no rule, or if an operation of the model is
             not a layer, such as `x + y`. The message names it.
-        ValueError: If the model is not built, if a layer is called more than once or,
-            in another model, at another size, or if its output has an unknown size.
+        ValueError: If a layer is called more than once, if another model called it
+            first, at another size, or if its output has an unknown size.
 
     Reference:
         LeCun et al. (1998), section II-B, which counts in this way.
     """
-    if not model.built:
-        raise ValueError(f"Expected a built model. Received: model={model.name}")
-    # The operations of a functional model include those that are not layers.
-    operations = getattr(model, "operations", model.layers)
-    rows = {operation.name: _count(operation) for operation in operations}
-    for layer in model.get_config()["layers"]:
-        calls = len(layer.get("inbound_nodes", []))
-        if calls > 1:
-            raise ValueError(
-                "Expected layers that are called once. "
-                f"Received: layer={layer['name']}, called {calls} times"
-            )
+    # A sequential model does not list its input.
+    listed = getattr(model, "operations", model.layers)
+    rows = {layer.name: _count(layer) for layer, _ in calls(model) if layer in listed}
     _, *numbers = zip(*rows.values(), strict=True)
     return Counts(rows | {"total": Count((), *map(sum, numbers))})
+
+
+def calls(model):
+    """Follows the calls of layers in a model, from its inputs to its outputs.
+
+    Args:
+        model: As for `layer_table`.
+
+    Yields:
+        Each layer, and a list of the names of the layers that make its inputs.
+
+    Example:
+
+    >>> from lenet_keras.models import lenet5
+    >>> [(layer.name, before) for layer, before in calls(lenet5())][:3]
+    [('input', []), ('C1', ['input']), ('S2', ['C1'])]
+
+    Raises:
+        AttributeError, TypeError, ValueError: As `layer_table`, but sizes may be
+            unknown.
+    """
+    graph = keras.Model(model.inputs, model.outputs, name=model.name)
+    for operation in graph.operations:  # these are layers, or `x + y`
+        if type(operation) not in COUNTING_RULES:
+            raise TypeError(
+                "Expected layers with a rule in lenet_keras.counts.COUNTING_RULES. "
+                f"Received: layer={operation.name} of type {type(operation).__name__}"
+            )
+    configs = graph.get_config()["layers"]
+    for layer, config in zip(graph.operations, configs, strict=True):
+        tensors = list(_tensors(config["inbound_nodes"]))
+        shapes = [tensor["shape"][1:] for tensor in tensors]
+        # `layer.input` is that of the first call, which another model may have made.
+        first = [tensor.shape[1:] for tensor in keras.tree.flatten(layer.input)]
+        if shapes != first:
+            raise ValueError(
+                "Expected layers that are called once, or in other models at the same "
+                f"size. Received: layer={layer.name} with inputs of the shapes "
+                f"{shapes}, in its first call of {first}"
+            )
+        yield layer, [tensor["keras_history"][0] for tensor in tensors]
+
+
+def _tensors(config):
+    """Yields the configuration of each tensor in that of a layer's calls."""
+    if isinstance(config, dict) and "keras_history" in config:
+        yield config
+    elif isinstance(config, dict | list | tuple):
+        for part in config.values() if isinstance(config, dict) else config:
+            yield from _tensors(part)
 
 
 def symbolic_layer_table(build):
@@ -230,26 +272,11 @@ def symbolic_layer_table(build):
 
 
 def _count(layer):
-    if type(layer) not in COUNTING_RULES:
-        raise TypeError(
-            "Expected layers with a rule in lenet_keras.counts.COUNTING_RULES. "
-            f"Received: layer={layer.name} of type {type(layer).__name__}"
-        )
     output_shape = tuple(layer.output.shape[1:])
     if None in output_shape:
         raise ValueError(
             "Expected outputs of a known size. "
             f"Received: layer={layer.name} with output_shape={output_shape}"
-        )
-    # `layer.output` is that of its first call, which another model may have made.
-    shapes = {
-        tuple(tuple(t.shape[1:]) for t in (*n.input_tensors, *n.output_tensors))
-        for n in layer._inbound_nodes
-    }
-    if len(shapes) > 1:
-        raise ValueError(
-            "Expected layers with inputs and outputs of one shape in all models. "
-            f"Received: layer={layer.name} with the shapes {sorted(shapes)}"
         )
     return Count(
         output_shape,

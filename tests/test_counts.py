@@ -411,7 +411,8 @@ def test_what_is_no_layer_is_named():
 def test_layer_called_twice_is_refused(message):
     x, shared = keras.Input((5,)), layers.Dense(5, name="shared")
     model = keras.Model(x, shared(shared(x)))
-    assert "layer=shared, called 2 times" in message(layer_table, model)
+    text = "called once, or in other models at the same size. Received: layer=shared "
+    assert text in message(layer_table, model)
 
 
 def test_layers_that_another_model_has_too_are_counted():
@@ -423,9 +424,10 @@ def test_layers_that_another_model_has_too_are_counted():
     assert both.count_params() == 30
 
 
-def test_model_that_is_not_built_is_refused(message):
+def test_model_that_is_not_built_is_refused():
     model = keras.Sequential([layers.Dense(3)], name="early")
-    assert "built model. Received: model=early" in message(layer_table, model)
+    with pytest.raises(AttributeError, match="'early' has no defined inputs yet"):
+        layer_table(model)
 
 
 def test_output_of_unknown_size_is_refused(message):
@@ -441,9 +443,18 @@ def test_a_layer_of_another_model_of_another_size_is_refused(message):
     for layer in old.layers[1:4]:
         outputs = layer(outputs)
     text = message(layer_table, keras.Model(new, outputs))
-    both = "((32, 32, 1), (28, 28, 6)), ((64, 64, 1), (60, 60, 6))"
-    assert f"Received: layer=C1 with the shapes [{both}]" in text
+    shapes = "of the shapes [(64, 64, 1)], in its first call of [(32, 32, 1)]"
+    assert f"Received: layer=C1 with inputs {shapes}" in text
+    assert layer_table(old)["total"].trainable == 60_000
     pool = layers.GlobalAveragePooling2D(name="pool")
     pool(keras.Input((8, 8, 2)))
     own = keras.Sequential([keras.Input((4, 4, 2)), pool])
-    assert "Received: layer=pool with the shapes" in message(layer_table, own)
+    assert "Received: layer=pool with inputs" in message(layer_table, own)
+
+
+def test_layers_that_were_added_later_are_counted():
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3, name="C1")])
+    model.add(layers.MaxPooling2D(name="S2"))  # Keras calls C1 again
+    table = layer_table(model)
+    assert list(table) == ["C1", "S2", "total"]
+    assert table["total"].connections == 36 * 2 * 10 + 9 * 2 * 4
