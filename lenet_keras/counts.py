@@ -128,11 +128,13 @@ def _nothing(layer, units):
 COUNTING_RULES = {
     layers.Conv2D: _kernel(lambda layer: layer.filters),
     layers.Dense: _kernel(lambda layer: layer.units),
+    layers.DepthwiseConv2D: _kernel(lambda layer: math.prod(layer.kernel.shape[2:])),
     ConnectionTableConv2D: _kernel(lambda layer: len(layer.connection_table)),
     Subsampling2D: _subsampling,
     layers.AveragePooling2D: _pooling,
     layers.MaxPooling2D: _pooling,
     layers.GlobalAveragePooling2D: _global_pooling,
+    layers.GlobalMaxPooling2D: _global_pooling,
     LocalResponseNormalization: _local_response,
     layers.BatchNormalization: _batch_normalization,
     layers.Add: _sum,
@@ -140,6 +142,11 @@ COUNTING_RULES = {
     RBFPosterior: _nothing,
     layers.InputLayer: _nothing,
     layers.Activation: _nothing,
+    layers.ReLU: _nothing,
+    layers.LeakyReLU: _nothing,
+    layers.ELU: _nothing,
+    layers.Softmax: _nothing,
+    layers.Rescaling: _nothing,
     layers.Concatenate: _nothing,
     layers.ZeroPadding2D: _nothing,
     layers.Dropout: _nothing,
@@ -152,10 +159,13 @@ def layer_table(model):
     """Counts parameters, connections and multiply-adds of each layer of a model.
 
     A *connection* is an input in a unit's receptive field, or the unit's bias. Padding
-    counts. For pooling the field is the window, for local response normalisation the
+    counts. For a depthwise convolution the field is in one map, for pooling it is the
+    window, for global pooling a whole map, for local response normalisation the
     neighbours. A *multiply-add* is a product with a trained weight or coefficient, or a
-    squared difference. Pooling without a coefficient has none. The counts are for one
-    image after training: batch normalisation has one coefficient and one bias per unit.
+    squared difference. Pooling without a coefficient has none. An activation is part of
+    its unit, also as a layer such as `ReLU` or `Softmax`: it has neither. Nor has
+    `Rescaling`, whose numbers are fixed. The counts are for one image after training:
+    batch normalisation has one coefficient and one bias per unit.
 
     Args:
         model: A built functional or sequential `keras.Model`. It consists of layers

@@ -116,8 +116,8 @@ def _window(layer):
         return 1, 1, layer.padding[0][0]
     if not hasattr(layer, "strides"):
         tensors = keras.tree.flatten([layer.input, layer.output])
-        sizes = {tensor.shape[1:-1] for tensor in tensors}
-        return 1, 1 if len(sizes) == 1 else math.nan, 0
+        keeps = len({tensor.shape[1:-1] for tensor in tensors}) == 1
+        return 1, 1 if keeps and not isinstance(layer, layers.Softmax) else math.nan, 0
     size = getattr(layer, "kernel_size", None) or layer.pool_size
     span = (size[0] - 1) * getattr(layer, "dilation_rate", (1,))[0] + 1
     stride, padding = layer.strides[0], 0

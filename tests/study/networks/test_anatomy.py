@@ -112,8 +112,12 @@ def test_receptive_fields_of_branches():
 def test_receptive_fields_are_the_published_ones():
     # Araujo, Norris and Sim (2019), "Computing receptive fields of convolutional
     # neural networks".
-    model = keras.applications.ResNet50(False, None, input_shape=(64, 64, 3))
-    assert max(receptive_fields(model).values()) == 483
+    for build, height in (
+        (keras.applications.ResNet50, 483),
+        (keras.applications.MobileNet, 315),
+    ):
+        model = build(include_top=False, weights=None, input_shape=(64, 64, 3))
+        assert max(receptive_fields(model).values()) == height
 
 
 def test_receptive_fields_are_the_same_in_each_data_format_and_size():
@@ -136,6 +140,7 @@ def after(layer, *branches):
     [
         (after(layers.Reshape((16, 4, 1), name="folded")), "folded"),
         (after(layers.Flatten()), "reshaped"),
+        (after(layers.Softmax(axis=1, name="softmax")), "softmax"),
         (
             after(
                 layers.Concatenate(1, name="below"),
