@@ -5,15 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import keras
-from keras import layers
 
-from lenet_keras.layers import (
-    RBF,
-    ConnectionTableConv2D,
-    LocalResponseNormalization,
-    RBFPosterior,
-    Subsampling2D,
-)
+from lenet_keras import layers
 
 
 class Count(NamedTuple):
@@ -76,18 +69,15 @@ class Counts(dict):
         return table.rename_axis(self.index)
 
 
-def _kernel(maps):
-    """Returns the rule of a layer with shared weights: a kernel and a bias per map.
+def _kernel(layer, units):
+    """Counts a layer with shared weights: a kernel, and a bias per map if wanted.
 
     Every weight is used once at each position of the output maps.
     """
-
-    def rule(layer, units):
-        positions = units // maps(layer)
-        products = positions * math.prod(layer.kernel.shape)
-        return products + (units if layer.use_bias else 0), products
-
-    return rule
+    first = getattr(layer, "data_format", None) == "channels_first"
+    positions = units // layer.output.shape[1 if first else -1]
+    products = positions * math.prod(layer.kernel.shape)
+    return products + (units if layer.use_bias else 0), products
 
 
 def _pooling(layer, units):
@@ -102,23 +92,6 @@ def _local_response(layer, units):
     return units * (2 * layer.depth_radius + 1), 0
 
 
-def _sum(layer, units):
-    return units * len(layer.input), 0
-
-
-def _subsampling(layer, units):
-    return units * (layer.window_area + 1), units
-
-
-def _batch_normalization(layer, units):
-    return 2 * units, units
-
-
-def _rbf(layer, units):
-    features = layer.initial_codes.shape[1]
-    return units * features, units * features
-
-
 def _nothing(layer, units):
     return 0, 0
 
@@ -126,32 +99,32 @@ def _nothing(layer, units):
 #: The cost of a layer type: a function of the layer and the number of its output units.
 #: It returns connections and multiply-adds. Add the rule of your own layer type here.
 COUNTING_RULES = {
-    layers.Conv2D: _kernel(lambda layer: layer.filters),
-    layers.Dense: _kernel(lambda layer: layer.units),
-    layers.DepthwiseConv2D: _kernel(lambda layer: math.prod(layer.kernel.shape[2:])),
-    ConnectionTableConv2D: _kernel(lambda layer: len(layer.connection_table)),
-    Subsampling2D: _subsampling,
-    layers.AveragePooling2D: _pooling,
-    layers.MaxPooling2D: _pooling,
-    layers.GlobalAveragePooling2D: _global_pooling,
-    layers.GlobalMaxPooling2D: _global_pooling,
-    LocalResponseNormalization: _local_response,
-    layers.BatchNormalization: _batch_normalization,
-    layers.Add: _sum,
-    RBF: _rbf,
-    RBFPosterior: _nothing,
-    layers.InputLayer: _nothing,
-    layers.Activation: _nothing,
-    layers.ReLU: _nothing,
-    layers.LeakyReLU: _nothing,
-    layers.ELU: _nothing,
-    layers.Softmax: _nothing,
-    layers.Rescaling: _nothing,
-    layers.Concatenate: _nothing,
-    layers.ZeroPadding2D: _nothing,
-    layers.Dropout: _nothing,
-    layers.Flatten: _nothing,
-    layers.Reshape: _nothing,
+    keras.layers.Conv2D: _kernel,
+    keras.layers.Dense: _kernel,
+    keras.layers.DepthwiseConv2D: _kernel,
+    layers.ConnectionTableConv2D: _kernel,
+    layers.Subsampling2D: lambda layer, units: (units * (layer.window_area + 1), units),
+    keras.layers.AveragePooling2D: _pooling,
+    keras.layers.MaxPooling2D: _pooling,
+    keras.layers.GlobalAveragePooling2D: _global_pooling,
+    keras.layers.GlobalMaxPooling2D: _global_pooling,
+    layers.LocalResponseNormalization: _local_response,
+    keras.layers.BatchNormalization: lambda layer, units: (2 * units, units),
+    keras.layers.Add: lambda layer, units: (units * len(layer.input), 0),
+    layers.RBF: lambda layer, units: (units * layer.initial_codes.shape[1],) * 2,
+    layers.RBFPosterior: _nothing,
+    keras.layers.InputLayer: _nothing,
+    keras.layers.Activation: _nothing,
+    keras.layers.ReLU: _nothing,
+    keras.layers.LeakyReLU: _nothing,
+    keras.layers.ELU: _nothing,
+    keras.layers.Softmax: _nothing,
+    keras.layers.Rescaling: _nothing,
+    keras.layers.Concatenate: _nothing,
+    keras.layers.ZeroPadding2D: _nothing,
+    keras.layers.Dropout: _nothing,
+    keras.layers.Flatten: _nothing,
+    keras.layers.Reshape: _nothing,
 }
 
 
