@@ -70,7 +70,7 @@ def uneven(data_format="channels_last"):
     last = {"data_format": data_format}
     x = keras.Input((20, 20, 1) if data_format == "channels_last" else (1, 20, 20))
     above = layers.Conv2D(2, 5, 2, padding="same", name="above", **last)(x)
-    below = layers.ZeroPadding2D(((0, 3), (3, 0)), **last)(x)
+    below = layers.ZeroPadding2D(((3, 0), (0, 3)), **last)(x)
     below = layers.Conv2D(2, 5, 2, name="below", **last)(below)
     below = layers.BatchNormalization()(below)
     both = layers.Add()([above, below])
