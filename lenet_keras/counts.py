@@ -157,11 +157,11 @@ def layer_table(model):
     (151600, 60000)
 
     Raises:
-        AttributeError: If the model is not built.
         TypeError: If a layer's type has no rule, or if an operation of the model is
             not a layer, such as `x + y`. The message names it.
-        ValueError: If a layer is called more than once, if another model called it
-            first, at another size, or if its output has an unknown size.
+        ValueError: If the model is not built, if a layer is called more than once, if
+            another model called it first, at another size, or if its output has an
+            unknown size.
 
     Reference:
         LeCun et al. (1998), section II-B, which counts in this way.
@@ -189,9 +189,10 @@ def calls(model):
     [('input', []), ('C1', ['input']), ('S2', ['C1'])]
 
     Raises:
-        AttributeError, TypeError, ValueError: As `layer_table`, but sizes may be
-            unknown.
+        TypeError, ValueError: As `layer_table`, but sizes may be unknown.
     """
+    if not model.built:
+        raise ValueError(f"Expected a built model. Received: model={model.name}")
     graph = keras.Model(model.inputs, model.outputs, name=model.name)
     for operation in graph.operations:  # these are layers, or `x + y`
         if type(operation) not in COUNTING_RULES:

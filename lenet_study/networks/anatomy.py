@@ -83,9 +83,9 @@ def receptive_fields(model):
     {'C1': 5, 'S2': 6, 'C3': 14, 'S4': 16, 'C5': 32}
 
     Raises:
-        AttributeError, TypeError, ValueError: As `layer_table`. Also a ValueError if
-            windows come after a layer that does not keep the rows, such as `Flatten`,
-            or after a join of branches with different steps.
+        TypeError, ValueError: As `layer_table`. Also a ValueError if windows come after
+            a layer that does not keep the rows, such as `Flatten`, or after a join of
+            branches with different steps.
     """
     fields, seen = {}, {}
     for layer, names in calls(model):
