@@ -5,15 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import keras
-from keras import layers
 
-from lenet_keras.layers import (
-    RBF,
-    ConnectionTableConv2D,
-    LocalResponseNormalization,
-    RBFPosterior,
-    Subsampling2D,
-)
+from lenet_keras import layers
 
 
 class Count(NamedTuple):
@@ -76,18 +69,15 @@ class Counts(dict):
         return table.rename_axis(self.index)
 
 
-def _kernel(maps):
-    """Returns the rule of a layer with shared weights: a kernel and a bias per map.
+def _kernel(layer, units):
+    """Counts a layer with shared weights: a kernel, and a bias per map if wanted.
 
     Every weight is used once at each position of the output maps.
     """
-
-    def rule(layer, units):
-        positions = units // maps(layer)
-        products = positions * math.prod(layer.kernel.shape)
-        return products + (units if layer.use_bias else 0), products
-
-    return rule
+    first = getattr(layer, "data_format", None) == "channels_first"
+    positions = units // layer.output.shape[1 if first else -1]
+    products = positions * math.prod(layer.kernel.shape)
+    return products + (units if layer.use_bias else 0), products
 
 
 def _pooling(layer, units):
@@ -102,23 +92,6 @@ def _local_response(layer, units):
     return units * (2 * layer.depth_radius + 1), 0
 
 
-def _sum(layer, units):
-    return units * len(layer.input), 0
-
-
-def _subsampling(layer, units):
-    return units * (layer.window_area + 1), units
-
-
-def _batch_normalization(layer, units):
-    return 2 * units, units
-
-
-def _rbf(layer, units):
-    features = layer.initial_codes.shape[1]
-    return units * features, units * features
-
-
 def _nothing(layer, units):
     return 0, 0
 
@@ -126,25 +99,32 @@ def _nothing(layer, units):
 #: The cost of a layer type: a function of the layer and the number of its output units.
 #: It returns connections and multiply-adds. Add the rule of your own layer type here.
 COUNTING_RULES = {
-    layers.Conv2D: _kernel(lambda layer: layer.filters),
-    layers.Dense: _kernel(lambda layer: layer.units),
-    ConnectionTableConv2D: _kernel(lambda layer: len(layer.connection_table)),
-    Subsampling2D: _subsampling,
-    layers.AveragePooling2D: _pooling,
-    layers.MaxPooling2D: _pooling,
-    layers.GlobalAveragePooling2D: _global_pooling,
-    LocalResponseNormalization: _local_response,
-    layers.BatchNormalization: _batch_normalization,
-    layers.Add: _sum,
-    RBF: _rbf,
-    RBFPosterior: _nothing,
-    layers.InputLayer: _nothing,
-    layers.Activation: _nothing,
-    layers.Concatenate: _nothing,
-    layers.ZeroPadding2D: _nothing,
-    layers.Dropout: _nothing,
-    layers.Flatten: _nothing,
-    layers.Reshape: _nothing,
+    keras.layers.Conv2D: _kernel,
+    keras.layers.Dense: _kernel,
+    keras.layers.DepthwiseConv2D: _kernel,
+    layers.ConnectionTableConv2D: _kernel,
+    layers.Subsampling2D: lambda layer, units: (units * (layer.window_area + 1), units),
+    keras.layers.AveragePooling2D: _pooling,
+    keras.layers.MaxPooling2D: _pooling,
+    keras.layers.GlobalAveragePooling2D: _global_pooling,
+    keras.layers.GlobalMaxPooling2D: _global_pooling,
+    layers.LocalResponseNormalization: _local_response,
+    keras.layers.BatchNormalization: lambda layer, units: (2 * units, units),
+    keras.layers.Add: lambda layer, units: (units * len(layer.input), 0),
+    layers.RBF: lambda layer, units: (units * layer.initial_codes.shape[1],) * 2,
+    layers.RBFPosterior: _nothing,
+    keras.layers.InputLayer: _nothing,
+    keras.layers.Activation: _nothing,
+    keras.layers.ReLU: _nothing,
+    keras.layers.LeakyReLU: _nothing,
+    keras.layers.ELU: _nothing,
+    keras.layers.Softmax: _nothing,
+    keras.layers.Rescaling: _nothing,
+    keras.layers.Concatenate: _nothing,
+    keras.layers.ZeroPadding2D: _nothing,
+    keras.layers.Dropout: _nothing,
+    keras.layers.Flatten: _nothing,
+    keras.layers.Reshape: _nothing,
 }
 
 
@@ -152,10 +132,13 @@ def layer_table(model):
     """Counts parameters, connections and multiply-adds of each layer of a model.
 
     A *connection* is an input in a unit's receptive field, or the unit's bias. Padding
-    counts. For pooling the field is the window, for local response normalisation the
+    counts. For a depthwise convolution the field is in one map, for pooling it is the
+    window, for global pooling a whole map, for local response normalisation the
     neighbours. A *multiply-add* is a product with a trained weight or coefficient, or a
-    squared difference. Pooling without a coefficient has none. The counts are for one
-    image after training: batch normalisation has one coefficient and one bias per unit.
+    squared difference. Pooling without a coefficient has none. An activation is part of
+    its unit, also as a layer such as `ReLU` or `Softmax`: it has neither. Nor has
+    `Rescaling`, whose numbers are fixed. The counts are for one image after training:
+    batch normalisation has one coefficient and one bias per unit.
 
     Args:
         model: A built functional or sequential `keras.Model`. It consists of layers
@@ -176,26 +159,69 @@ def layer_table(model):
     Raises:
         TypeError: If a layer's type has no rule, or if an operation of the model is
             not a layer, such as `x + y`. The message names it.
-        ValueError: If the model is not built, if a layer is called more than once or,
-            in another model, at another size, or if its output has an unknown size.
+        ValueError: If the model is not built, if a layer is called more than once, if
+            another model called it first, at another size, or if its output has an
+            unknown size.
 
     Reference:
         LeCun et al. (1998), section II-B, which counts in this way.
     """
-    if not model.built:
-        raise ValueError(f"Expected a built model. Received: model={model.name}")
-    # The operations of a functional model include those that are not layers.
-    operations = getattr(model, "operations", model.layers)
-    rows = {operation.name: _count(operation) for operation in operations}
-    for layer in model.get_config()["layers"]:
-        calls = len(layer.get("inbound_nodes", []))
-        if calls > 1:
-            raise ValueError(
-                "Expected layers that are called once. "
-                f"Received: layer={layer['name']}, called {calls} times"
-            )
+    # A sequential model does not list its input.
+    listed = getattr(model, "operations", model.layers)
+    rows = {layer.name: _count(layer) for layer, _ in calls(model) if layer in listed}
     _, *numbers = zip(*rows.values(), strict=True)
     return Counts(rows | {"total": Count((), *map(sum, numbers))})
+
+
+def calls(model):
+    """Follows the calls of layers in a model, from its inputs to its outputs.
+
+    Args:
+        model: As for `layer_table`.
+
+    Yields:
+        Each layer, and a list of the names of the layers that make its inputs.
+
+    Example:
+
+    >>> from lenet_keras.models import lenet5
+    >>> [(layer.name, before) for layer, before in calls(lenet5())][:3]
+    [('input', []), ('C1', ['input']), ('S2', ['C1'])]
+
+    Raises:
+        TypeError, ValueError: As `layer_table`, but sizes may be unknown.
+    """
+    if not model.built:
+        raise ValueError(f"Expected a built model. Received: model={model.name}")
+    graph = keras.Model(model.inputs, model.outputs, name=model.name)
+    for operation in graph.operations:  # these are layers, or `x + y`
+        if type(operation) not in COUNTING_RULES:
+            raise TypeError(
+                "Expected layers with a rule in lenet_keras.counts.COUNTING_RULES. "
+                f"Received: layer={operation.name} of type {type(operation).__name__}"
+            )
+    configs = graph.get_config()["layers"]
+    for layer, config in zip(graph.operations, configs, strict=True):
+        tensors = list(_tensors(config["inbound_nodes"]))
+        shapes = [tensor["shape"][1:] for tensor in tensors]
+        # `layer.input` is that of the first call, which another model may have made.
+        first = [tensor.shape[1:] for tensor in keras.tree.flatten(layer.input)]
+        if shapes != first:
+            raise ValueError(
+                "Expected layers that are called once, or in other models at the same "
+                f"size. Received: layer={layer.name} with inputs of the shapes "
+                f"{shapes}, in its first call of {first}"
+            )
+        yield layer, [tensor["keras_history"][0] for tensor in tensors]
+
+
+def _tensors(config):
+    """Yields the configuration of each tensor in that of a layer's calls."""
+    if isinstance(config, dict) and "keras_history" in config:
+        yield config
+    elif isinstance(config, dict | list | tuple):
+        for part in config.values() if isinstance(config, dict) else config:
+            yield from _tensors(part)
 
 
 def symbolic_layer_table(build):
@@ -230,26 +256,11 @@ def symbolic_layer_table(build):
 
 
 def _count(layer):
-    if type(layer) not in COUNTING_RULES:
-        raise TypeError(
-            "Expected layers with a rule in lenet_keras.counts.COUNTING_RULES. "
-            f"Received: layer={layer.name} of type {type(layer).__name__}"
-        )
     output_shape = tuple(layer.output.shape[1:])
     if None in output_shape:
         raise ValueError(
             "Expected outputs of a known size. "
             f"Received: layer={layer.name} with output_shape={output_shape}"
-        )
-    # `layer.output` is that of its first call, which another model may have made.
-    shapes = {
-        tuple(tuple(t.shape[1:]) for t in (*n.input_tensors, *n.output_tensors))
-        for n in layer._inbound_nodes
-    }
-    if len(shapes) > 1:
-        raise ValueError(
-            "Expected layers with inputs and outputs of one shape in all models. "
-            f"Received: layer={layer.name} with the shapes {sorted(shapes)}"
         )
     return Count(
         output_shape,

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.util
-import os
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -13,7 +12,7 @@ def needs_backend():
 
     Raises:
         ModuleNotFoundError: If the module of the backend is missing. The message says
-            what to install, or how to choose a backend that is installed.
+            which backends are installed.
     """
     try:
         yield
@@ -21,11 +20,8 @@ def needs_backend():
         if error.name not in BACKENDS:
             raise
         found = [name for name in BACKENDS if importlib.util.find_spec(name)]
-        advice = "Install tensorflow; or another, and set KERAS_BACKEND to its name"
-        if found:
-            advice = f"Set KERAS_BACKEND={found[0]}, which is installed"
         raise ModuleNotFoundError(
-            f"Expected a backend of Keras: {', '.join(BACKENDS)}. Received: no module "
-            f"{error.name}, KERAS_BACKEND={os.environ.get('KERAS_BACKEND')}. {advice}",
+            "Expected a backend of Keras: tensorflow, or as KERAS_BACKEND says. "
+            f"Received: no module {error.name}; installed of {BACKENDS}: {found}",
             name=error.name,
         ) from None

@@ -22,7 +22,7 @@ def prepare(images, pixels):
     Args:
         images: `uint8` array of shape `(n, height, width)` or `(n, height, width,
             channels)`.
-        pixels: The values of the pixels:
+        pixels: Preset, which says what values the pixels get:
 
             - `"paper"`: from `-0.1` for 0, the background, to `1.175` for 255, the
               ink. Images of 28x28 pixels get a border of two background pixels. This
@@ -46,8 +46,8 @@ def prepare(images, pixels):
     (2, 32, 32, 1)
 
     Raises:
-        ValueError: If the images are not a `uint8` array of such a shape, or if
-            `pixels` is not one of these.
+        ValueError: If the images are not a `uint8` array of such a shape, if `pixels`
+            is not one of these presets, or if `"standard"` does not know the channels.
 
     Reference:
         LeCun et al. (1998), section II-B (input of LeNet-5) and section III-C (input
@@ -63,41 +63,31 @@ def prepare(images, pixels):
         )
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    return _values(images, pixels)
-
-
-def _values(images, kind):
-    if kind == "raw":
+    if pixels == "raw":
         return images.astype("float32")
     unit = images / np.float32(255)
-    if kind == "unit":
+    if pixels == "unit":
         return unit
-    if kind == "standard":
-        if images.shape[-1] not in STATISTICS:
-            raise ValueError(
-                f"Expected images of {list(STATISTICS)} channels. "
-                f"Received: images of shape={images.shape}"
-            )
-        mean, deviation = np.array(STATISTICS[images.shape[-1]], "float32")
+    if pixels == "standard":
+        channels = images.shape[-1]
+        if channels not in STATISTICS:
+            raise ValueError(f"Expected 1 or 3 channels. Received: {channels=}")
+        mean, deviation = np.array(STATISTICS[channels], "float32")
         return (unit - mean) / deviation
-    if kind == "paper-reduced":
-        unit = _reduced(unit)
-    if kind == "paper" and images.shape[1:3] == (28, 28):
+    if pixels == "paper-reduced":  # shrinks what is in the image, about its centre
+        down, right = map(_covered, images.shape[1:3])
+        unit = np.einsum("yh,nhwc,xw->nyxc", down, unit, right, optimize=True)
+    if pixels == "paper" and images.shape[1:3] == (28, 28):
         unit = np.pad(unit, ((0, 0), (2, 2), (2, 2), (0, 0)))
     return unit * np.float32(INK - BACKGROUND) + np.float32(BACKGROUND)
 
 
-def _reduced(images):
-    """Shrinks the contents of the images by `REDUCTION`, about the centre."""
-    sides = images.shape[1:3]
-    down, right = (_covered(side) for side in sides)
-    return np.einsum("yh,nhwc,xw->nyxc", down, images, right, optimize=True)
-
-
 def _covered(side):
-    """Returns the share of each old pixel, a column, in each new pixel, a row."""
+    """Returns the share of each old pixel, a column, in each new pixel, a row.
+
+    A new pixel covers `1 / REDUCTION` old ones each way. The centre stays.
+    """
     edges = (np.arange(side + 1) - side / 2) / REDUCTION + side / 2
-    first, last = edges[:-1, np.newaxis], edges[1:, np.newaxis]
     old = np.arange(side)
-    overlap = np.minimum(last, old + 1) - np.maximum(first, old)
-    return (REDUCTION * np.maximum(overlap, 0)).astype("float32")
+    covered = np.clip(edges[:, np.newaxis], old, old + 1)
+    return (REDUCTION * np.diff(covered, axis=0)).astype("float32")

@@ -9,7 +9,7 @@ import numpy as np
 from lenet_keras.layers import RBFPosterior
 
 HEIGHT = 32
-STRIDE = 4  # pixels between two places
+STRIDE = 4  # pixels from a place to the next one
 BATCH = 50  # lines at once
 RUBBISH = 10  # the state after the ten digits
 
@@ -23,8 +23,8 @@ class Reading(NamedTuple):
 
     Attributes:
         text: The digits.
-        places: Tuple with the place of each digit: the network's field there starts at
-            the column `stride * place`.
+        places: Tuple with the place of each digit. A *place* is a position along the
+            line where the network looks: place `p` starts at the column `stride * p`.
         path: Integer array of shape `(places,)`, the state at each place: a digit, or
             10 for rubbish.
         distances: Array of shape `(places, 10)`, the answers of the network.
@@ -39,9 +39,9 @@ class Reading(NamedTuple):
 def read_digits(model, image, j=J, start=START, stride=STRIDE):
     """Reads a line of digits with a faithful network that slides along it.
 
-    The network answers at every fourth pixel, or more often. At each place the state is
-    a digit, at the cost of its distance, or rubbish, at the cost `j`. The best path
-    through the states has the smallest sum
+    The network looks at the line at every fourth pixel, or more often: at one *place*
+    after another. At each place the state is a digit, at the cost of its distance, or
+    rubbish, at the cost `j`. The best path through the states has the smallest sum
 
     `sum_p(y[p, s[p]]) + start * (number of digits)`
 
@@ -76,37 +76,26 @@ def read_digits(model, image, j=J, start=START, stride=STRIDE):
 
     Raises:
         ValueError: If the image, the model's output, a cost or the stride has another
-            form, or a pixel is not finite.
+            form, or if a pixel or a distance is not finite.
 
     Reference:
         LeCun et al. (1998), section VII. The grammar and the costs are ours.
     """
-    values = np.asarray(image)
-    image = values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values
-    fits = image.ndim == 2 and image.shape[0] == HEIGHT and image.shape[1] >= HEIGHT
-    if not fits:
-        raise ValueError(
-            "Expected an image of shape (32, width) or (32, width, 1), at least 32 "
-            f"wide. Received: shape={values.shape}"
-        )
+    image = np.asarray(image)
     if not np.issubdtype(image.dtype, np.floating) or not np.isfinite(image).all():
         raise ValueError(
             'Expected finite pixels, as `prepare(images, "paper")` makes them. '
             f"Received: dtype={image.dtype}, min={image.min()}, max={image.max()}"
         )
     shape = model.output_shape
-    if len(shape) != 4 or shape[1] not in (1, None) or shape[3] != RUBBISH:
+    if shape[3:] != (RUBBISH,) or isinstance(model.layers[-1], RBFPosterior):
         raise ValueError(
-            "Expected a model of images of shape (32, None, 1), with outputs of shape "
-            "(batch, 1, places, 10), as `load_pretrained` makes it with "
-            f"input_shape=(32, None, 1). Received: model.output_shape={shape}"
+            "Expected a model that returns distances of shape (batch, 1, places, 10), "
+            "as `load_pretrained` makes it with input_shape=(32, None, 1). "
+            f"Received: output_shape={shape}, last layer={model.layers[-1].name}"
         )
-    if isinstance(model.layers[-1], RBFPosterior):
-        raise ValueError(
-            "Expected a model that returns distances. "
-            f"Received: model.layers[-1]={model.layers[-1]}"
-        )
-    (distances,) = distances_along(model, image[None, ..., None], stride)
+    line = image.reshape(1, *image.shape[:2], -1)
+    (distances,) = distances_along(model, line, stride)
     path = best_path(distances, j, start)
     digits = digits_of(path, distances)
     text = "".join(str(digit) for digit, _ in digits)
@@ -126,24 +115,24 @@ def distances_along(model, images, stride=STRIDE):
         Array of shape `(n, places, 10)`.
 
     Raises:
-        ValueError: If the stride is not 1, 2 or 4.
+        ValueError: If the images have another size, or the stride is not 1, 2 or 4.
     """
-    if stride not in (1, 2, STRIDE):
-        raise ValueError(f"Expected a stride of 1, 2 or 4. Received: stride={stride}")
     images = np.asarray(images, "float32")
-    starts = range(0, min(STRIDE, images.shape[2] - HEIGHT + 1), stride)
-    slid = [_answers(model, images[:, :, start:]) for start in starts]
-    places = sum(answers.shape[1] for answers in slid)
-    distances = np.empty((len(images), places, RUBBISH), "float32")
-    for start, answers in enumerate(slid):
-        distances[:, start :: len(slid)] = answers
+    height, width = images.shape[1:3]
+    if height != HEIGHT or width < HEIGHT or stride not in (1, 2, STRIDE):
+        raise ValueError(
+            "Expected a height of 32, a width of 32 or more and a stride of 1, 2 or 4. "
+            f"Received: {height=}, {width=}, {stride=}"
+        )
+    places = range(0, width - HEIGHT + 1, stride)
+    distances = np.empty((len(images), len(places), RUBBISH), "float32")
+    ways = STRIDE // stride  # the network slides so many times
+    for way, start in enumerate(places[:ways]):
+        for n in range(0, len(images), BATCH):
+            part = keras.ops.convert_to_tensor(images[n : n + BATCH, :, start:])
+            answers = keras.ops.convert_to_numpy(model(part, training=False))
+            distances[n : n + BATCH, way::ways] = answers[:, 0]
     return distances
-
-
-def _answers(model, images):
-    parts = [images[n : n + BATCH] for n in range(0, len(images), BATCH)]
-    outputs = [model(keras.ops.convert_to_tensor(p), training=False) for p in parts]
-    return np.concatenate([keras.ops.convert_to_numpy(o)[:, 0] for o in outputs])
 
 
 def best_path(distances, j=J, start=START):
@@ -168,24 +157,18 @@ def best_path(distances, j=J, start=START):
     [7, 7, 10, 7]
 
     Raises:
-        ValueError: If the shape does not fit, a distance is NaN, or a cost is below 0.
+        ValueError: If the last axis is not of ten distances, if a distance is NaN, or
+            if a cost is below 0.
     """
     distances = np.asarray(distances, "float64")
-    if distances.ndim < 2 or distances.shape[-1] != RUBBISH or not distances.size:
+    if distances.shape[-1:] != (RUBBISH,) or np.isnan(distances).any():
         raise ValueError(
-            "Expected distances of shape (..., places, 10). "
-            f"Received: shape={distances.shape}"
+            "Expected numbers of shape (..., places, 10). "
+            f"Received: shape={distances.shape}, {np.isnan(distances).sum()} NaN"
         )
-    if np.isnan(distances).any():
-        raise ValueError(
-            f"Expected numbers. Received: distances={np.isnan(distances).sum()} NaN of "
-            f"{distances.size}"
-        )
-    for name, cost in (("j", j), ("start", start)):
-        if not 0 <= cost < np.inf:
-            raise ValueError(f"Expected a {name} of 0 or more. Received: {name}={cost}")
-    rubbish = np.full_like(distances[..., :1], j)
-    costs = np.moveaxis(np.concatenate([distances, rubbish], axis=-1), -2, 0)
+    if not (0 <= j < np.inf and 0 <= start < np.inf):
+        raise ValueError(f"Expected costs of 0 or more. Received: {j=}, {start=}")
+    costs = np.moveaxis(np.insert(distances, RUBBISH, j, axis=-1), -2, 0)
     # From row to column: a state lasts, a digit ends, a digit starts.
     steps = np.full((RUBBISH + 1, RUBBISH + 1), np.inf)
     np.fill_diagonal(steps, 0)

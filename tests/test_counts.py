@@ -166,11 +166,13 @@ def test_convolutions_equal_enumeration(
     for layer, maps_seen in (
         (layers.Conv2D(4, **arguments), [3, 3, 3, 3]),
         (ConnectionTableConv2D(table, **arguments), [1, 2, 2, 3]),
+        (layers.DepthwiseConv2D(depth_multiplier=2, **arguments), [1] * 6),
     ):
         row = of(layer, shape)
         expected = enumerated(size, kernel_size, strides, padding, maps_seen, use_bias)
         assert (row.connections, row.multiply_adds) == expected
-        assert row.trainable == sum(maps_seen) * math.prod(kernel_size) + 4 * use_bias
+        weights = sum(maps_seen) * math.prod(kernel_size)
+        assert row.trainable == weights + len(maps_seen) * use_bias
 
 
 def test_dilated_kernel_has_no_more_connections():
@@ -186,6 +188,26 @@ def test_grouped_convolution_sees_its_own_group():
     row = of(layers.Conv2D(4, 3, groups=2), (5, 5, 6))
     expected = enumerated((5, 5), (3, 3), (1, 1), "valid", [3] * 4, use_bias=True)
     assert (row.connections, row.multiply_adds) == expected
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize(("strides", "dilation_rate"), [(1, 1), (2, 1), (1, 2)])
+def test_inputs_that_move_a_unit_of_a_depthwise_convolution(
+    strides, dilation_rate, use_bias
+):
+    layer = layers.DepthwiseConv2D(
+        (2, 3), strides, "valid", 2, None, dilation_rate, use_bias=use_bias
+    )
+    row = of(layer, (7, 5, 3))
+    connections = multiply_adds = 0
+    pixels = np.eye(7 * 5 * 3, dtype="float32").reshape(-1, 7, 5, 3)
+    outputs = keras.ops.convert_to_numpy(layer(pixels))
+    for unit in np.ndindex(row.output_shape):
+        moved = np.count_nonzero(outputs[:, *unit])
+        multiply_adds += moved
+        connections += moved + use_bias
+    assert (row.connections, row.multiply_adds) == (connections, multiply_adds)
+    assert row.trainable == 6 * (6 + use_bias)
 
 
 @pytest.mark.parametrize("layer_type", [layers.MaxPooling2D, layers.AveragePooling2D])
@@ -254,6 +276,11 @@ def test_rbf(trainable):
     [
         RBFPosterior(10.0),
         layers.Activation("tanh"),
+        layers.ReLU(6.0),
+        layers.LeakyReLU(),
+        layers.ELU(),
+        layers.Softmax(),
+        layers.Rescaling(1 / 255, offset=-0.1),
         layers.Dropout(0.5, seed=1),
         layers.Flatten(),
         layers.Reshape((6, 4, 1)),
@@ -266,8 +293,11 @@ def test_layers_that_cost_nothing(layer):
     assert row == (layer.output.shape[1:], 0, 0, 0, 0)
 
 
-def test_global_average_pooling_sees_all():
-    row = of(layers.GlobalAveragePooling2D(), (4, 6, 3))
+@pytest.mark.parametrize(
+    "layer", [layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()]
+)
+def test_global_pooling_sees_all(layer):
+    row = of(layer, (4, 6, 3))
     assert (row.connections, row.multiply_adds) == (4 * 6 * 3, 0)
 
 
@@ -324,6 +354,15 @@ def test_resnet_50():
     assert total.trainable + total.fixed == 25_636_712
     assert total.fixed == 53_120
     assert total.multiply_adds == pytest.approx(3.8e9, rel=0.02)  # He et al. (2016)
+
+
+def test_mobilenet_v2():
+    total = symbolic_layer_table(lambda: keras.applications.MobileNetV2(weights=None))
+    total = total["total"]
+    # Sandler et al. (2018), table 4: 3.4 million parameters, 300 million multiply-adds.
+    assert total.trainable == 3_504_872
+    assert total.trainable + total.fixed == 3_538_984
+    assert total.multiply_adds == pytest.approx(300e6, rel=0.03)
 
 
 @pytest.mark.parametrize("build", [lenet1, lenet5, lenet5_modern])
@@ -390,7 +429,7 @@ class OwnConv2D(layers.Conv2D):
     ("layer", "input_shape"),
     [
         (layers.LSTM(2, name="memory"), (3, 4)),
-        (layers.DepthwiseConv2D(2, name="depthwise"), (5, 5, 3)),
+        (layers.Conv2DTranspose(2, 2, name="transposed"), (5, 5, 3)),
         (OwnConv2D(2, 2, name="own"), (5, 5, 3)),
     ],
 )
@@ -411,7 +450,8 @@ def test_what_is_no_layer_is_named():
 def test_layer_called_twice_is_refused(message):
     x, shared = keras.Input((5,)), layers.Dense(5, name="shared")
     model = keras.Model(x, shared(shared(x)))
-    assert "layer=shared, called 2 times" in message(layer_table, model)
+    text = "called once, or in other models at the same size. Received: layer=shared "
+    assert text in message(layer_table, model)
 
 
 def test_layers_that_another_model_has_too_are_counted():
@@ -441,9 +481,18 @@ def test_a_layer_of_another_model_of_another_size_is_refused(message):
     for layer in old.layers[1:4]:
         outputs = layer(outputs)
     text = message(layer_table, keras.Model(new, outputs))
-    both = "((32, 32, 1), (28, 28, 6)), ((64, 64, 1), (60, 60, 6))"
-    assert f"Received: layer=C1 with the shapes [{both}]" in text
+    shapes = "of the shapes [(64, 64, 1)], in its first call of [(32, 32, 1)]"
+    assert f"Received: layer=C1 with inputs {shapes}" in text
+    assert layer_table(old)["total"].trainable == 60_000
     pool = layers.GlobalAveragePooling2D(name="pool")
     pool(keras.Input((8, 8, 2)))
     own = keras.Sequential([keras.Input((4, 4, 2)), pool])
-    assert "Received: layer=pool with the shapes" in message(layer_table, own)
+    assert "Received: layer=pool with inputs" in message(layer_table, own)
+
+
+def test_layers_that_were_added_later_are_counted():
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3, name="C1")])
+    model.add(layers.MaxPooling2D(name="S2"))  # Keras calls C1 again
+    table = layer_table(model)
+    assert list(table) == ["C1", "S2", "total"]
+    assert table["total"].connections == 36 * 2 * 10 + 9 * 2 * 4

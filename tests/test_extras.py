@@ -16,7 +16,10 @@ except ModuleNotFoundError as error:
     print(error.name, error, sep=": ")
 """
 BACKENDS = ["tensorflow", "jax", "torch"]
-EXPECTED = "Expected a backend of Keras: tensorflow, jax, torch. Received: no module"
+EXPECTED = (
+    "{0}: Expected a backend of Keras: tensorflow, or as KERAS_BACKEND says. "
+    "Received: no module {0}; installed of ('tensorflow', 'jax', 'torch'): {1}"
+)
 
 
 @pytest.fixture
@@ -30,24 +33,17 @@ def refusal(run_python, tmp_path, monkeypatch):
 
 
 def test_without_a_backend_it_says_what_to_install(refusal):
-    assert refusal("unset", *BACKENDS) == (
-        f"tensorflow: {EXPECTED} tensorflow, KERAS_BACKEND=None. "
-        "Install tensorflow; or another, and set KERAS_BACKEND to its name"
-    )
+    assert refusal("unset", *BACKENDS) == EXPECTED.format("tensorflow", [])
 
 
-def test_with_another_backend_it_says_how_to_choose_it(refusal):
-    assert refusal("unset", "tensorflow", "torch") == (
-        f"tensorflow: {EXPECTED} tensorflow, KERAS_BACKEND=None. "
-        "Set KERAS_BACKEND=jax, which is installed"
-    )
+def test_with_another_backend_it_says_which(refusal):
+    text = EXPECTED.format("tensorflow", ["jax"])
+    assert refusal("unset", "tensorflow", "torch") == text
 
 
 def test_without_the_backend_that_was_chosen_it_offers_another(refusal):
-    assert refusal("set", "jax", backend="jax") == (
-        f"jax: {EXPECTED} jax, KERAS_BACKEND=jax. "
-        "Set KERAS_BACKEND=tensorflow, which is installed"
-    )
+    text = EXPECTED.format("jax", ["tensorflow"])
+    assert refusal("set", "jax", "torch", backend="jax") == text
 
 
 def test_another_missing_module_is_named_as_it_is(refusal):

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import keras
 
-from lenet_keras import models
-from lenet_keras.layers import RBFPosterior
+from lenet_keras import layers, models
 
 FOLDER = Path(__file__).parent
 
@@ -84,11 +83,9 @@ def load_pretrained(name, output=None, input_shape=None):
     if output not in (None, "probabilities"):
         raise ValueError(f"Expected None or 'probabilities'. Received: {output=}")
     record, path = known[name], FOLDER / f"{name}.weights.h5"
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != record["sha256"]:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != record["sha256"]:
         raise OSError(
-            f"Expected {path} with SHA-256 {record['sha256']}. Received: {digest}. The "
-            "file is damaged; install the package again"
+            f"Expected undamaged weights. Received: {path}. Install the package again"
         )
     own_shape = tuple(record["input_shape"])
     shape = own_shape if input_shape is None else tuple(input_shape)
@@ -101,5 +98,5 @@ def load_pretrained(name, output=None, input_shape=None):
     model.load_weights(path)
     if output is None or record["temperature"] is None:
         return model
-    posterior = RBFPosterior(temperature=record["temperature"], name="posterior")
+    posterior = layers.RBFPosterior(temperature=record["temperature"], name="posterior")
     return keras.Model(model.input, posterior(model.output), name=model.name)

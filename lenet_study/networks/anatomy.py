@@ -1,6 +1,11 @@
 """The anatomy of networks: receptive fields, growth, and the paper's own counts."""
 
-from lenet_keras.counts import Counts, symbolic_layer_table
+import math
+
+import keras
+from keras import layers
+
+from lenet_keras.counts import Counts, calls, symbolic_layer_table
 
 # The numbers that section II-B of the paper states for each layer.
 PAPER_PARAMETERS = {
@@ -52,26 +57,71 @@ def growth(build, sides, channels=1):
 def receptive_fields(model):
     """Computes the receptive field of one unit of each layer.
 
+    Unit `u` of a layer sees the rows from `first + step * u` to `last + step * u` of
+    the image. A window of `span` rows that moves by `stride` rows, after `padding` rows
+    of zeros, sees the rows
+
+    `first - padding * step` to `last + (span - 1 - padding) * step`
+
+    of the layer before, and multiplies the step by `stride`. Where branches join, a
+    unit sees all rows from the first to the last one of the branches.
+
     Args:
-        model: A sequence of layers. Those with a `kernel_size` or a `pool_size` have
-            windows.
+        model: A model as for `lenet_keras.counts.layer_table`. Its branches may join.
+            The size of the images may be unknown; then it counts as a multiple of the
+            strides.
 
     Returns:
-        Dictionary from the name of each layer with windows to the side, in pixels, of
-        its units' square receptive field in the image.
+        Dictionary from the name of each layer with windows to the height, in pixels, of
+        its units' receptive field. Rows of zeros around the image count. If all windows
+        are squares, the field is a square too.
 
     Example:
 
     >>> from lenet_keras.models import lenet5
     >>> receptive_fields(lenet5())
     {'C1': 5, 'S2': 6, 'C3': 14, 'S4': 16, 'C5': 32}
+
+    Raises:
+        TypeError, ValueError: As `layer_table`. Also a ValueError if windows come after
+            a layer that does not keep the rows, such as `Flatten`, or after a join of
+            branches with different steps.
     """
-    fields, side, step = {}, 1, 1
-    for layer in model.layers:
-        window = getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
-        if window is not None:
-            dilation, _ = getattr(layer, "dilation_rate", (1, 1))
-            side += (window[0] - 1) * dilation * step
-            step *= getattr(layer, "strides", window)[0]
-            fields[layer.name] = side
+    fields, seen = {}, {}
+    for layer, names in calls(model):
+        before = [seen[name] for name in names] or [(0, 0, 1)]
+        firsts, lasts, steps = zip(*before, strict=True)
+        step = steps[0] if len(set(steps)) == 1 else math.nan
+        span, stride, padding = _window(layer)
+        first = min(firsts) - padding * step
+        last = max(lasts) + (span - 1 - padding) * step
+        seen[layer.name] = first, last, stride * step
+        if hasattr(layer, "strides"):
+            if math.isnan(step):
+                raise ValueError(
+                    "Expected windows on rows of the image. Received: "
+                    f"layer={layer.name} after {names}, which do not keep these rows"
+                )
+            fields[layer.name] = last - first + 1
     return fields
+
+
+def _window(layer):
+    """Returns the span, the stride and the padding of a layer's windows.
+
+    A layer without windows has windows of one row. If it does not keep the rows, the
+    stride is NaN, and so is everything that follows.
+    """
+    if isinstance(layer, layers.ZeroPadding2D):
+        return 1, 1, layer.padding[0][0]
+    if not hasattr(layer, "strides"):
+        tensors = keras.tree.flatten([layer.input, layer.output])
+        keeps = len({tensor.shape[1:-1] for tensor in tensors}) == 1
+        return 1, 1 if keeps and not isinstance(layer, layers.Softmax) else math.nan, 0
+    size = getattr(layer, "kernel_size", None) or layer.pool_size
+    span = (size[0] - 1) * getattr(layer, "dilation_rate", (1,))[0] + 1
+    stride, padding = layer.strides[0], 0
+    if layer.padding == "same":
+        rows = layer.input.shape[1 if layer.data_format == "channels_last" else 2] or 0
+        padding = max(span - (rows % stride or stride), 0) // 2
+    return span, stride, padding
