@@ -433,8 +433,8 @@ def pretrain(name):
     Example:
       lenet-keras pretrain lenet5-mnist
     """
-    from lenet_keras.sdlm.compiled import one_thread
     from lenet_study import pretrain
+    from lenet_study.training import one_thread
 
     one_thread()
     if name in TEACHERS:

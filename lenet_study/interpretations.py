@@ -18,7 +18,7 @@ from lenet_keras.sdlm.optimizer import PAPER_MU, PAPER_RATES
 from lenet_study.datasets import load_mnist
 from lenet_study.files import tables
 from lenet_study.recipes import without_defaults
-from lenet_study.training import code, identity
+from lenet_study.training import RefuseSaturation, code, identity
 
 WINDOW = 4  # inputs of a subsampling unit
 HELD_OUT = 10_000  # the last training digits
@@ -226,7 +226,7 @@ def do_trial(trial, measure=None, checkpoint=None, progress=None):
             epochs=trial.epochs,
             seed=trial.seed,
             validation_data=(x[unseen], y[unseen]),
-            callbacks=[curvature],
+            callbacks=[curvature, RefuseSaturation(x[used])],
             verbose=0,
         )
     except sdlm.DivergenceError as error:
@@ -248,18 +248,12 @@ class _Curvature(sdlm.CurvatureEstimation):
         super().__init__(x, y, min(PATTERNS, len(x)), estimates, seed)
         self.interpretation, self.first_rates = interpretation, {}
 
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        estimate, read = self.estimate, self.interpretation
-
-        def as_read(x, y):
-            curvature = estimate(x, y)
-            rates = _range(read.rates(self.model, curvature))
-            self.first_rates = self.first_rates or rates
-            divisors = read.divisors(self.model, curvature)
-            return [divisor - self.model.optimizer.mu for divisor in divisors]
-
-        self.estimate = as_read
+    def estimate(self, x, y):
+        curvature = super().estimate(x, y)
+        rates = _range(self.interpretation.rates(self.model, curvature))
+        self.first_rates = self.first_rates or rates
+        divisors = self.interpretation.divisors(self.model, curvature)
+        return [divisor - self.model.optimizer.mu for divisor in divisors]
 
 
 def _flat(arrays):

@@ -11,12 +11,11 @@ from lenet_keras import models, pretrained
 from lenet_keras.counts import layer_table
 from lenet_keras.preprocessing import BACKGROUND, prepare
 from lenet_keras.reading import best_path, digits_of, distances_along
-from lenet_keras.sdlm.compiled import one_thread
 from lenet_study.datasets import load_mnist
 from lenet_study.files import read_results
 from lenet_study.lines import FROM, KINDS, SIDE, STRIDE, compose
 from lenet_study.pretrain import Shipped
-from lenet_study.training import Run, code, train
+from lenet_study.training import Run, code, one_thread, train
 
 LENGTHS = range(2, 11)
 NETWORKS = [

@@ -190,8 +190,6 @@ class Recipe:
             accuracy = keras.metrics.MeanMetricWrapper(
                 _lines_right, "accuracy", j=loss.j
             )
-        elif rbf and self.soft:
-            accuracy = keras.metrics.MeanMetricWrapper(_rbf_accuracy, name="accuracy")
         elif rbf:
             accuracy = metrics.RBFAccuracy("accuracy")
         elif self.soft:
@@ -199,10 +197,6 @@ class Recipe:
         else:
             accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
         model.compile(optimizer, loss, metrics=[accuracy], **arguments)
-
-
-def _rbf_accuracy(y_true, y_pred):
-    return metrics.rbf_accuracy(keras.ops.argmax(y_true, axis=-1), y_pred)
 
 
 def _lines_right(y_true, y_pred, j):

@@ -27,7 +27,6 @@ import keras
 from tqdm import tqdm
 
 from lenet_keras.sdlm import DivergenceError
-from lenet_keras.sdlm.compiled import one_thread
 from lenet_study.files import (
     append_result,
     only_writer,
@@ -36,7 +35,7 @@ from lenet_study.files import (
     replacing,
 )
 from lenet_study.recipes import RECIPES, WITHOUT_MEANING
-from lenet_study.training import CheckpointError, Run, train
+from lenet_study.training import CheckpointError, Run, one_thread, train
 
 log = logging.getLogger("lenet_keras")
 

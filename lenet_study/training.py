@@ -1,5 +1,6 @@
 """One run: a recipe, a data set and a seed determine a model and its results."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -213,6 +214,38 @@ class ProgressBar(keras.callbacks.Callback):
         """Ends the bar."""
         if self.bar is not None:
             self.bar.close()
+
+
+class RefuseSaturation(keras.callbacks.Callback):
+    """Ends a training in which the outputs are nearly the same for all images.
+
+    The hidden units are then saturated, and nothing more is learned. Only classifiers
+    may be judged in this way: a regression whose targets hardly differ is fine.
+
+    Args:
+        x: Training images. Up to 500 of them, equally spaced, are looked at.
+
+    Raises:
+        lenet_keras.sdlm.DivergenceError: If the outputs differ by at most a thousandth
+            of the largest one.
+    """
+
+    def __init__(self, x):
+        super().__init__()
+        some = np.linspace(0, len(x) - 1, min(500, len(x))).astype(int)
+        self.x = np.asarray(x[some])
+
+    def on_epoch_end(self, epoch, logs=None):
+        outputs = self.model.predict(self.x, batch_size=500, verbose=0)
+        spread, size = np.ptp(outputs, axis=0).max(), np.abs(outputs).max()
+        if len(outputs) > 1 and spread <= 1e-3 * size:
+            raise sdlm.DivergenceError(
+                f"Training saturated in epoch {epoch + 1}: the outputs are nearly the "
+                f"same for all images. They are up to {size:.3g} and differ by "
+                f"{spread:.2g} at most. Try a smaller learning rate, more estimates of "
+                "the curvature in the first epoch, or a different range of initial "
+                "weights, as in keras.initializers.LecunUniform"
+            )
 
 
 class RefuseDivergence(keras.callbacks.Callback):
@@ -503,6 +536,19 @@ def evaluate(model, x, y):
     return model.evaluate(x, y, batch_size=1000, return_dict=True, verbose=0)
 
 
+def one_thread():
+    """Limits each operation to one thread, if TensorFlow has not started yet.
+
+    One pattern has too little work for two threads: updates with two threads take a
+    quarter longer.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
 def steps_per_execution():
     """Returns the number of updates in one call of the compiled function."""
     return 1 if keras.backend.backend() == "torch" else 10
@@ -538,6 +584,10 @@ def fit_minibatches(
     validation = validation_data and _batches(*validation_data, 1000)
     for epoch in range(initial_epoch, epochs):
         x, y = epochs_of(epoch)
+        if np.ndim(y) == 1:  # neither probabilities nor lines
+            classes = model.output_shape[-1]
+            fits = np.isin(y, np.arange(classes)).all()
+            expect(fits, f"labels from 0 to {classes - 1}", labels=np.unique(y))
         order = np.random.default_rng([seed, epoch]).permutation(len(y))
         model.fit(
             _batches(x[order], y[order], batch_size),
@@ -591,7 +641,8 @@ def _fit_patterns(model, run, images, x, y, **arguments):
         estimates_in_first_epoch=recipe.estimates_in_first_epoch,
         seed=run.seed,
     )
-    arguments["callbacks"] = [estimation, *arguments["callbacks"]]
+    own = [estimation, RefuseSaturation(x)]
+    arguments["callbacks"] = [*own, *arguments["callbacks"]]
     order = False if recipe.order == "given" else recipe.order
     sdlm.fit(model, images, shuffle=order, verbose=0, **arguments)
 

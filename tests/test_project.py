@@ -37,12 +37,15 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # A module may import only from modules above its own line.
 LAYERS_OF_THE_HOUSE = [
     [
+        "checks",
+        "extras",
+    ],
+    [
         "activations",
         "initializers",
         "connection_tables",
         "codes",
         "preprocessing",
-        "extras",
     ],
     ["layers"],
     ["losses"],
@@ -54,7 +57,7 @@ LAYERS_OF_THE_HOUSE = [
 ]
 # The study, from what is trained to what is shown; the command imports what it needs.
 FLOORS_OF_THE_STUDY = [
-    ["checks", "extras", "optimizers", "pixels"],
+    ["extras", "optimizers", "pixels"],
     ["datasets", "networks"],
     ["files", "statistics", "distortions"],
     ["perturbations", "family", "lines"],

@@ -180,7 +180,7 @@ def test_training_gets_the_interpretations_rates_and_no_held_out_digits(monkeypa
 
     def fit(model, x, y, validation_data, callbacks, **_):
         given.update(x=x, y=y, unseen=validation_data)
-        (estimation,) = callbacks
+        estimation, _ = callbacks
         estimation.set_model(model)
         model.optimizer.build(model.trainable_variables)
         h = [np.full(w.shape, 0.5) for w in model.trainable_weights]

@@ -476,6 +476,48 @@ def test_weights_that_the_last_update_spoils_are_no_result():
         refusal.on_epoch_end(4, {"loss": 2.0, "val_loss": np.nan})
 
 
+def constant_network(value, x):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.set_weights([np.zeros((3, 2)), np.full(2, value)])
+    refusal = module.RefuseSaturation(x)
+    refusal.set_model(model)
+    return model, refusal
+
+
+def test_outputs_that_are_nearly_all_the_same_end_the_training(rng):
+    x = rng.normal(size=(1000, 3)).astype("float32")
+    model, refusal = constant_network(5.0, x)
+    with pytest.raises(sdlm.DivergenceError, match=r"saturated in epoch 3: .*Lecun"):
+        refusal.on_epoch_end(2)
+    kernel, bias = model.get_weights()
+    model.set_weights([kernel + 0.01, bias])
+    refusal.on_epoch_end(2)
+
+
+def test_images_sorted_by_class_do_not_look_like_saturation():
+    x = np.repeat(np.eye(3, dtype="float32")[:2], 600, axis=0)
+    model, refusal = constant_network(0.0, x)
+    model.set_weights([np.eye(3)[:, :2], np.zeros(2)])
+    refusal.on_epoch_end(0)
+
+
+def test_a_run_by_the_method_of_1998_ends_when_it_saturates():
+    saturating = {"network_arguments": {"kernel_initializer": "zeros"}, "epochs": 2}
+    run = Run("1998", "mnist", train_images=600, overrides=saturating)
+    with pytest.raises(sdlm.DivergenceError, match="saturated in epoch 1"):
+        train(run, verbose=0)
+
+
+@pytest.mark.parametrize("label", [-1, 2, 7])
+def test_labels_of_no_class_are_refused_before_anything_is_compiled(label, message):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, y = np.ones((4, 3), "float32"), np.array([0, 1, label, 1])
+    text = message(module.fit_minibatches, model, lambda epoch: (x, y), 2, epochs=1)
+    assert "Expected labels from 0 to 1. Received: labels=" in text
+    assert model.train_function is None
+
+
 # Recipes of both methods, with dropout's generators and with augmented images.
 RESUMED = {
     "dropout": Run(
