@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 
 from lenet_keras import layers
+from lenet_keras.checks import expect
 
 
 class Count(NamedTuple):
@@ -191,8 +192,7 @@ def calls(model):
     Raises:
         TypeError, ValueError: As `layer_table`, but sizes may be unknown.
     """
-    if not model.built:
-        raise ValueError(f"Expected a built model. Received: model={model.name}")
+    expect(model.built, "a built model", model=model.name)
     graph = keras.Model(model.inputs, model.outputs, name=model.name)
     for operation in graph.operations:  # these are layers, or `x + y`
         if type(operation) not in COUNTING_RULES:
@@ -206,12 +206,8 @@ def calls(model):
         shapes = [tensor["shape"][1:] for tensor in tensors]
         # `layer.input` is that of the first call, which another model may have made.
         first = [tensor.shape[1:] for tensor in keras.tree.flatten(layer.input)]
-        if shapes != first:
-            raise ValueError(
-                "Expected layers that are called once, or in other models at the same "
-                f"size. Received: layer={layer.name} with inputs of the shapes "
-                f"{shapes}, in its first call of {first}"
-            )
+        what = "layers that are called once, or in other models at the same size"
+        expect(shapes == first, what, layer=layer.name, inputs=shapes, first=first)
         yield layer, [tensor["keras_history"][0] for tensor in tensors]
 
 
@@ -257,11 +253,8 @@ def symbolic_layer_table(build):
 
 def _count(layer):
     output_shape = tuple(layer.output.shape[1:])
-    if None in output_shape:
-        raise ValueError(
-            "Expected outputs of a known size. "
-            f"Received: layer={layer.name} with output_shape={output_shape}"
-        )
+    what = "outputs of a known size"
+    expect(None not in output_shape, what, layer=layer.name, output_shape=output_shape)
     return Count(
         output_shape,
         _size(layer.trainable_weights),

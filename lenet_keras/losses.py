@@ -69,14 +69,15 @@ class RBFMeanSquaredError(_Loss):
     Keep the codes fixed. With trainable codes this loss has a trivial minimum, in which
     all codes are equal.
 
+    A label outside `0 ... classes - 1` makes the loss NaN. If the loss is NaN at the
+    first update, look at the labels first.
+
     Args:
         **kwargs: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`. Half
             precision becomes `float32`.
 
     Call arguments:
-        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`, from 0 to
-            `classes - 1`. Another label makes the loss NaN: look at the labels first if
-            the loss is NaN at the first update.
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
         y_pred: Distances of shape `(batch, classes)`, 0 or more.
 
     Example:
@@ -107,6 +108,9 @@ class MaximumAPosteriori(_Loss):
     of the correct class. A rubbish class at the constant distance `j` also competes.
     Therefore the loss does not push away wrong classes that are already far.
 
+    A label outside `0 ... classes - 1` makes the loss NaN. If the loss is NaN at the
+    first update, look at the labels first.
+
     Args:
         j: The cost of rubbish: a positive number, the distance at which the rubbish
             class is as likely as a class. `inf` for no rubbish class. The paper gives
@@ -119,9 +123,7 @@ class MaximumAPosteriori(_Loss):
             precision becomes `float32`.
 
     Call arguments:
-        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`, from 0 to
-            `classes - 1`. Another label makes the loss NaN: look at the labels first if
-            the loss is NaN at the first update.
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
         y_pred: Distances of shape `(batch, classes)`, 0 or more.
 
     Example:
@@ -141,8 +143,8 @@ class MaximumAPosteriori(_Loss):
 
     def __init__(self, j=10.0, temperature=1.0, **kwargs):
         super().__init__(**kwargs)
-        what = "a positive j and a positive temperature"
-        expect(j > 0 and temperature > 0, what, j=j, temperature=temperature)
+        fits = j > 0 and temperature > 0
+        expect(fits, "positive values", j=j, temperature=temperature)
         self.j, self.temperature = j, temperature
 
     def of_classes(self, labels, y_pred):
@@ -157,8 +159,7 @@ class MaximumAPosteriori(_Loss):
         return -distances / self.temperature
 
     def get_config(self):
-        own = {"j": self.j, "temperature": self.temperature}
-        return {**super().get_config(), **own}
+        return super().get_config() | {"j": self.j, "temperature": self.temperature}
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
@@ -219,6 +220,9 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
     may last for several places, and between two equal digits there is rubbish. So
     training needs what a line says, and not where its digits are.
 
+    A label that is no class, and a line that does not fit into the places, make the
+    loss NaN.
+
     Args:
         j: The cost of rubbish at one place, a positive number. It is finite, because
             equal digits have rubbish between them.
@@ -227,9 +231,7 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
             precision becomes `float32`.
 
     Call arguments:
-        y_true: Integer labels of shape `(batch, length)`; -1 after a shorter line. A
-            label that is no class, or a line that does not fit into the places, makes
-            the loss NaN.
+        y_true: Integer labels of shape `(batch, length)`; -1 after a shorter line.
         y_pred: Distances of shape `(batch, 1, places, classes)`.
 
     Example:
@@ -286,13 +288,15 @@ class SparseMeanSquaredError(_Loss):
     The target `d[p, i]` is 1 for the correct class and -1 for the others. At these
     values `lenet_keras.activations.scaled_tanh` has its largest second derivative.
 
+    A label outside `0 ... classes - 1` makes the loss NaN. If the loss is NaN at the
+    first update, look at the labels first.
+
     Args:
         **kwargs: `reduction`, `name` and `dtype`, as in `keras.losses.Loss`. Half
             precision becomes `float32`.
 
     Call arguments:
-        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`, from 0 to
-            `classes - 1`. Another label makes the loss NaN.
+        y_true: Integer labels of shape `(batch,)` or `(batch, 1)`.
         y_pred: Outputs of shape `(batch, classes)`.
 
     Example:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from lenet_keras.checks import expect
+
 BACKGROUND, INK = -0.1, 1.175
 PIXELS = ("paper", "paper-unpadded", "paper-reduced", "unit", "standard", "raw")
 
@@ -53,14 +55,11 @@ def prepare(images, pixels):
         LeCun et al. (1998), section II-B (input of LeNet-5) and section III-C (input
         of LeNet-1).
     """
-    if pixels not in PIXELS:
-        raise ValueError(f"Expected pixels among {PIXELS}. Received: pixels={pixels!r}")
+    expect(pixels in PIXELS, f"pixels among {PIXELS}", pixels=pixels)
     images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim not in (3, 4):
-        raise ValueError(
-            "Expected uint8 images of 3 or 4 axes. Received: images of "
-            f"dtype={images.dtype} and shape={images.shape}"
-        )
+    fits = images.dtype == np.uint8 and images.ndim in (3, 4)
+    received = {"dtype": str(images.dtype), "shape": images.shape}
+    expect(fits, "uint8 images of 3 or 4 axes", **received)
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if pixels == "raw":
@@ -70,8 +69,7 @@ def prepare(images, pixels):
         return unit
     if pixels == "standard":
         channels = images.shape[-1]
-        if channels not in STATISTICS:
-            raise ValueError(f"Expected 1 or 3 channels. Received: {channels=}")
+        expect(channels in STATISTICS, "1 or 3 channels", channels=channels)
         mean, deviation = np.array(STATISTICS[channels], "float32")
         return (unit - mean) / deviation
     if pixels == "paper-reduced":  # shrinks what is in the image, about its centre

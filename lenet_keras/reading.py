@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from lenet_keras.checks import expect
 from lenet_keras.layers import RBFPosterior
 
 HEIGHT = 32
@@ -82,18 +83,13 @@ def read_digits(model, image, j=J, start=START, stride=STRIDE):
         LeCun et al. (1998), section VII. The grammar and the costs are ours.
     """
     image = np.asarray(image)
-    if not np.issubdtype(image.dtype, np.floating) or not np.isfinite(image).all():
-        raise ValueError(
-            'Expected finite pixels, as `prepare(images, "paper")` makes them. '
-            f"Received: dtype={image.dtype}, min={image.min()}, max={image.max()}"
-        )
-    shape = model.output_shape
-    if shape[3:] != (RUBBISH,) or isinstance(model.layers[-1], RBFPosterior):
-        raise ValueError(
-            "Expected a model that returns distances of shape (batch, 1, places, 10), "
-            "as `load_pretrained` makes it with input_shape=(32, None, 1). "
-            f"Received: output_shape={shape}, last layer={model.layers[-1].name}"
-        )
+    fits = np.issubdtype(image.dtype, np.floating) and np.isfinite(image).all()
+    what = 'finite pixels, as `prepare(images, "paper")` makes them'
+    expect(fits, what, dtype=image.dtype, min=image.min(), max=image.max())
+    shape, last = model.output_shape, model.layers[-1]
+    fits = shape[3:] == (RUBBISH,) and not isinstance(last, RBFPosterior)
+    what = "a model that returns distances of shape (batch, 1, places, 10)"
+    expect(fits, what, output_shape=shape, last_layer=last.name)
     line = image.reshape(1, *image.shape[:2], -1)
     (distances,) = distances_along(model, line, stride)
     path = best_path(distances, j, start)
@@ -119,11 +115,9 @@ def distances_along(model, images, stride=STRIDE):
     """
     images = np.asarray(images, "float32")
     height, width = images.shape[1:3]
-    if height != HEIGHT or width < HEIGHT or stride not in (1, 2, STRIDE):
-        raise ValueError(
-            "Expected a height of 32, a width of 32 or more and a stride of 1, 2 or 4. "
-            f"Received: {height=}, {width=}, {stride=}"
-        )
+    fits = height == HEIGHT <= width and stride in (1, 2, STRIDE)
+    what = "a height of 32, a width of 32 or more and a stride of 1, 2 or 4"
+    expect(fits, what, height=height, width=width, stride=stride)
     places = range(0, width - HEIGHT + 1, stride)
     distances = np.empty((len(images), len(places), RUBBISH), "float32")
     ways = STRIDE // stride  # the network slides so many times
@@ -161,13 +155,11 @@ def best_path(distances, j=J, start=START):
             if a cost is below 0.
     """
     distances = np.asarray(distances, "float64")
-    if distances.shape[-1:] != (RUBBISH,) or np.isnan(distances).any():
-        raise ValueError(
-            "Expected numbers of shape (..., places, 10). "
-            f"Received: shape={distances.shape}, {np.isnan(distances).sum()} NaN"
-        )
-    if not (0 <= j < np.inf and 0 <= start < np.inf):
-        raise ValueError(f"Expected costs of 0 or more. Received: {j=}, {start=}")
+    shape, unknown = distances.shape, int(np.isnan(distances).sum())
+    fits = shape[-1:] == (RUBBISH,) and not unknown
+    expect(fits, "numbers of shape (..., places, 10)", shape=shape, NaN=unknown)
+    fits = 0 <= j < np.inf and 0 <= start < np.inf
+    expect(fits, "costs of 0 or more", j=j, start=start)
     costs = np.moveaxis(np.insert(distances, RUBBISH, j, axis=-1), -2, 0)
     # From row to column: a state lasts, a digit ends, a digit starts.
     steps = np.full((RUBBISH + 1, RUBBISH + 1), np.inf)

@@ -88,6 +88,6 @@ def test_unknown_pixels_are_refused(pixels, message):
 
 
 @pytest.mark.parametrize("images", [digits() / 255, digits()[0]])
-def test_images_that_are_none_are_refused(images):
+def test_what_is_no_set_of_images_is_refused(images):
     with pytest.raises(ValueError, match="Expected uint8 images of 3 or 4 axes"):
         prepare(images, "unit")

@@ -156,7 +156,7 @@ def test_a_model_that_returns_probabilities_is_refused():
 
 
 def test_distances_that_are_no_numbers_are_refused():
-    with pytest.raises(ValueError, match=r"Expected numbers.*Received: .*30 NaN"):
+    with pytest.raises(ValueError, match=r"Expected numbers.*Received: .*NaN=30"):
         best_path(np.full((3, 10), np.nan))
 
 

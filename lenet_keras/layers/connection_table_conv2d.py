@@ -86,12 +86,9 @@ class ConnectionTableConv2D(keras.layers.Conv2D):
         axis = maps_axis(self.data_format)
         input_maps = input_shape[axis]
         highest = max(max(entry) for entry in self.connection_table)
-        expect(
-            highest < input_maps and self._rows in (None, input_maps),
-            f"a connection_table of {input_maps} input maps",
-            connection_table=self.connection_table,
-            rows=self._rows,
-        )
+        received = {"connection_table": self.connection_table, "rows": self._rows}
+        fits = highest < input_maps and self._rows in (None, input_maps)
+        expect(fits, f"a connection_table of {input_maps} input maps", **received)
         self.compute_output_shape(input_shape)  # raises if the images are too small
         self.input_spec = keras.InputSpec(ndim=4, axes={axis: input_maps})
         links = [(i, k) for k, entry in enumerate(self.connection_table) for i in entry]
@@ -103,8 +100,10 @@ class ConnectionTableConv2D(keras.layers.Conv2D):
             name="kernel",
             shape=(*self.kernel_size, len(links)),
             initializer=self._initial_kernel,
-            regularizer=self.kernel_regularizer and self._penalty,
-            constraint=self.kernel_constraint and self._constrained,
+            regularizer=self.kernel_regularizer
+            and _calls(keras.regularizers.Regularizer, self._penalty),
+            constraint=self.kernel_constraint
+            and _calls(keras.constraints.Constraint, self._constrained),
         )
         self.bias = None
         if self.use_bias:
@@ -137,8 +136,8 @@ class ConnectionTableConv2D(keras.layers.Conv2D):
         height, width, links = kernel.shape
         kernel = ops.pad(kernel, [(0, 0), (0, 0), (0, 1)])
         rows = np.arange(0, height * width * (links + 1), links + 1, "int32")
-        places = ops.add(rows.reshape(height, width, 1, 1), self._link_of)
-        return ops.take(ops.reshape(kernel, (-1,)), places, axis=0)
+        indices = ops.add(rows.reshape(height, width, 1, 1), self._link_of)
+        return ops.take(ops.reshape(kernel, (-1,)), indices, axis=0)
 
     def from_dense(self, kernel):
         """The inverse of `to_dense`."""
@@ -180,6 +179,11 @@ class ConnectionTableConv2D(keras.layers.Conv2D):
         return {**config, "connection_table": self.connection_table}
 
 
+def _calls(base, function):
+    """Returns an instance of a class, for Keras, that calls a function."""
+    return type("Calls", (base,), {"__call__": lambda self, kernel: function(kernel)})()
+
+
 def _indices(table):
     """Returns the input maps of each output map, and the rows of a matrix or `None`."""
     rows = None
@@ -190,11 +194,9 @@ def _indices(table):
         table = map(np.flatnonzero, np.array(table, bool).T)
     table = tuple(tuple(sorted(map(operator.index, entry))) for entry in table)
     for entry in table or [()]:
-        expect(
-            entry and entry[0] >= 0 and len(set(entry)) == len(entry),
-            "distinct indices of input maps, from 0, in each entry; a matrix of zeros "
-            "and ones is a NumPy array",
-            connection_table=table,
-            entry=entry,
+        fits = entry and entry[0] >= 0 and len(set(entry)) == len(entry)
+        what = (
+            "distinct indices from 0 in each entry, or a NumPy array of zeros and ones"
         )
+        expect(fits, what, connection_table=table, entry=entry)
     return table, rows

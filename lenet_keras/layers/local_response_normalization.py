@@ -10,12 +10,12 @@ from lenet_keras.layers.maps import maps_axis
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class LocalResponseNormalization(keras.layers.Layer):
-    """Divides each unit by the activity of the neighbouring maps at the same place.
+    """Divides each unit by the activity of the neighbouring maps at its position.
 
     `y[i] = x[i] / (bias + alpha * sum(x[i - depth_radius : i + depth_radius + 1] ** 2))
     ** beta`
 
-    at each place of the image, for each map `i`. The first and last maps have fewer
+    at each position of the image, for each map `i`. The first and last maps have fewer
     neighbours. The layer has no parameters. The default constants are from the paper.
 
     Args:
@@ -60,13 +60,9 @@ class LocalResponseNormalization(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        expect(
-            depth_radius >= 0 and bias > 0 and alpha >= 0,
-            "a depth_radius and an alpha of 0 or more, and a positive bias",
-            depth_radius=depth_radius,
-            bias=bias,
-            alpha=alpha,
-        )
+        own = {"depth_radius": depth_radius, "bias": bias, "alpha": alpha}
+        fits = depth_radius >= 0 and bias > 0 and alpha >= 0
+        expect(fits, "a positive bias, and otherwise numbers of 0 or more", **own)
         self.depth_radius = depth_radius
         self.bias, self.alpha, self.beta = bias, alpha, beta
         self.data_format = data_format or keras.config.image_data_format()
@@ -95,11 +91,5 @@ class LocalResponseNormalization(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "depth_radius": self.depth_radius,
-            "bias": self.bias,
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "data_format": self.data_format,
-        }
+        names = ("depth_radius", "bias", "alpha", "beta", "data_format")
+        return super().get_config() | {name: getattr(self, name) for name in names}

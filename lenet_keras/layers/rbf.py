@@ -142,9 +142,9 @@ class RBFPosterior(keras.layers.Layer):
     code, so it can be the largest output although a class is right.
 
     Args:
-        j: Positive number: the distance at which a pattern belongs to the class and
-            to the rubbish class with equal probability. Use the `j` of the training
-            loss. `None` leaves out the rubbish class.
+        j: The cost of rubbish: a positive number, the distance at which a pattern
+            belongs to the class and to the rubbish class with equal probability. Use
+            the `j` of the training loss. `None` leaves out the rubbish class.
         temperature: Positive number that divides all distances, including `j`. Use
             the `temperature` of the training loss. The paper's value is 1.
         dtype: Data type or policy. Half precision becomes `float32`, as in `RBF`.
@@ -190,8 +190,4 @@ class RBFPosterior(keras.layers.Layer):
         return (*input_shape[:-1], input_shape[-1] + (self.j is not None))
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "j": self.j,
-            "temperature": self.temperature,
-        }
+        return super().get_config() | {"j": self.j, "temperature": self.temperature}

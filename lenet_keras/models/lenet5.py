@@ -73,11 +73,12 @@ def lenet5(
     *sides, channels = input_shape if np.shape(input_shape) == (3,) else (None,)
     expect(
         channels and all(n is None or (n >= 32 and n % 4 == 0) for n in sides),
-        "(32, 32, channels), or larger by multiples of 4, or a side of None",
+        "an input_shape of (32, 32, channels), or larger by multiples of 4, or a side "
+        "of None",
         input_shape=input_shape,
     )
     if codes is None:
-        what = "codes, or a num_classes from 1 to 10 for the codes of the digits"
+        what = "codes, or a num_classes from 1 to 10 for the digits' codes"
         expect(num_classes in range(1, 11), what, num_classes=num_classes)
         codes = rbf_codes("0123456789"[:num_classes])
     rbf = RBF(codes, name="output")

@@ -51,7 +51,7 @@ def lenet5_modern(input_shape=(28, 28, 1), num_classes=10, name="lenet5_modern")
     fits = np.shape(input_shape) == (3,) and input_shape[0] == input_shape[1]
     expect(
         fits and input_shape[0] in (28, 32),
-        "(28, 28, channels) or (32, 32, channels)",
+        "an input_shape of (28, 28, channels) or (32, 32, channels)",
         input_shape=input_shape,
     )
     padding = "same" if input_shape[0] == 28 else "valid"

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from lenet_keras import layers, models
+from lenet_keras.checks import expect
 
 FOLDER = Path(__file__).parent
 
@@ -78,10 +79,8 @@ def load_pretrained(name, output=None, input_shape=None):
         OSError: If its file is damaged or missing.
     """
     known = records()
-    if name not in known:
-        raise ValueError(f"Expected a name among {list(known)}. Received: {name=}")
-    if output not in (None, "probabilities"):
-        raise ValueError(f"Expected None or 'probabilities'. Received: {output=}")
+    expect(name in known, f"a name among {list(known)}", name=name)
+    expect(output in (None, "probabilities"), "None or 'probabilities'", output=output)
     record, path = known[name], FOLDER / f"{name}.weights.h5"
     if hashlib.sha256(path.read_bytes()).hexdigest() != record["sha256"]:
         raise OSError(
@@ -89,11 +88,9 @@ def load_pretrained(name, output=None, input_shape=None):
         )
     own_shape = tuple(record["input_shape"])
     shape = own_shape if input_shape is None else tuple(input_shape)
-    if shape != own_shape and (record["model"], shape[2:]) != ("lenet5", own_shape[2:]):
-        raise ValueError(
-            f"Expected an input_shape of {own_shape}; the faithful networks also take "
-            f"other heights and widths. Received: {input_shape=} for {name!r}"
-        )
+    slides = record["model"] == "lenet5" and shape[2:] == own_shape[2:]
+    what = f"{own_shape}, or for a faithful network another height and width"
+    expect(shape == own_shape or slides, what, input_shape=input_shape, name=name)
     model = getattr(models, record["model"])(input_shape=shape)
     model.load_weights(path)
     if output is None or record["temperature"] is None:

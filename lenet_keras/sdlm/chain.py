@@ -1,18 +1,12 @@
 """A model as a sequence of rules, with the loss at its end."""
 
-import itertools
-
 import keras
 import numpy as np
 from keras import ops
 
+from lenet_keras import losses
 from lenet_keras.checks import expect
 from lenet_keras.layers import RBF, RBFPosterior
-from lenet_keras.losses import (
-    MaximumAPosteriori,
-    RBFMeanSquaredError,
-    SparseMeanSquaredError,
-)
 from lenet_keras.sdlm.compiled import vjp
 from lenet_keras.sdlm.rules import RULES
 
@@ -37,9 +31,9 @@ def _of_logits(loss, y_true, output):
 # For each loss the type of its labels, and the start of the curvature recursion: a
 # function of the loss, the label and the outputs of one pattern.
 LOSSES = {
-    RBFMeanSquaredError: ("int32", _of_the_right_distance),
-    MaximumAPosteriori: ("int32", _of_the_right_distance),
-    SparseMeanSquaredError: ("int32", _of_squares),
+    losses.RBFMeanSquaredError: ("int32", _of_the_right_distance),
+    losses.MaximumAPosteriori: ("int32", _of_the_right_distance),
+    losses.SparseMeanSquaredError: ("int32", _of_squares),
     keras.losses.MeanSquaredError: ("float32", _of_squares),
     keras.losses.SparseCategoricalCrossentropy: ("int32", _of_logits),
     keras.losses.CategoricalCrossentropy: ("float32", _of_logits),
@@ -124,10 +118,8 @@ class Chain:
 
     def masks(self, rng, patterns):
         """Returns the masks of each rule: a list of tensors, one entry per pattern."""
-        return [
-            [ops.convert_to_tensor(mask) for mask in rule.masks(rng, patterns)]
-            for rule in self.rules
-        ]
+        masks = [rule.masks(rng, patterns) for rule in self.rules]
+        return keras.tree.map_structure(ops.convert_to_tensor, masks)
 
     def gradients(self, x, y_true, weights):
         """Returns the outputs, and the gradient of the loss for the weights."""
@@ -169,27 +161,26 @@ def _acts_on_single_units(activation):
 
 def _sequence(model):
     """Returns the layers from input to output, if they form one sequence."""
-    inputs = getattr(model, "inputs", None)  # a subclassed model has none
-    layers = [la for la in model.layers if not isinstance(la, keras.layers.InputLayer)]
-    model_type = f"{model.name} of type {type(model).__name__}"
-    fits = model.built and inputs and layers
-    expect(fits, "a built functional or sequential model with layers", model=model_type)
+    fits = model.built and getattr(model, "inputs", None)  # a subclassed one has none
+    received = f"{model.name} of type {type(model).__name__}"
+    expect(fits, "a built functional or sequential model", model=received)
+    graph = keras.Model(model.inputs, model.outputs)
+    before, *layers = graph.operations  # layers, or such as `x + y`
+    expect(layers and len(model.outputs) == 1, "layers, and one output", model=received)
     for layer in layers:
         what = "layers with a rule; lenet_keras.sdlm.register_rule adds one"
         fits = type(layer) in (*RULES, RBFPosterior)
         expect(fits, what, layer=layer.name, type=type(layer).__name__)
+    calls = [layer["inbound_nodes"] for layer in graph.get_config()["layers"]]
+    for layer, nodes in zip(layers, calls[1:], strict=True):
         constrained = any(weight.constraint for weight in layer.trainable_weights)
         what = "a model without regularizers and constraints"
         expect(not layer.losses and not constrained, what, layer=layer.name)
-    if not isinstance(model, keras.Sequential):
-        config = model.get_config()["layers"]
-        calls = {layer["name"]: layer["inbound_nodes"] for layer in config}
-        for before, layer in itertools.pairwise(model.layers):
-            tensors = [tensor for call in calls[layer.name] for tensor in call["args"]]
-            sources = [tensor["config"]["keras_history"][0] for tensor in tensors]
-            fits = sources == [before.name] and len(model.outputs) == 1
-            what = "a model that is one sequence of layers"
-            expect(fits, what, layer=layer.name, inputs=sources)
+        tensors = [tensor["config"] for node in nodes for tensor in node["args"]]
+        sources = [tensor["keras_history"][0] for tensor in tensors]
+        what = "a model that is one sequence of layers"
+        expect(sources == [before.name], what, layer=layer.name, inputs=sources)
+        before = layer
     return layers
 
 
@@ -200,7 +191,10 @@ def _end(layers, loss):
     cross-entropy of the logits.
     """
     last, finish = layers[-1], keras.activations.linear
-    loss = _instance(loss)
+    if isinstance(loss, str):
+        loss = keras.losses.get(loss)  # a function
+    for known in LOSSES:
+        loss = known() if getattr(known(), "fn", known) is loss else loss
     kind, config, fits = type(loss), {}, type(loss) in LOSSES
     if fits:
         config, plain = loss.get_config(), kind().get_config()
@@ -210,7 +204,7 @@ def _end(layers, loss):
     softmax = getattr(last, "activation", None) is keras.activations.softmax
     sparse = kind is keras.losses.SparseCategoricalCrossentropy and not from_logits
     if sparse and isinstance(last, RBFPosterior) and last.j is not None:
-        loss, finish = MaximumAPosteriori(last.j, last.temperature), last
+        loss, finish = losses.MaximumAPosteriori(last.j, last.temperature), last
         layers = layers[:-1]
     elif from_logits is not None:
         fits = fits and from_logits != softmax
@@ -229,11 +223,3 @@ def _end(layers, loss):
         layer=last.name,
     )
     return loss, layers, finish
-
-
-def _instance(loss):
-    """Returns the loss that a name or a function stands for."""
-    by_function = {cls().fn: cls() for cls in LOSSES if hasattr(cls(), "fn")}
-    if isinstance(loss, str):
-        loss = keras.losses.get(loss)
-    return loss if isinstance(loss, list | dict) else by_function.get(loss, loss)

@@ -1,6 +1,5 @@
 """Compilation of many operations into one program, on any backend."""
 
-import contextlib
 import functools
 import weakref
 
@@ -52,20 +51,20 @@ def compiled(function):
 
 
 def value_of(variable):
-    """Returns the value of a variable, also while a program is traced.
+    """Returns the value of a variable, as far as it can be seen.
 
-    The array is empty if the variable has no value yet.
+    TensorFlow shows it also to a program that is traced. Where it cannot be seen, and
+    where there is none yet, the array is empty.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         with tf.init_scope():
             return variable.numpy()
-    with keras.StatelessScope(initialize_variables=False):
-        try:
-            return keras.ops.convert_to_numpy(variable.value)
-        except TypeError:
-            return np.empty(0)
+    try:
+        return variable.numpy()
+    except (RuntimeError, TypeError):  # of JAX, while `fit` keeps the values
+        return np.empty(0)
 
 
 def vjp(function, *arguments):
@@ -114,16 +113,3 @@ def vjp(function, *arguments):
         return keras.tree.pack_sequence_as(arguments, products)
 
     return result.detach(), pull_back
-
-
-def one_thread():
-    """Limits each operation to one thread, if TensorFlow has not started yet.
-
-    One pattern has too little work for two threads: updates with two threads take a
-    quarter longer.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        with contextlib.suppress(RuntimeError):
-            tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -57,7 +57,7 @@ class SDLM(keras.optimizers.Optimizer):
         super().__init__(learning_rate=learning_rate, name=name)
         expect(mu > 0, "a positive mu", mu=mu)
         self.mu = mu
-        self._has_curvature = False
+        self.curvature, self._has_curvature = [], False
         self._schedule = self._rates = None
 
     def build(self, variables):
@@ -101,10 +101,19 @@ class SDLM(keras.optimizers.Optimizer):
         """
         return [self._scale(h) for h in self.curvature]
 
-    def _scale(self, h):
-        if not self._has_curvature:  # look again: its variables may have been assigned
+    @property
+    def variables(self):
+        self._look()  # on JAX, `fit` takes the values and leaves none to look at
+        return super().variables
+
+    def _look(self):
+        """Looks whether the curvature is set, also by assignment, until it is."""
+        if self.curvature and not self._has_curvature:
             values = map(value_of, self.curvature)
             self._has_curvature = all(v.size and (v >= 0).all() for v in values)
+
+    def _scale(self, h):
+        self._look()
         what = "curvature before the first update, by `set_curvature` or the callback "
         expect(self._has_curvature, what + "`CurvatureEstimation`", curvature=None)
         return 1 / (self.mu + ops.convert_to_tensor(h))

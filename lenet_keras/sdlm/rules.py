@@ -21,12 +21,7 @@ import numpy as np
 from keras import layers, ops
 
 from lenet_keras.checks import expect
-from lenet_keras.layers import (
-    RBF,
-    ConnectionTableConv2D,
-    LocalResponseNormalization,
-    Subsampling2D,
-)
+from lenet_keras.layers import RBF, ConnectionTableConv2D, Subsampling2D
 from lenet_keras.sdlm.compiled import vjp
 
 RULES = {}
@@ -133,7 +128,11 @@ class Rule:
 
 
 class WeightedSums(Rule):
-    """`a = kernel.T @ columns(x)`; the last row of the kernel is the bias."""
+    """`a = kernel.T @ columns(x)`; the last row of the kernel is the bias.
+
+    `columns` returns the inputs of the units, and the shape of the sums. The inputs are
+    parts of a matrix: one row per input, one column per position.
+    """
 
     def pack(self, values):
         kernel = ops.reshape(values[0], (-1, values[0].shape[-1]))
@@ -152,80 +151,57 @@ class WeightedSums(Rule):
         return self.layer.kernel.shape
 
     def forward(self, x, weights):
-        sums = ops.einsum("iu,ip->up", weights[0], self.columns(x))
-        return ops.reshape(sums, self.sums_shape(x))
-
-    def columns(self, x):
-        """Returns the inputs of the units: one row per input, one column per place."""
-        columns = self.places(x)
+        columns, shape = self.columns(x)
         if self.layer.use_bias:
             columns.append(ops.ones((1, columns[0].shape[1])))
-        return ops.concatenate(columns, axis=0)
+        sums = ops.einsum("iu,ip->up", weights[0], ops.concatenate(columns))
+        return ops.reshape(sums, shape)
 
 
 @register_rule(layers.Dense)
 class DenseRule(WeightedSums):
-    """A single place, where the inputs of each unit are the whole vector."""
+    """A single position, where the inputs of each unit are the whole vector."""
 
-    def sums_shape(self, x):
-        return (self.layer.units,)
-
-    def places(self, x):
+    def columns(self, x):
         what = "a Dense layer on one vector per pattern"
         expect(len(x.shape) == 1, what, layer=self.layer.name, shape=x.shape)
-        return [x[:, None]]
+        return [x[:, None]], (-1,)
 
 
 @register_rule(layers.Conv2D)
 class Conv2DRule(WeightedSums):
-    """One place per window, where the inputs of each unit are a patch."""
+    """One position per window, where the inputs of each unit are a patch."""
 
     settings: ClassVar = {"dilation_rate": (1, 1), "groups": 1}
 
-    def windows(self, x):
-        """Returns kernel size, stride, number of windows and padding of each axis."""
-        layer = self.layer
-        return _windows(x, layer.kernel_size, layer.strides, layer.padding)
-
-    def sums_shape(self, x):
-        (_, _, height, _), (_, _, width, _) = self.windows(x)
-        return (-1, height, width)
-
-    def places(self, x):
+    def columns(self, x):
         # First along the width, then along the height: ten slices instead of 25.
-        rows, columns = self.windows(x)
-        x = _padded(_padded(x, 1, rows), 2, columns)
-        x = ops.concatenate([_every(x, 2, at, columns) for at in range(columns[0])])
-        places = [_every(x, 1, at, rows) for at in range(rows[0])]
-        return [ops.reshape(place, (x.shape[0], -1)) for place in places]
+        layer, (height, width) = self.layer, self.layer.kernel_size
+        x = _padded(x, layer.kernel_size, layer.strides, layer.padding)
+        x = ops.concatenate(_slices(x, 2, width, layer.strides[1]))
+        rows = _slices(x, 1, height, layer.strides[0])
+        return [ops.reshape(r, (x.shape[0], -1)) for r in rows], (
+            -1,
+            *rows[0].shape[1:],
+        )
 
 
-def _windows(x, window, strides, padding):
-    """Returns length, stride, number and padding of the windows along each axis."""
-    axes = []
+def _padded(x, window, strides, padding, value=0.0):
+    """Returns the inputs with what `"same"` padding adds around them."""
+    if padding == "valid":
+        return x
+    widths = [(0, 0)]
     for size, length, stride in zip(x.shape[1:], window, strides, strict=True):
-        if padding == "valid":
-            axes.append((length, stride, (size - length) // stride + 1, (0, 0)))
-        else:
-            count = -(-size // stride)
-            zeros = max((count - 1) * stride + length - size, 0)
-            axes.append((length, stride, count, (zeros // 2, zeros - zeros // 2)))
-    return axes
+        added = max((-(-size // stride) - 1) * stride + length - size, 0)
+        widths.append((added // 2, added - added // 2))
+    return ops.pad(x, widths, constant_values=value)
 
 
-def _padded(x, axis, windows, value=0.0):
-    """Returns the inputs with the padding of one axis."""
-    widths = [(0, 0)] * 3
-    widths[axis] = windows[-1]
-    return ops.pad(x, widths, constant_values=value) if any(windows[-1]) else x
-
-
-def _every(x, axis, at, windows):
-    """Returns the inputs of row or column `at` of the kernel in each window."""
-    _, stride, count, _ = windows
-    taken = [slice(None)] * len(x.shape)
-    taken[axis] = slice(at, at + (count - 1) * stride + 1, stride)
-    return x[tuple(taken)]
+def _slices(x, axis, length, stride):
+    """Returns the first, second, ... inputs of all windows along an axis."""
+    reach = (x.shape[axis] - length) // stride * stride + 1
+    before = (slice(None),) * axis
+    return [x[(*before, slice(at, at + reach, stride))] for at in range(length)]
 
 
 @register_rule(ConnectionTableConv2D)
@@ -299,44 +275,16 @@ class MaxPooling2DRule(Rule):
 
     def forward(self, x, weights):
         layer = self.layer
-        windows = _windows(x, layer.pool_size, layer.strides, layer.padding)
-        for axis, along in enumerate(windows, start=1):
-            x = _padded(x, axis, along, -np.inf)
-            places = [_every(x, axis, at, along) for at in range(along[0])]
-            x = functools.reduce(ops.maximum, places)
+        x = _padded(x, layer.pool_size, layer.strides, layer.padding, -np.inf)
+        for axis in (1, 2):
+            window = layer.pool_size[axis - 1], layer.strides[axis - 1]
+            x = functools.reduce(ops.maximum, _slices(x, axis, *window))
         return x
 
     def curvature(self, x, weights, signal):
         # The derivatives are 0 and 1, so they equal their squares.
         _, pull_back = vjp(self.forward, x, weights)
         return pull_back(signal)
-
-
-@register_rule(LocalResponseNormalization)
-class LocalResponseNormalizationRule(Rule):
-    """The layer itself, and the squares of its derivatives.
-
-    `y[i] = x[i] * s[i] ** -beta` with `s[i] = bias + alpha * sum_j(x[j] ** 2)` over the
-    neighbours `j`. Therefore `dy[i] / dx[j]` is `-2 * alpha * beta * x[i] * x[j] *
-    s[i] ** (-beta - 1)`, plus `s[i] ** -beta` if `i = j`.
-    """
-
-    def forward(self, x, weights):
-        return x * self.activity(x) ** -self.layer.beta
-
-    def activity(self, x):
-        """Returns `s`."""
-        return self.layer.bias + self.layer.alpha * self.over_neighbours(x * x)
-
-    def over_neighbours(self, x):
-        return ops.einsum("ij,jhw->ihw", self.layer.neighbours.astype("float32"), x)
-
-    def curvature(self, x, weights, signal):
-        layer, activity = self.layer, self.activity(x)
-        own = activity**-layer.beta
-        shared = 2 * layer.alpha * layer.beta * x * own / activity
-        others = self.over_neighbours(signal * shared**2) - signal * shared**2
-        return x * x * others + (own - x * shared) ** 2 * signal, []
 
 
 @register_rule(layers.Dropout)
@@ -346,9 +294,7 @@ class DropoutRule(Rule):
     settings: ClassVar = {"noise_shape": None}
 
     def masks(self, rng, patterns):
-        shape = self.output_shape
-        if len(shape) == 3:
-            shape = (shape[2], *shape[:2])
+        shape = (*self.output_shape[-1:], *self.output_shape[:-1])  # the maps first
         kept = rng.random((patterns, *shape), "float32") >= self.layer.rate
         return [kept.astype("float32") / np.float32(1 - self.layer.rate)]
 

@@ -37,14 +37,13 @@ def fit(
     The updates are the same as in `model.fit(x, y, batch_size=1)`, but much faster: one
     XLA program makes up to 2,000 updates. In this program, the rule of each layer in
     `lenet_keras.sdlm.rules` defines its forward and backward passes. A second call for
-    the same model compiles nothing, unless the loss or the frozen layers are others.
+    the same model compiles nothing, unless the loss or an activation is another one.
 
     Args:
         model: `keras.Model`, one sequence of layers with a rule, compiled with `SDLM`
             and a loss that `lenet_keras.sdlm.diagonal_curvature` supports.
         x: Patterns of shape `(patterns, *model.input_shape[1:])`; or a function that
-            receives the epoch, from 0, and returns `x, y` for this epoch, always with
-            the same number of patterns.
+            receives the epoch, from 0, and returns `x, y` for this epoch.
         y: Their labels, if `x` is not a function.
         epochs: Positive integer: the epoch, from 1, after which training ends.
         shuffle: `"once"` for one random order, the same in each epoch, as in the paper;
@@ -119,8 +118,7 @@ def fit(
     for epoch in range(initial_epoch, epochs):
         callbacks.on_epoch_begin(epoch)
         x_epoch, y_epoch = chain.patterns(*patterns_of(epoch))
-        what = f"{steps} patterns in each epoch, as in the first"
-        expect(len(x_epoch) == steps, what, patterns=len(x_epoch), epoch=epoch)
+        steps = len(x_epoch)
         order = np.arange(steps)
         if shuffle:
             seeds = seed if shuffle == "once" else [seed, epoch]

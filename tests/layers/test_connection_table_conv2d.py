@@ -449,18 +449,18 @@ def test_activity_regularizer_adds_a_loss():
 @pytest.mark.parametrize(
     ("table", "received"),
     [
-        ((), "with the entry ()"),
-        (((0, 1), ()), "with the entry ()"),
-        (((0, 1), (2, 0, 2)), "with the entry (0, 2, 2)"),
-        (((0, -1),), "with the entry (-1, 0)"),
-        ([[1, 1, 0], [0, 1, 1]], "with the entry (0, 1, 1)"),
-        (((True, False), (True, False)), "with the entry ()"),
-        (np.zeros((2, 0), bool), "with the entry ()"),
+        ((), "entry=()"),
+        (((0, 1), ()), "entry=()"),
+        (((0, 1), (2, 0, 2)), "entry=(0, 2, 2)"),
+        (((0, -1),), "entry=(-1, 0)"),
+        ([[1, 1, 0], [0, 1, 1]], "entry=(0, 1, 1)"),
+        (((True, False), (True, False)), "entry=()"),
+        (np.zeros((2, 0), bool), "entry=()"),
     ],
 )
 def test_a_table_with_an_entry_of_no_indices_is_refused(table, received, message):
     text = message(ConnectionTableConv2D, table, 3)
-    assert "Expected distinct indices of input maps, from 0" in text
+    assert "Expected distinct indices from 0 in each entry" in text
     assert received in text
 
 

@@ -301,7 +301,7 @@ def test_rbf_posterior_checklist(check_layer):
 def test_what_is_no_table_of_codes_is_refused(codes, message):
     text = message(RBF, codes)
     assert "Expected finite codes of shape (classes, features)" in text
-    assert f"Received: codes={codes}" in text
+    assert f"Received: codes={codes!r}" in text
 
 
 @pytest.mark.parametrize("shape", [(2, 6), (7, 1), ()])

@@ -274,7 +274,7 @@ def test_image_of_another_size_is_refused(input_shape, message):
     assert f"input_shape={input_shape}" in text
 
 
-@pytest.mark.parametrize("num_classes", [0, 11, -1, 2.5, 3.0])
+@pytest.mark.parametrize("num_classes", [0, 11, -1, 2.5])
 def test_num_classes_without_codes_is_refused(num_classes, message):
     text = message(lenet5, num_classes=num_classes)
     assert "num_classes from 1 to 10 for the digits' codes" in text
@@ -283,7 +283,7 @@ def test_num_classes_without_codes_is_refused(num_classes, message):
 
 @pytest.mark.parametrize("codes", [[], np.ones(84), np.ones((2, 3, 4))])
 def test_codes_of_another_shape_are_refused(codes, message):
-    assert "codes of shape" in message(lenet5, codes=codes)
+    assert "codes of shape (classes, features)" in message(lenet5, codes=codes)
 
 
 def test_on_larger_images_it_answers_wherever_a_square_fits(rng):
@@ -336,7 +336,7 @@ def test_pixels_after_the_last_multiple_of_4_have_no_influence(more, rng):
 
 def test_the_counts_of_a_side_of_none_are_refused(message):
     text = message(layer_table, lenet5((32, None, 1)))
-    assert "layer=input with output_shape=(32, None, 1)" in text
+    assert "layer='input', output_shape=(32, None, 1)" in text
 
 
 def test_on_larger_images_it_has_the_same_parameters():
