@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import takes_ctrl_c
 
 import lenet_keras
+from conftest import takes_ctrl_c
 from lenet_keras import pretrained
 from lenet_study import command as command_line
 from lenet_study import export, mistakes, networks, perturbations, sweep, training

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import takes_ctrl_c
 
+from conftest import takes_ctrl_c
 from lenet_keras.sdlm import DivergenceError
 from lenet_study import sweep as module
 from lenet_study.datasets.sources import DataError
