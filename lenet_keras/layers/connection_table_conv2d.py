@@ -119,8 +119,7 @@ class ConnectionTableConv2D(keras.layers.Conv2D):
         # One draw per fan-in, as large as if all output maps had this fan-in. Each map
         # takes its own column of the draw. So no two kernels share a number, even if
         # the initializer returns the same values in every call.
-        draws = {}
-        columns = []
+        draws, columns = {}, []
         for output_map, entry in enumerate(self.connection_table):
             fan = len(entry)
             if fan not in draws:

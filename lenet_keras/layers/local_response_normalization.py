@@ -81,8 +81,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         # inputs would overflow.
         squares = ops.square(inputs * self.alpha**0.5)
         neighbours = ops.cast(self.neighbours, squares.dtype)
-        maps_first = self.maps_axis == 1
-        over_neighbours = "bihw,ij->bjhw" if maps_first else "bhwi,ij->bhwj"
+        over_neighbours = "bihw,ij->bjhw" if self.maps_axis == 1 else "bhwi,ij->bhwj"
         activity = ops.einsum(over_neighbours, squares, neighbours)
         # exp and log are several times faster than a power.
         return inputs * ops.exp(-self.beta * ops.log(self.bias + activity))

@@ -125,8 +125,7 @@ class Subsampling2D(keras.layers.AveragePooling2D):
         shape = ops.shape(averages)[1:]
         coefficient = per_map(self.coefficient, self.data_format)
         coefficient = ops.broadcast_to(self.window_area * coefficient, shape)
-        bias = per_map(self.bias, self.data_format)
-        bias = ops.broadcast_to(bias, shape)
+        bias = ops.broadcast_to(per_map(self.bias, self.data_format), shape)
         return self.activation(averages * coefficient + bias)
 
     def get_config(self):
