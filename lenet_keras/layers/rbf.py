@@ -58,8 +58,8 @@ class RBF(keras.layers.Layer):
     [0.0, 48.0]
 
     Raises:
-        ValueError: If `codes` is not a finite, non-empty array with two axes, or the
-            inputs have a different number of features.
+        ValueError: If `codes` is not a finite array with two axes, or the inputs have a
+            different number of features.
 
     Reference:
         LeCun et al. (1998), equation 7.
@@ -164,8 +164,7 @@ class RBFPosterior(keras.layers.Layer):
     [0.5, 0.5]
 
     Raises:
-        ValueError: If `j` or `temperature` is not positive, or if the number of classes
-            is unknown.
+        ValueError: If `j` or `temperature` is not positive.
 
     Reference:
         LeCun et al. (1998), section II-C, on equation 9; the temperature is ours.
