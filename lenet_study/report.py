@@ -13,6 +13,7 @@ from lenet_study.recipes import BASELINES, WITHOUT_MEANING
 from lenet_study.results import (
     COMPARISONS,
     DATASET_TITLES,
+    NETWORK_TITLES,
     comparison_text,
     complete_trainings,
     datasets,
@@ -189,7 +190,7 @@ def perturbed_table(measured):
     errors = error_percent(means)
     first = "errors, %"
     rows = [
-        {first: figures.TRAINED_STYLES[recipe][0]}
+        {first: NETWORK_TITLES[recipe]}
         | {name: f"{errors[recipe, *key]:.1f}" for name, key in SHOWN.items()}
         for recipe in dict.fromkeys(measured["recipe"])
     ]
@@ -209,7 +210,7 @@ def rejection_table(rejection):
     """
     table = rejection.pivot(index="recipe", columns="rejected", values="error")
     rows = [
-        {"wrong of the rest, %": figures.TRAINED_STYLES[recipe][0]}
+        {"wrong of the rest, %": NETWORK_TITLES[recipe]}
         | {
             f"{share:g} % rejected": f"{table.loc[recipe, share]:.2f}"
             for share in table

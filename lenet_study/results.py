@@ -368,7 +368,25 @@ NOTE_CLAIMS = {
     "cifar10": '56.2 % train, 54.28 % "test" (on training images)',
     "cifar10-sample": '56.2 % train, 54.28 % "test" (on training images; complete set)',
 }
-NETWORK_TITLES = {"lenet5": "LeNet-5 (1998)", "lenet5_modern": "modern variant"}
+# The networks, and how some of them were trained, in tables and pictures.
+NETWORK_TITLES = {
+    "lenet5": "LeNet-5 (1998)",
+    "lenet5_modern": "modern variant",
+    "loss-9": "LeNet-5 (1998)",
+    "loss-9-noise": "LeNet-5, noise in training",
+    "lenet5_modern-adam": "modern variant",
+    "lenet5_modern-adam-noise": "modern, noise in training",
+    "fc-300": "28x28-300-10",
+    "fc-300-100": "28x28-300-100-10",
+    "fc-60000": "28x28-75-10",
+    "lenet5-mnist": "LeNet-5, no distortions",
+    "lenet5-mnist-distorted": "LeNet-5, the paper's distortions",
+    "lenet5-mnist-best": "LeNet-5, the best training",
+    "lenet5_modern-mnist": "modern, affine distortions",
+    "lenet5_modern-mnist-best": "modern, the best training",
+    "lenet5-mnist-line": "LeNet-5, neighbours in training",
+    "lenet5-mnist-line-best": "LeNet-5, lines in training",
+}
 
 
 def in_order(runs):

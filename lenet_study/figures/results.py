@@ -9,22 +9,22 @@ from lenet_study.figures import style
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES
 from lenet_study.statistics import error_percent
 
-# Networks that are compared on changed digits or on lines: title, color and line.
+# Networks that are compared on changed digits or on lines: color and line.
 TRAINED_STYLES = {
-    "loss-9": ("LeNet-5 (1998)", style.BLUE, "-"),
-    "loss-9-noise": ("LeNet-5, noise in training", style.BLUE, ":"),
-    "lenet5_modern-adam": ("modern variant", style.ORANGE, "-"),
-    "lenet5_modern-adam-noise": ("modern, noise in training", style.ORANGE, ":"),
-    "fc-300": ("28x28-300-10", style.GREEN, "-"),
-    "fc-300-100": ("28x28-300-100-10", style.PINK, "-"),
-    "fc-60000": ("28x28-75-10", "0.4", "-"),
-    "lenet5-mnist": ("LeNet-5, no distortions", style.BLUE, ":"),
-    "lenet5-mnist-distorted": ("LeNet-5, the paper's distortions", style.BLUE, "--"),
-    "lenet5-mnist-best": ("LeNet-5, the best training", style.BLUE, "-."),
-    "lenet5_modern-mnist": ("modern, affine distortions", style.ORANGE, "--"),
-    "lenet5_modern-mnist-best": ("modern, the best training", style.ORANGE, "-."),
-    "lenet5-mnist-line": ("LeNet-5, neighbours in training", style.BLUE, "-."),
-    "lenet5-mnist-line-best": ("LeNet-5, lines in training", style.BLUE, "-"),
+    "loss-9": (style.BLUE, "-"),
+    "loss-9-noise": (style.BLUE, ":"),
+    "lenet5_modern-adam": (style.ORANGE, "-"),
+    "lenet5_modern-adam-noise": (style.ORANGE, ":"),
+    "fc-300": (style.GREEN, "-"),
+    "fc-300-100": (style.PINK, "-"),
+    "fc-60000": ("0.4", "-"),
+    "lenet5-mnist": (style.BLUE, ":"),
+    "lenet5-mnist-distorted": (style.BLUE, "--"),
+    "lenet5-mnist-best": (style.BLUE, "-."),
+    "lenet5_modern-mnist": (style.ORANGE, "--"),
+    "lenet5_modern-mnist-best": (style.ORANGE, "-."),
+    "lenet5-mnist-line": (style.BLUE, "-."),
+    "lenet5-mnist-line-best": (style.BLUE, "-"),
 }
 LINES = ["-", "--", "-.", ":"]
 PERTURBATION_UNITS = {
@@ -159,9 +159,9 @@ def perturbed(table):
     for ax, kind in zip(axes, kinds, strict=True):
         of_kind = table[table["perturbation"] == kind]
         for recipe, own in of_kind.groupby("recipe", sort=False):
-            title, color, line = TRAINED_STYLES[recipe]
+            color, line = TRAINED_STYLES[recipe]
             errors = error_percent(own.groupby("amount")["accuracy"].mean())
-            ax.plot(errors, color=color, linestyle=line, label=title)
+            ax.plot(errors, color=color, linestyle=line, label=NETWORK_TITLES[recipe])
         if kind in ("scale", "squeeze"):
             style.log_ticks(ax.xaxis, [0.5, 0.7, 1, 1.4, 2])
         ax.set(title=kind, xlabel=PERTURBATION_UNITS[kind])
@@ -185,9 +185,9 @@ def line_errors(table):
     kinds = dict(list(table.groupby("kind", sort=False)))
     for ax, kind, of_kind in style.each_panel(kinds, (3.4, 3.2), sharey=True):
         for network, own in of_kind.groupby("network", sort=False):
-            title, color, line = TRAINED_STYLES[network]
+            color, line = TRAINED_STYLES[network]
             errors = own.set_index("length")["slid_line_error"]
-            ax.plot(errors, line, color=color, label=title)
+            ax.plot(errors, line, color=color, label=NETWORK_TITLES[network])
         best = of_kind.groupby("length")["cut_line_error"].min()
         ax.plot(best, "--", color="0.6", label="the best, cut at blank columns")
         ax.set(title=kind, xlabel="digits of a line", ylim=(0, 102))

@@ -17,7 +17,7 @@ from lenet_study.figures import style
 from lenet_study.networks.anatomy import growth, receptive_fields
 from lenet_study.perturbations import AMOUNTS
 from lenet_study.recipes import CLAIMED, NOISY
-from lenet_study.results import complete_trainings
+from lenet_study.results import NETWORK_TITLES, complete_trainings
 
 RNG = np.random.default_rng(0)
 HISTORY = pd.DataFrame(
@@ -420,7 +420,8 @@ def test_every_network_that_is_tried_has_a_line_of_its_own():
         *robustness.NETWORKS,
         *readers.NETWORKS,
     }
-    assert len(set(figures.TRAINED_STYLES.values())) == len(figures.TRAINED_STYLES)
+    titles = {NETWORK_TITLES[recipe] for recipe in figures.TRAINED_STYLES}
+    assert len(titles) == len(figures.TRAINED_STYLES)
     assert set(figures.PERTURBATION_UNITS) == set(AMOUNTS)
 
 
