@@ -14,7 +14,8 @@ from lenet_keras.preprocessing import prepare
 from lenet_study.augmentation import augmented
 from lenet_study.datasets import load_mnist
 from lenet_study.recipes import RECIPES
-from lenet_study.training import fit_minibatches, one_thread, steps_per_execution
+from lenet_study.training.job import one_thread
+from lenet_study.training.train import fit_minibatches, steps_per_execution
 
 EPOCHS = 2 if TINY else 4
 IMAGES = 640 if TINY else 60_000

@@ -15,7 +15,7 @@ from page import TINY, in_turn, publish, spread
 from lenet_keras import losses, models, sdlm
 from lenet_keras.counts import layer_table
 from lenet_keras.sdlm.compiled import compiled
-from lenet_study.training import one_thread
+from lenet_study.training.job import one_thread
 
 ROUNDS = 1 if TINY else 3
 PATTERNS = 20 if TINY else 20_000

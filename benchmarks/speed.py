@@ -17,11 +17,8 @@ from lenet_keras import models, rbf_codes
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.layers import C3_CONNECTIONS, RBF, ConnectionTableConv2D
 from lenet_study.recipes import RECIPES
-from lenet_study.training import (
-    RefuseDivergence,
-    fit_minibatches,
-    steps_per_execution,
-)
+from lenet_study.training.callbacks import RefuseDivergence
+from lenet_study.training.train import fit_minibatches, steps_per_execution
 
 ROUNDS = 1 if TINY else 15
 IMAGES = 320 if TINY else 6_400

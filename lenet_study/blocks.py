@@ -12,7 +12,7 @@ from lenet_study.files import read_results
 from lenet_study.lines import KINDS
 from lenet_study.networks.anatomy import growth
 from lenet_study.perturbations import load_perturbed, reach
-from lenet_study.readers import NETWORKS, Reader, load_lines
+from lenet_study.questions.readers import Reader, load_lines
 from lenet_study.recipes import BASELINES, RECOMMENDED
 from lenet_study.report import (
     choices_table,
@@ -33,7 +33,7 @@ from lenet_study.results import (
     spread,
     summary,
 )
-from lenet_study.robustness import load_robustness
+from lenet_study.robust import load_robustness
 from lenet_study.statistics import (
     crossing,
     error_percent,
@@ -41,6 +41,7 @@ from lenet_study.statistics import (
     paired_difference,
 )
 from lenet_study.studies import INGREDIENTS, ingredient, protocol_choices
+from lenet_study.studies import READERS as NETWORKS
 
 
 class Blocks:
@@ -359,7 +360,7 @@ def _line_costs(blocks):
     (cost,) = {
         tuple(result["cost"].items())
         for result in read_results(blocks.folder / "lines.jsonl")
-        if result["run"] == Reader(NETWORKS[-1]).asked
+        if result["run"] == Reader(NETWORKS[-1]).request
     }
     cost = dict(cost)
     words = {"slid": "slid once", "cut": f"{cost['places']} windows"}

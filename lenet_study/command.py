@@ -8,7 +8,6 @@ import contextlib
 import difflib
 import json
 import logging
-import os
 import sys
 import tomllib
 from pathlib import Path
@@ -21,6 +20,8 @@ except ModuleNotFoundError:
         "click. Install it: pip install 'lenet_keras[study]'"
     )
 
+from lenet_study.extras import quietly
+
 
 def _names(file):
     """Returns what a data file of the package defines, by name."""
@@ -29,7 +30,7 @@ def _names(file):
 
 
 RECIPES = _names("lenet_study/recipes.toml")
-INTERPRETATIONS = list(_names("lenet_study/interpretations.toml"))
+INTERPRETATIONS = list(_names("lenet_study/questions/interpretations.toml"))
 DATASETS = list(_names("lenet_study/datasets/sources.toml"))
 PRETRAINED = list(_names("lenet_keras/pretrained/records.json"))
 TEACHERS = ["teacher-mnist", "teacher-cifar10"]
@@ -42,30 +43,10 @@ NETWORKS = [
 
 
 def import_quietly():
-    """Imports the package without the log lines that TensorFlow writes to stderr.
-
-    No environment variable silences all of them.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _without_stderr():
+    """Imports the package without the log lines that TensorFlow writes to stderr."""
+    with quietly():
         import lenet_keras  # noqa: F401
         import lenet_study.datasets  # noqa: F401  (its error names the extra)
-
-
-@contextlib.contextmanager
-def _without_stderr():
-    stderr = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-
-
-if "__mp_main__" in sys.modules:  # the process of a sweep's run imports its main first
-    import_quietly()
 
 
 def _seeds(context, option, text):
@@ -251,8 +232,9 @@ def compare(full, seeds, output, **where):
 
 def _sweep(runs, output, where, **how):
     """Does the runs. The exit code is 1 if some have no result."""
-    from lenet_study import files, sweep
+    from lenet_study import files
     from lenet_study.datasets import sources
+    from lenet_study.training import sweep
 
     for dataset in sorted({run.dataset for run in runs}):
         sources.fetch(dataset)  # once, before hours of training and not after
@@ -324,7 +306,9 @@ def train(
       lenet-keras train lenet5 mnist --set loss_arguments.j=5 --held-out 10000
       lenet-keras train lenet5 cifar10 --save lenet5-cifar10.keras
     """
-    from lenet_study import files, recipes, training
+    from lenet_study import files, recipes
+    from lenet_study.training.run import Run
+    from lenet_study.training.train import train as train_run
 
     recipe = recipe or recipes.recommended(network, dataset)
     known = recipes.RECIPES
@@ -333,11 +317,11 @@ def train(
     if save and save.suffix != ".keras":
         raise click.BadParameter(f"Expected a .keras file. Received: {save}")
     overrides = _overrides(recipe, settings, epochs, learning_rate)
-    run = training.Run(recipe, dataset, overrides=overrides, **arguments)
+    run = Run(recipe, dataset, overrides=overrides, **arguments)
     for path in (save, checkpoint):
         if path:
             files.check_writable(path)
-    result = training.train(run, checkpoint)
+    result = train_run(run, checkpoint)
     click.echo(f"\n{result.history.round(4).to_string()}\n")
     for name, value in result.row.items():
         click.echo(f"{name:18} {value}")
@@ -390,7 +374,8 @@ def reproduce(
       lenet-keras reproduce --loss 8 --train-images 15000
       lenet-keras reproduce --held-out 10000 --set learning_rate=0.5
     """
-    from lenet_study import mistakes, results, sweep
+    from lenet_study import results
+    from lenet_study.training import sweep
 
     if distortions and loss == "8":
         raise click.BadParameter("Expected loss 9 with --distortions. Received: loss 8")
@@ -404,8 +389,9 @@ def reproduce(
         overrides=overrides,
         train_images=train_images,
         held_out=held_out,
+        measure="lenet_study.questions.mistakes:measure",
     )
-    _sweep(runs, output, where, measure=mistakes.measure)
+    _sweep(runs, output, where)
     rows = results.load(output)
     unseen = "held_out" if held_out else "test"
     for run in runs:
@@ -434,7 +420,7 @@ def pretrain(name):
       lenet-keras pretrain lenet5-mnist
     """
     from lenet_study import pretrain
-    from lenet_study.training import one_thread
+    from lenet_study.training.job import one_thread
 
     one_thread()
     if name in TEACHERS:
@@ -491,7 +477,7 @@ def export(network, format, output, outputs, **arguments):
 
     if not network.endswith(".keras"):
         _refuse_unknown(network, PRETRAINED, "a .keras file, or a trained network")
-    with _without_stderr():  # TensorFlow and the converters write log lines
+    with quietly():  # TensorFlow and the converters write log lines
         found = exports.export(
             network, format, output, outputs == "layers", **arguments
         )
@@ -559,7 +545,7 @@ def sweep(
     from lenet_study.datasets import sources
     from lenet_study.recipes import GROUPS
     from lenet_study.studies import STUDIES
-    from lenet_study.sweep import grid, tuned
+    from lenet_study.training.sweep import grid, tuned
 
     known = [*STUDIES, *GROUPS, *RECIPES]
     for name in names:
@@ -568,9 +554,7 @@ def sweep(
     if set(names) & set(STUDIES):
         if len(names) > 1:
             raise click.BadParameter(f"Expected a study alone. Received: {names}")
-        study = STUDIES[names[0]]
-        how = {"measure": study.measure, "do": study.do, "overwrite": overwrite}
-        _sweep(study.runs(), output, where, **how)
+        _sweep(STUDIES[names[0]](), output, where, overwrite=overwrite)
         return
     recipes = [recipe for name in names for recipe in GROUPS.get(name, [name])]
     recipes = list(dict.fromkeys(recipes))
@@ -650,14 +634,14 @@ def report(files):
 def probe(interpretation, seed):
     """Show LeNet-5's signals before the first update.
 
-    NAME is an interpretation of the paper, which lenet_study/interpretations.toml
+    NAME is an interpretation of the paper, which lenet_study/questions/interpretations.toml
     lists: how the weights and the learning rates start.
 
     \b
     Example:
       lenet-keras probe literal
     """
-    from lenet_study import interpretations
+    from lenet_study.questions import interpretations
 
     chosen = interpretations.INTERPRETATIONS[interpretation]
     click.echo(interpretations.probe(chosen, seed).to_string())

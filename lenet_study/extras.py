@@ -1,6 +1,7 @@
-"""A clear message where an optional dependency is missing."""
+"""Imports: a clear message where an extra is missing, and no log lines."""
 
 import contextlib
+import os
 
 
 @contextlib.contextmanager
@@ -30,3 +31,20 @@ def needs(extra):
             f"{error.name}. Install it: pip install 'lenet_keras[{extra}]'",
             name=error.name,
         ) from None
+
+
+@contextlib.contextmanager
+def quietly():
+    """Drops what is written to stderr, such as TensorFlow's log lines.
+
+    No environment variable silences all of them.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)

@@ -155,7 +155,7 @@ def tables(file):
     Args:
         file: Name of the file.
     """
-    named = tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
+    named = tomllib.loads((Path(__file__).parent / file).read_text(encoding="utf-8"))
     for name, table in named.items():
         base = named[table.pop("like")] if "like" in table else {}
         named[name] = base | {

@@ -4,10 +4,8 @@ import numpy as np
 import pandas as pd
 
 from lenet_keras.checks import expect
-from lenet_study.datasets import load_mnist
 from lenet_study.distortions import affine
 from lenet_study.files import read_results
-from lenet_study.pixels import network_input
 from lenet_study.statistics import crossing
 
 # The amounts of each perturbation: pixels, factors, degrees, or a fraction.
@@ -108,43 +106,6 @@ def _salt_and_pepper(images, fraction, background, ink, seed):
     spoilt = rng.random(shape) < fraction
     values = np.where(rng.random(shape) < 0.5, background, ink)
     return np.where(spoilt, values, images).astype("float32")
-
-
-def accuracies(model, pixels, images, labels, amounts=AMOUNTS):
-    """Measures a network on perturbed digits, one perturbation at a time.
-
-    Args:
-        model: Trained and compiled network with the metric `accuracy`.
-        pixels: The network's input, as in `lenet_keras.preprocessing`.
-        images: `uint8` digits of shape `(n, 28, 28)`.
-        labels: Their labels.
-        amounts: Dictionary from each `kind` of `perturb` to its amounts.
-
-    Returns:
-        `pandas.DataFrame` with the columns `perturbation`, `amount`, `accuracy`.
-    """
-    # The largest values, because the padding of an image full of ink is background.
-    background, ink = (
-        float(network_input(np.full((1, 28, 28), byte, "uint8"), pixels).max())
-        for byte in (0, 255)
-    )
-    prepared = network_input(images, pixels)
-    sizes = {"batch_size": 1000, "return_dict": True, "verbose": 0}
-    rows = []
-    for kind, amount in ((kind, n) for kind, tried in amounts.items() for n in tried):
-        changed = perturb(prepared, kind, amount, background, ink)
-        accuracy = round(model.evaluate(changed, labels, **sizes)["accuracy"], 5)
-        rows.append(
-            {"perturbation": kind, "amount": float(amount), "accuracy": accuracy}
-        )
-    return pd.DataFrame(rows)
-
-
-def measure(run, model):
-    """Returns the accuracies of a run's network on perturbed digits, for `sweep`."""
-    _, (images, labels) = load_mnist()
-    table = accuracies(model, run.settings.pixels, images, labels)
-    return {"perturbed": table.to_dict(orient="records")}
 
 
 def load_perturbed(path):

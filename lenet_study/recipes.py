@@ -2,9 +2,16 @@
 
 import dataclasses
 import math
+from functools import partial
 from numbers import Real
 
 import keras
+from keras.metrics import (
+    CategoricalAccuracy,
+    MeanMetricWrapper,
+    SparseCategoricalAccuracy,
+)
+from pandas import Interval
 
 from lenet_keras import losses, metrics, sdlm
 from lenet_keras.checks import expect
@@ -14,9 +21,53 @@ from lenet_study.files import tables
 from lenet_study.optimizers import KernelMuon
 
 PAPER_EPOCHS = 20  # the paper calls an epoch a pass
-ORDERS = ("every_epoch", "once", "given")
-SCHEDULES = ("constant", "cosine", "paper", "paper-compressed")
 OPTIMIZERS = {"SDLM": sdlm.SDLM, "KernelMuon": KernelMuon}  # beside those of Keras
+
+
+def _lines_right(y_true, y_pred, j):
+    """Returns 1 for each line whose nearest states, place by place, read as it says.
+
+    Equal states in a row are one digit, and rubbish is none.
+    """
+    ops = keras.ops
+    distances, labels = y_pred[:, 0], ops.cast(y_true, "int32")
+    rubbish = ops.full_like(distances[..., :1], j)
+    states = ops.argmin(ops.concatenate([distances, rubbish], axis=-1), axis=-1)
+    states = ops.cast(states, "int32")
+    before = ops.pad(states[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+    begins = ops.logical_and(states != before, states != distances.shape[-1])
+    number = ops.cumsum(ops.cast(begins, "int32"), axis=-1)  # of the digits up to here
+    length = labels.shape[-1]
+    expected = ops.take_along_axis(labels, ops.clip(number - 1, 0, length - 1), axis=-1)
+    fits = ops.all(ops.logical_or(~begins, states == expected), axis=-1)
+    return ops.cast(ops.logical_and(fits, number[:, -1] == length), "float32")
+
+
+# The labels that each loss takes, and the accuracy that fits it.
+LOSSES = {
+    "MaximumAPosteriori": ("classes", metrics.RBFAccuracy),
+    "RBFMeanSquaredError": ("classes", metrics.RBFAccuracy),
+    "CategoricalMaximumAPosteriori": ("probabilities", metrics.RBFAccuracy),
+    "LineMaximumAPosteriori": ("lines", partial(MeanMetricWrapper, _lines_right)),
+    "SparseMeanSquaredError": ("classes", SparseCategoricalAccuracy),
+    "SparseCategoricalCrossentropy": ("classes", SparseCategoricalAccuracy),
+    "CategoricalCrossentropy": ("probabilities", CategoricalAccuracy),
+}
+
+FROM_0, FROM_1 = (Interval(least, math.inf, closed="left") for least in (0, 1))
+POSITIVE = Interval(0, math.inf, closed="neither")
+LIMITS = {
+    "learning_rate": POSITIVE,
+    "batch_size": FROM_1,
+    "epochs": FROM_1,
+    "warmup_epochs": FROM_0,
+    "plain_epochs": FROM_0,
+    "ema_momentum": Interval(0, 1, closed="left"),
+    "label_smoothing": Interval(0, 1, closed="left"),
+    "teacher_weight": Interval(0, 1, closed="both"),
+    "teacher_temperature": POSITIVE,
+    "estimates_in_first_epoch": FROM_1,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +108,7 @@ class Recipe:
         label_smoothing: Part of each label that is spread over all classes, at least 0
             and below 1. The loss must take a probability for each class.
         teacher_weight: Part of each label, from 0 to 1, that the answers of a larger
-            network replace, see `lenet_study.teachers`.
+            network replace, see `lenet_study.training.teachers`.
         teacher_temperature: Positive number that divides the larger network's logits.
         estimates_in_first_epoch: For `"SDLM"`, the number of estimates of the curvature
             in the first epoch. The paper makes one.
@@ -91,61 +142,48 @@ class Recipe:
     title: str = dataclasses.field(default="", compare=False)
 
     def __post_init__(self):
-        by_pattern = self.optimizer == "SDLM"
-        paper = self.schedule.startswith("paper")
-        counts = ("batch_size", "epochs", "estimates_in_first_epoch")
-        values = vars(self)
-        fits = {
-            "network": self.network in networks.__all__,
-            "loss": hasattr(losses, self.loss) or hasattr(keras.losses, self.loss),
-            "optimizer": self.optimizer in OPTIMIZERS
-            or hasattr(keras.optimizers, self.optimizer),
-            "schedule": self.schedule in SCHEDULES and paper == by_pattern,
-            "order": self.order in (ORDERS if by_pattern else ORDERS[:1]),
-            "augmentation": self.augmentation in (None, *AUGMENTATIONS),
-            "learning_rate": isinstance(self.learning_rate, Real)
-            and 0 < self.learning_rate < math.inf,
-            **{n: isinstance(values[n], int) and values[n] > 0 for n in counts},
-            **{n: isinstance(values[n], dict) for n in values if "_arguments" in n},
-        }
-        few = ("warmup_epochs", "plain_epochs")
-        fits |= {n: isinstance(values[n], int) and values[n] >= 0 for n in few}
-        fits["warmup_epochs"] &= self.warmup_epochs == 0 or self.schedule == "cosine"
-        parts = ("ema_momentum", "label_smoothing", "teacher_weight")
-        for name in parts:
-            number = isinstance(values[name], Real) and 0 <= values[name] <= 1
-            fits[name] = number and (values[name] < 1 or name == "teacher_weight")
-        fits["ema_momentum"] &= self.ema_momentum == 0 or not by_pattern
-        for name in parts[1:]:
-            fits[name] &= values[name] == 0 or self.soft
-        rest = self.teacher_temperature
-        fits["teacher_temperature"] = isinstance(rest, Real) and 0 < rest < math.inf
-        fits["augmentation"] &= self.augmentation != "neighbours" or self.soft
-        fits["augmentation"] &= (self.augmentation == "lines") == self.reads_lines
-        fits["plain_epochs"] &= self.plain_epochs == 0 or not self.reads_lines
-        fits["batch_size"] &= self.batch_size == 1 or not by_pattern
-        for name, fit in fits.items():
-            expect(
-                fit,
-                f"a {name} that exists, is in its range and fits the optimizer "
-                f"{self.optimizer}",
-                **{name: values[name]},
-            )
+        for field in dataclasses.fields(self):
+            value, kind = getattr(self, field.name), field.type
+            fits = isinstance(value, Real if kind is float else kind)
+            expect(fits, f"a value of {kind}", **{field.name: value})
+        expect(self.loss in LOSSES, f"a loss among {list(LOSSES)}", loss=self.loss)
+        for name, known in self._known().items():
+            value, others = getattr(self, name), f"{self.optimizer} and {self.loss}"
+            expect(value in known, f"{name} in {known} with {others}", **{name: value})
 
-    @property
-    def settings(self):
-        """The settings that differ from the defaults, as JSON values."""
-        return without_defaults(self)
+    def _known(self):
+        """Returns the values that settings may have with this optimizer and loss."""
+        of_keras = [name for name in dir(keras.optimizers) if name[0].isupper()]
+        augmentations = {None, *AUGMENTATIONS} - {"lines"}
+        known = LIMITS | {
+            "network": networks.__all__,
+            "optimizer": [*OPTIMIZERS, *of_keras],
+            "order": ["every_epoch"],
+            "schedule": ["constant", "cosine"],
+        }
+        if self.optimizer == "SDLM":
+            known["order"] = ["every_epoch", "once", "given"]
+            known["schedule"] = ["paper", "paper-compressed"]
+            known |= {"batch_size": [1], "ema_momentum": [0]}
+        if self.schedule != "cosine":
+            known["warmup_epochs"] = [0]
+        if not self.soft:
+            augmentations -= {"neighbours"}
+            known |= {"label_smoothing": [0], "teacher_weight": [0]}
+        if self.reads_lines:
+            augmentations = {"lines"}
+            known["plain_epochs"] = [0]
+        return known | {"augmentation": augmentations}
 
     @property
     def soft(self):
         """Whether the loss takes a probability for each class in place of a label."""
-        return self.loss.startswith("Categorical")
+        return LOSSES[self.loss][0] == "probabilities"
 
     @property
     def reads_lines(self):
         """Whether the network trains on lines of digits in place of single ones."""
-        return self.loss == "LineMaximumAPosteriori"
+        return LOSSES[self.loss][0] == "lines"
 
     def build(self, image_shape):
         """Returns a new network.
@@ -183,65 +221,12 @@ class Recipe:
         own = OPTIMIZERS.get(self.optimizer)
         optimizer = own or getattr(keras.optimizers, self.optimizer)
         optimizer = optimizer(rate, **self.optimizer_arguments)
-        where = losses if hasattr(losses, self.loss) else keras.losses
-        loss = getattr(where, self.loss)(**self.loss_arguments)
-        rbf = isinstance(loss, (losses.MaximumAPosteriori, losses.RBFMeanSquaredError))
-        if self.reads_lines:
-            accuracy = keras.metrics.MeanMetricWrapper(
-                _lines_right, "accuracy", j=loss.j
-            )
-        elif rbf:
-            accuracy = metrics.RBFAccuracy("accuracy")
-        elif self.soft:
-            accuracy = keras.metrics.CategoricalAccuracy("accuracy")
-        else:
-            accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
-        model.compile(optimizer, loss, metrics=[accuracy], **arguments)
-
-
-def _lines_right(y_true, y_pred, j):
-    """Returns 1 for each line whose nearest states, place by place, read as it says.
-
-    Equal states in a row are one digit, and rubbish is none.
-    """
-    ops = keras.ops
-    distances, labels = y_pred[:, 0], ops.cast(y_true, "int32")
-    rubbish = ops.full_like(distances[..., :1], j)
-    states = ops.argmin(ops.concatenate([distances, rubbish], axis=-1), axis=-1)
-    states = ops.cast(states, "int32")
-    before = ops.pad(states[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
-    begins = ops.logical_and(states != before, states != distances.shape[-1])
-    number = ops.cumsum(ops.cast(begins, "int32"), axis=-1)  # of the digits up to here
-    length = labels.shape[-1]
-    expected = ops.take_along_axis(labels, ops.clip(number - 1, 0, length - 1), axis=-1)
-    fits = ops.all(ops.logical_or(~begins, states == expected), axis=-1)
-    return ops.cast(ops.logical_and(fits, number[:, -1] == length), "float32")
-
-
-def without_defaults(instance):
-    """Returns the fields of a dataclass that differ from the defaults, as JSON values.
-
-    Args:
-        instance: Instance of a dataclass. Fields with `compare=False` are left out.
-    """
-    return {
-        field.name: plain(value)
-        for field in dataclasses.fields(instance)
-        if field.compare
-        and (value := getattr(instance, field.name)) != field.default
-        and (value or field.default_factory is not dict)
-    }
-
-
-def plain(value):
-    """Returns a setting as a JSON value. Equal settings give equal JSON."""
-    if isinstance(value, dict):
-        return {key: plain(value[key]) for key in sorted(value)}
-    if isinstance(value, (list, tuple)):
-        return [plain(element) for element in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+        loss = getattr(losses, self.loss, None) or getattr(keras.losses, self.loss)
+        loss = loss(**self.loss_arguments)
+        _, accuracy = LOSSES[self.loss]
+        cost = {"j": loss.j} if self.reads_lines else {}
+        metric = accuracy(name="accuracy", **cost)
+        model.compile(optimizer, loss, metrics=[metric], **arguments)
 
 
 RECIPES = {name: Recipe(**table) for name, table in tables("recipes.toml").items()}

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from lenet_study import figures, interpretations
+from lenet_study import figures
 from lenet_study.files import replacing
 from lenet_study.perturbations import load_perturbed
-from lenet_study.readers import load_lines
+from lenet_study.questions import interpretations
+from lenet_study.questions.readers import load_lines
 from lenet_study.recipes import BASELINES, WITHOUT_MEANING
 from lenet_study.results import (
     COMPARISONS,
@@ -25,7 +26,7 @@ from lenet_study.results import (
     summary,
     table,
 )
-from lenet_study.robustness import load_robustness
+from lenet_study.robust import load_robustness
 from lenet_study.statistics import error_percent
 from lenet_study.studies import CHOICES, INGREDIENTS, choice, ingredient
 

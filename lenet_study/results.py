@@ -21,7 +21,8 @@ from lenet_study.statistics import (
     mean_interval,
     paired_difference,
 )
-from lenet_study.training import Run, identity
+from lenet_study.training.job import identity
+from lenet_study.training.run import Run
 
 DATASET_TITLES = {
     "mnist": "MNIST",
@@ -34,13 +35,13 @@ def load(*paths):
     """Returns the runs of studies that are done or have diverged.
 
     Args:
-        *paths: Paths of results files from `lenet_study.sweep.sweep`.
+        *paths: Paths of results files from `lenet_study.training.sweep.sweep`.
 
     Returns:
         `pandas.DataFrame` with one row per run: its `id` and `status`, the `recipe`,
         the `changes` to it other than epochs and learning rate, and `setup`, which is
         the same for all seeds of a configuration. Runs that are done also have the
-        `row` of `lenet_study.training.Result`.
+        `row` of `lenet_study.training.train.Result`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -59,7 +60,7 @@ def load_history(*paths):
     """Returns the epochs of the runs that are done.
 
     Args:
-        *paths: Paths of results files from `lenet_study.sweep.sweep`.
+        *paths: Paths of results files from `lenet_study.training.sweep.sweep`.
 
     Returns:
         `pandas.DataFrame` with one row per epoch of a run: the columns that describe

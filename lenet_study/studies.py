@@ -3,24 +3,23 @@
 studies.toml has the settings that were tried, as data.
 """
 
-from typing import NamedTuple
-
-from lenet_study import (
-    interpretations,
-    mistakes,
-    perturbations,
-    readers,
-    robustness,
-)
 from lenet_study.files import tables
-from lenet_study.pretrain import Shipped
+from lenet_study.questions import interpretations
+from lenet_study.questions.perturbations import Robustness
+from lenet_study.questions.readers import WITHOUT, Reader
 from lenet_study.recipes import GROUPS, RECIPES
-from lenet_study.sweep import do_run, grid
-from lenet_study.training import Run
+from lenet_study.training.run import Run
+from lenet_study.training.sweep import grid
 
 # The complete CIFAR-10 has ten times the sample's images: fewer epochs take as long.
 SHORT_EPOCHS = {"cifar10": {"epochs": 3}}
 
+MISTAKES = "lenet_study.questions.mistakes:measure"
+PERTURBATIONS = "lenet_study.questions.perturbations:measure"
+READERS = [
+    *("lenet5-mnist", "lenet5-mnist-distorted"),
+    *("lenet5-mnist-line", "lenet5-mnist-line-best"),
+]
 TRIED = tables("studies.toml")
 CHOICES = TRIED["choices"]  # by recipe and title
 INGREDIENTS = TRIED["ingredients"]  # by recipe of the best result and title
@@ -58,11 +57,17 @@ def comparison_runs(full, seeds, cifar10="cifar10"):
 def protocol():
     """Returns the runs of the paper's method: losses, sizes, distorted digits."""
     return [
-        *grid(["lenet5-mnist"], ["mnist"], range(5)),
-        *grid(["lenet5-mnist-loss-8"], ["mnist"], range(3)),
-        *grid(["lenet5-mnist"], ["mnist"], range(3), train_images=15_000),
-        *grid(["lenet5-mnist"], ["mnist"], range(3), train_images=30_000),
-        *grid(["lenet5-mnist-distorted"], ["mnist"], range(3)),
+        run
+        for recipe, seeds, images in (
+            ("lenet5-mnist", 5, None),
+            ("lenet5-mnist-loss-8", 3, None),
+            ("lenet5-mnist", 3, 15_000),
+            ("lenet5-mnist", 3, 30_000),
+            ("lenet5-mnist-distorted", 3, None),
+        )
+        for run in grid(
+            [recipe], ["mnist"], range(seeds), train_images=images, measure=MISTAKES
+        )
     ]
 
 
@@ -88,55 +93,32 @@ def ingredient(recipe, title):
     return Run(recipe, recipe.split("-")[1], held_out=10_000, overrides=overrides)
 
 
-class Study(NamedTuple):
-    """A named list of runs.
-
-    Attributes:
-        runs: Function that returns the runs.
-        do: Function that does one run, for `lenet_study.sweep.sweep`.
-        measure: Function that measures more than the accuracy, or `None`.
-    """
-
-    runs: object
-    do: object = do_run
-    measure: object = None
-
-
 STUDIES = {
-    "compare": Study(lambda: comparison_runs(full=True, seeds=range(2))),
-    "protocol": Study(protocol, measure=mistakes.measure),
-    "protocol-choices": Study(protocol_choices),
-    "choices": Study(
-        lambda: [choice(name, t) for name in CHOICES for t in CHOICES[name]]
+    "compare": lambda: comparison_runs(full=True, seeds=range(2)),
+    "protocol": protocol,
+    "protocol-choices": protocol_choices,
+    "choices": lambda: [choice(name, t) for name in CHOICES for t in CHOICES[name]],
+    "ingredients": lambda: [
+        ingredient(name, t) for name in INGREDIENTS for t in INGREDIENTS[name]
+    ],
+    "perturbed": lambda: grid(
+        GROUPS["claims"], ["mnist"], range(3), measure=PERTURBATIONS
     ),
-    "ingredients": Study(
-        lambda: [ingredient(name, t) for name in INGREDIENTS for t in INGREDIENTS[name]]
-    ),
-    "perturbed": Study(
-        lambda: grid(GROUPS["claims"], ["mnist"], range(3)),
-        measure=perturbations.measure,
-    ),
-    "interpretations": Study(
-        lambda: [
-            interpretations.Trial(name, seed)
-            for name in interpretations.INTERPRETATIONS
-            for seed in range(2)
-        ],
-        do=interpretations.do_trial,
-    ),
-    "robustness": Study(
-        lambda: [Shipped(name) for name in robustness.NETWORKS],
-        do=robustness.do_shipped,
-    ),
-    "lines": Study(
-        lambda: [
-            *(readers.Reader(name) for name in readers.NETWORKS),
-            *(
-                readers.Reader("lenet5-mnist-line", without=part)
-                for part in readers.WITHOUT
-            ),
-            *(readers.Reader("lenet5-mnist-line-best", stride=n) for n in (2, 1)),
-        ],
-        do=readers.do_reader,
-    ),
+    "interpretations": lambda: [
+        interpretations.Trial(name, seed)
+        for name in interpretations.INTERPRETATIONS
+        for seed in range(2)
+    ],
+    "robustness": lambda: [
+        Robustness(name)
+        for name in (
+            *("lenet5-mnist", "lenet5-mnist-distorted", "lenet5-mnist-best"),
+            *("lenet5_modern-mnist", "lenet5_modern-mnist-best"),
+        )
+    ],
+    "lines": lambda: [
+        *map(Reader, READERS),
+        *(Reader("lenet5-mnist-line", without=part) for part in WITHOUT),
+        *(Reader("lenet5-mnist-line-best", stride=n) for n in (2, 1)),
+    ],
 }

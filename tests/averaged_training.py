@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from lenet_keras.preprocessing import prepare
-from lenet_study.training import Run, load_images, train
+from lenet_study.training.run import Run
+from lenet_study.training.train import load_images, train
 
 
 class Weights(keras.callbacks.Callback):

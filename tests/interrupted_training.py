@@ -8,7 +8,8 @@ import time
 
 import keras
 
-from lenet_study.training import Run, train
+from lenet_study.training.run import Run
+from lenet_study.training.train import train
 
 RUN = Run("reshuffled", "mnist", 5, train_images=130, overrides={"epochs": 3})
 

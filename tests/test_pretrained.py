@@ -12,14 +12,11 @@ from lenet_study import pretrain
 from lenet_study.datasets import sources
 from lenet_study.recipes import RECIPES
 from lenet_study.results import load
-from lenet_study.training import DATASETS, TRAIN_IMAGES, train
+from lenet_study.training.train import train
 
 RECORDS = pretrained.records()
+train_images = {"mnist": 60_000, "cifar10": 50_000}.get
 RESULTS = Path(__file__).parents[1] / "data/results"
-
-
-def test_the_five_networks_are_there():
-    assert set(RECORDS) == set(pretrain.NAMES)
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -28,7 +25,7 @@ class TestNetwork:
         record = RECORDS[name]
         if record["dataset"] == "cifar10" and not sources.available("cifar10"):
             pytest.skip("the complete CIFAR-10 is not in the data folder")
-        _, (x, labels) = DATASETS[record["dataset"]]()
+        _, _, x, labels = sources.load(record["dataset"]).values()
         outputs = load_pretrained(name).predict(
             prepare(x, record["pixels"]), batch_size=1000, verbose=0
         )
@@ -43,7 +40,7 @@ class TestNetwork:
         record = RECORDS[name]
         if record["dataset"] == "cifar10" and not sources.available("cifar10"):
             pytest.skip("the complete CIFAR-10 is not in the data folder")
-        _, (x, labels) = DATASETS[record["dataset"]]()
+        _, _, x, labels = sources.load(record["dataset"]).values()
         model = load_pretrained(name, output="probabilities")
         x = prepare(x, record["pixels"])
         outputs = model.predict(x, batch_size=1000, verbose=0)
@@ -63,7 +60,7 @@ class TestNetwork:
         assert (row["network"], row["dataset"]) == (record["model"], record["dataset"])
         assert (row["recipe"], row["seed"], row["held_out"]) == (name, 0, 0)
         assert row["epochs"] == RECIPES[name].epochs
-        assert row["train_images"] == TRAIN_IMAGES[row["dataset"]]
+        assert row["train_images"] == train_images(row["dataset"])
         if not RECIPES[name].reads_lines:  # whose run counts lines
             share = record["test_errors"] / record["test_images"]
             assert 1 - row["test_accuracy"] == pytest.approx(share, abs=1.1e-4)
@@ -73,7 +70,7 @@ class TestNetwork:
     def test_its_results_are_those_of_the_stored_run(self, name):
         studies = ("protocol", "recommended", "best")
         stored = load(*(RESULTS / f"{study}.jsonl" for study in studies))
-        whole = stored["train_images"] == stored["dataset"].map(TRAIN_IMAGES)
+        whole = stored["train_images"] == stored["dataset"].map(train_images)
         own = stored[(stored["recipe"] == name) & (stored["seed"] == 0) & whole]
         row = RECORDS[name]["run"]
         for column in ("train_accuracy", "test_accuracy", "trainable", "backend"):
@@ -151,10 +148,9 @@ class TestPretrain:
         name = request.param
         recipe = dataclasses.replace(RECIPES[name], epochs=1)
         monkeypatch.setitem(RECIPES, name, recipe)
-        train_digits, (x, y) = DATASETS["mnist"]()
-        monkeypatch.setitem(
-            DATASETS, "mnist", lambda: (train_digits, (x[:300], y[:300]))
-        )
+        arrays = sources.load("mnist")
+        few = {name: arrays[name][:300] for name in ("x_test", "y_test")}
+        monkeypatch.setattr(sources, "load", lambda name: arrays | few)
         monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
         return name
 

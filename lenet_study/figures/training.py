@@ -19,7 +19,7 @@ def learning_curves(histories):
 
     Args:
         histories: Dictionary from a network's name to the history of its
-            `lenet_study.training.Result`.
+            `lenet_study.training.train.Result`.
     """
     for ax, model, history in style.each_panel(histories, (4.5, 3.2), sharey=True):
         ax.set_prop_cycle(color=[style.NETWORK_COLORS[model]])

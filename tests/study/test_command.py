@@ -20,10 +20,10 @@ from lenet_study import command as command_line
 from lenet_study import export, mistakes, networks, perturbations, sweep, training
 from lenet_study.datasets import sources
 from lenet_study.files import append_result
-from lenet_study.interpretations import INTERPRETATIONS, Trial
+from lenet_study.questions.interpretations import INTERPRETATIONS, Trial
 from lenet_study.recipes import LADDER, RECIPES
-from lenet_study.sweep import do_run
-from lenet_study.training import Run
+from lenet_study.training.run import Run
+from lenet_study.training.sweep import do_run
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -354,7 +354,7 @@ def swept(monkeypatch, capsys):
         def record(runs, output, **how):
             asked.update(runs=runs, output=output, **how)
             for run in runs:
-                known = {"run": run.asked, "configuration": run.configuration}
+                known = {"run": run.request, "configuration": run.configuration}
                 row = {
                     "network": run.settings.network,
                     "train_images": 5_000,
@@ -494,7 +494,7 @@ def test_compare_shows_the_table_of_its_own_runs(swept, tmp_path, monkeypatch):
 def test_report_says_what_it_wrote(monkeypatch, capsys, tmp_path):
     path = tmp_path / "study.jsonl"
     tiny = Run("fc-60000", "mnist", train_images=64, overrides={"epochs": 1})
-    known = {"run": tiny.asked, "configuration": tiny.configuration}
+    known = {"run": tiny.request, "configuration": tiny.configuration}
     append_result(path, {"id": tiny.id} | known | do_run(tiny))
     code, out, _ = run(monkeypatch, capsys, "report", path)
     assert code == 0
@@ -512,4 +512,4 @@ def test_probe_shows_a_network_before_its_first_update(monkeypatch, capsys):
 def test_every_recipe_and_trial_has_words_for_its_name():
     assert Trial("literal", 1).name == "literal, seed 1"
     assert all(recipe.title for recipe in RECIPES.values())
-    assert json.dumps(Run("max", "mnist").asked)
+    assert json.dumps(Run("max", "mnist").request)

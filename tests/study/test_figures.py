@@ -11,13 +11,14 @@ from lenet_keras import activations, models, pretrained, rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.counts import layer_table
 from lenet_keras.reading import Reading
-from lenet_study import figures, readers, robustness
+from lenet_study import figures
 from lenet_study.family import timeline
 from lenet_study.figures import style
 from lenet_study.networks.anatomy import growth, receptive_fields
 from lenet_study.perturbations import AMOUNTS
 from lenet_study.recipes import CLAIMED, NOISY
 from lenet_study.results import NETWORK_TITLES, complete_trainings
+from lenet_study.studies import STUDIES
 
 RNG = np.random.default_rng(0)
 HISTORY = pd.DataFrame(
@@ -417,8 +418,7 @@ def test_every_network_that_is_tried_has_a_line_of_its_own():
     assert set(figures.TRAINED_STYLES) == {
         *CLAIMED,
         *NOISY,
-        *robustness.NETWORKS,
-        *readers.NETWORKS,
+        *(job.network for study in ("robustness", "lines") for job in STUDIES[study]()),
     }
     titles = {NETWORK_TITLES[recipe] for recipe in figures.TRAINED_STYLES}
     assert len(titles) == len(figures.TRAINED_STYLES)

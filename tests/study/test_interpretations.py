@@ -7,15 +7,14 @@ import pytest
 from lenet_keras import sdlm
 from lenet_keras.preprocessing import prepare
 from lenet_study.datasets import load_mnist
-from lenet_study.interpretations import (
+from lenet_study.questions.interpretations import (
     INTERPRETATIONS,
     Interpretation,
     Trial,
-    do_trial,
     probe,
 )
 from lenet_study.recipes import RECIPES
-from lenet_study.sweep import sweep
+from lenet_study.training.sweep import sweep
 
 FAN_IN = {"C1": 25, "S2": 4, "S4": 4, "C5": 400, "F6": 120}
 
@@ -145,8 +144,8 @@ def test_probe_gives_sizes_and_rates(monkeypatch):
 def test_an_interpretation_that_fails_has_a_result_that_says_so(tmp_path):
     path = tmp_path / "interpretations.jsonl"
     trial = Trial("literal", train_images=500, epochs=1)
-    (result,) = sweep([trial], path, do=do_trial)
-    assert result["run"] == trial.asked
+    (result,) = sweep([trial], path)
+    assert result["run"] == trial.request
     assert result["configuration"]["interpretation"] == {}
     row = result["row"]
     assert row["failure"] == "Training saturated in epoch 1"
@@ -170,7 +169,7 @@ def test_trials_differ_by_all_that_is_asked():
 
 
 def test_real_digits_are_learned():
-    row = do_trial(Trial("ours", train_images=3_000, epochs=1))["row"]
+    row = Trial("ours", train_images=3_000, epochs=1).do()["row"]
     assert row["failure"] == ""
     assert row["error_1"] < 15
 
@@ -192,7 +191,7 @@ def test_training_gets_the_interpretations_rates_and_no_held_out_digits(monkeypa
         model.history.history = {"val_accuracy": [0.9, 0.95]}
 
     monkeypatch.setattr(sdlm, "fit", fit)
-    row = do_trial(Trial("average", train_images=60_000))["row"]
+    row = Trial("average", train_images=60_000).do()["row"]
     (_, labels), _ = load_mnist()
     np.testing.assert_array_equal(given["y"], labels[:50_000])
     np.testing.assert_array_equal(given["unseen"][1], labels[50_000:])

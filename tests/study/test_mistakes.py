@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 
@@ -7,15 +8,14 @@ import pytest
 
 from lenet_keras.preprocessing import prepare
 from lenet_study.datasets import load_mnist
-from lenet_study.mistakes import (
+from lenet_study.questions.mistakes import (
     load_answers,
-    measure,
     mistakes,
     rejected_for,
     rejection_curve,
 )
-from lenet_study.sweep import do_run
-from lenet_study.training import Run, train
+from lenet_study.training.run import Run
+from lenet_study.training.train import train
 
 
 @pytest.fixture
@@ -61,7 +61,11 @@ def test_as_few_as_possible_are_rejected(answers):
 
 def test_the_answers_are_the_two_nearest_classes_of_each_digit(tmp_path):
     run = Run("lenet5-mnist", "mnist", train_images=60, overrides={"epochs": 1})
-    result = do_run(run, measure)
+    measured = dataclasses.replace(
+        run, measure="lenet_study.questions.mistakes:measure"
+    )
+    assert measured.id == run.id
+    result = measured.do()
     ((name, text),) = result["files"].items()
     assert name == "answers/lenet5-mnist_mnist_train_images-60_epochs-1_seed-0.csv"
     answers = pd.read_csv(io.StringIO(text))
@@ -90,7 +94,11 @@ def test_answers_are_loaded_by_seed_and_recipe(answers, tmp_path, message):
     (tmp_path / "answers").mkdir()
     with path.open("w") as file:
         for run in runs:
-            line = {"id": run.id, "run": run.asked, "configuration": run.configuration}
+            line = {
+                "id": run.id,
+                "run": run.request,
+                "configuration": run.configuration,
+            }
             row = {"train_images": run.train_images or 60_000}
             file.write(json.dumps(line | {"status": "done", "row": row}) + "\n")
             own = answers.assign(label=run.seed)

@@ -1,4 +1,3 @@
-import functools
 import json
 
 import keras
@@ -11,8 +10,8 @@ from lenet_study.datasets import load_mnist
 from lenet_study.networks import fully_connected
 from lenet_study.perturbations import AMOUNTS, perturb, spoil
 from lenet_study.pixels import network_input
-from lenet_study.sweep import do_run
-from lenet_study.training import Run
+from lenet_study.questions import perturbations as question
+from lenet_study.training.run import Run
 
 BACKGROUND, INK = -0.1, 1.175
 
@@ -125,7 +124,7 @@ def test_accuracies_are_those_on_the_perturbed_digits(
     monkeypatch.setattr(
         model, "evaluate", lambda x, *a, **kw: seen.append(x) or evaluate(x, *a, **kw)
     )
-    table = module.accuracies(model, pixels, images, labels, FEW)
+    table = pd.DataFrame(question.accuracies(model, pixels, images, labels, FEW))
     assert table["perturbation"].tolist() == ["shift right"] * 2 + ["noise"]
     assert table["amount"].tolist() == [0, 3, 0.2]
     prepared = network_input(images, pixels)
@@ -138,15 +137,16 @@ def test_accuracies_are_those_on_the_perturbed_digits(
 
 
 def test_a_run_has_its_networks_accuracies_too(monkeypatch, tmp_path):
-    few = functools.partial(module.accuracies, amounts=FEW)
-    monkeypatch.setattr(module, "accuracies", few)
-    run = Run("fc-60000", "mnist", train_images=640, overrides={"epochs": 1})
-    result = do_run(run, module.measure)
+    monkeypatch.setattr(question, "AMOUNTS", FEW)
+    measure = "lenet_study.questions.perturbations:measure"
+    few = {"train_images": 640, "overrides": {"epochs": 1}}
+    run = Run("fc-60000", "mnist", **few, measure=measure)
+    result = run.do()
     unmoved, moved, _ = result["perturbed"]
     assert unmoved["accuracy"] == pytest.approx(result["row"]["test_accuracy"])
     assert moved["accuracy"] < unmoved["accuracy"]
     path = tmp_path / "perturbed.jsonl"
-    line = {"id": run.id, "run": run.asked, "configuration": run.configuration}
+    line = {"id": run.id, "run": run.request, "configuration": run.configuration}
     path.write_text(json.dumps(line | result) + "\n")
     table = module.load_perturbed(path)
     assert table["recipe"].tolist() == ["fc-60000"] * 3

@@ -287,14 +287,14 @@ def test_lenet1_is_trained_both_ways_on_both_sizes_of_digits():
         {"label_smoothing": 0.1},  # of a loss that takes probabilities
         {"teacher_weight": 0.5},
         {"teacher_temperature": 0},
-        {"optimizer": "SDLM"},  # whose schedules are the paper's
+        {"optimizer": "SDLM"},  # which takes one pattern at a time
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused(changes, message):
     text = message(dataclasses.replace, RECIPES["lenet5-adam"], **changes)
     ((name, value),) = changes.items()
     if value == "SDLM":
-        name, value = "schedule", "constant"
+        name, value = "batch_size", 64
     assert f"{name}={value!r}" in text
 
 

@@ -12,7 +12,7 @@ from lenet_study.recipes import BASELINES, LADDER, RELATIVES
 from lenet_study.report import choices_table, report
 from lenet_study.results import DATASET_TITLES, load, overview, summary, table
 from lenet_study.studies import STUDIES, comparison_runs
-from lenet_study.sweep import grid
+from lenet_study.training.sweep import grid
 
 RESULTS = Path(__file__).parents[2] / "data/results"
 STORED = sorted(path.stem for path in RESULTS.glob("*.jsonl"))
@@ -36,7 +36,11 @@ def write(path, runs):
                 "multiply_adds": 328_096,
                 "seconds": 100.0,
             }
-            line = {"id": run.id, "run": run.asked, "configuration": run.configuration}
+            line = {
+                "id": run.id,
+                "run": run.request,
+                "configuration": run.configuration,
+            }
             file.write(json.dumps(line | {"status": "done", "row": row}) + "\n")
 
 

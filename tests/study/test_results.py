@@ -27,7 +27,7 @@ from lenet_study.results import (
     summary,
     table,
 )
-from lenet_study.training import Run
+from lenet_study.training.run import Run
 
 
 def made_up(dataset="mnist", seeds=range(5)):
@@ -354,7 +354,7 @@ RUN = Run("max", "mnist", 3, held_out=100, overrides={"epochs": 2, "batch_size":
 
 
 def line(run, **more):
-    known = {"run": run.asked, "configuration": run.configuration, "status": "done"}
+    known = {"run": run.request, "configuration": run.configuration, "status": "done"}
     return {"id": run.id} | known | more
 
 
@@ -421,7 +421,7 @@ def test_runs_of_one_configuration_share_their_setup(tmp_path):
 def test_a_run_whose_settings_are_not_its_recipes_is_refused(tmp_path, message):
     path = tmp_path / "study.jsonl"
     other = dataclasses.replace(RUN, overrides={"epochs": 2})
-    write(path, line(other) | {"run": RUN.asked})
+    write(path, line(other) | {"run": RUN.request})
     text = message(load, path)
     assert "the settings of recipe max" in text
     assert f"configuration={other.configuration!r}" in text
@@ -431,6 +431,6 @@ def test_a_run_whose_settings_are_not_its_recipes_is_refused(tmp_path, message):
 
 def test_a_recipe_that_is_not_known_here_is_loaded_all_the_same(tmp_path):
     path = tmp_path / "study.jsonl"
-    asked = RUN.asked | {"recipe": "of-a-later-version"}
+    asked = RUN.request | {"recipe": "of-a-later-version"}
     write(path, line(RUN, row={"seconds": 1.0}) | {"run": asked})
     assert load(path)["recipe"].tolist() == ["of-a-later-version"]

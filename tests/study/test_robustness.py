@@ -3,10 +3,10 @@ import pytest
 
 from lenet_keras import pretrained
 from lenet_keras.preprocessing import prepare
-from lenet_study import robustness
 from lenet_study.datasets import load_mnist
 from lenet_study.files import append_result
-from lenet_study.pretrain import Shipped
+from lenet_study.questions import perturbations as robustness
+from lenet_study.robust import load_robustness
 
 
 @pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5_modern-mnist"])
@@ -14,8 +14,8 @@ def test_a_network_is_measured_on_changed_and_on_rejected_digits(
     name, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(robustness, "AMOUNTS", {"shift right": [0, 2]})
-    shipped = Shipped(name)
-    result = robustness.do_shipped(shipped)
+    shipped = robustness.Robustness(name)
+    result = shipped.do()
     assert result["status"] == "done"
 
     _, (images, labels) = load_mnist()
@@ -52,8 +52,8 @@ def test_a_network_is_measured_on_changed_and_on_rejected_digits(
     )
 
     file = tmp_path / "robustness.jsonl"
-    stored = {"id": shipped.id, "run": shipped.asked}
+    stored = {"id": shipped.id, "run": shipped.request}
     append_result(file, stored | {"configuration": shipped.configuration} | result)
-    perturbed, rejection = robustness.load_robustness(file)
+    perturbed, rejection = load_robustness(file)
     assert perturbed["recipe"].tolist() == [name] * 2
     assert rejection["error"].is_monotonic_decreasing

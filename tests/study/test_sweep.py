@@ -1,7 +1,6 @@
 import dataclasses
 import gzip
 import json
-import multiprocessing
 import os
 import signal
 import socket
@@ -18,13 +17,15 @@ import pytest
 
 from conftest import takes_ctrl_c
 from lenet_keras.sdlm import DivergenceError
-from lenet_study import sweep as module
 from lenet_study.datasets.sources import DataError
 from lenet_study.files import read_results
 from lenet_study.recipes import LADDER, RECIPES
 from lenet_study.results import load
-from lenet_study.sweep import do_run, grid, sweep, tuned
-from lenet_study.training import Result, Run, train
+from lenet_study.training import run as run_module
+from lenet_study.training import sweep as module
+from lenet_study.training.run import Run
+from lenet_study.training.sweep import grid, sweep, tuned
+from lenet_study.training.train import Result, train
 
 TINY = Run("fc-60000", "mnist", train_images=64, overrides={"epochs": 1})
 LONG = dataclasses.replace(TINY, train_images=10_000, overrides={"epochs": 12})
@@ -63,12 +64,12 @@ def here(monkeypatch):
         history = pd.DataFrame({"test_loss": [0.125]}, pd.Index([1], name="epoch"))
         return Result(None, history, row)
 
-    def in_this_process(do, run, measure, path, bar):
+    def in_this_process(run, output, bar, children):
         tell = lambda epoch: bar.tell(run.id, epoch)  # noqa: E731
-        return {"id": run.id} | do(run, measure, path, tell)
+        return {"id": run.id} | run.do(progress=tell)
 
-    monkeypatch.setattr(module, "train", fake)
-    monkeypatch.setattr(module, "_in_own_process", in_this_process)
+    monkeypatch.setattr(run_module, "train", fake)
+    monkeypatch.setattr(module, "_in_child", in_this_process)
     monkeypatch.setattr(module, "ThreadPoolExecutor", lambda _: ThreadPoolExecutor(1))
     return log
 
@@ -93,7 +94,7 @@ def test_a_worker_makes_of_a_run_what_train_makes():
         TINY, seed=3, held_out=14, overrides={"epochs": 2, "learning_rate": 0.002}
     )
     epochs = []
-    result = do_run(run, progress=epochs.append)
+    result = run.do(progress=epochs.append)
     expected = train(run, verbose=0)
     times = {"seconds": 0}
     assert result["row"] | times == expected.row | times
@@ -104,6 +105,17 @@ def test_a_worker_makes_of_a_run_what_train_makes():
     assert json.loads(json.dumps(result)) == result
 
 
+def children():
+    """The processes of the jobs that this process does."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        pid, _, state, parent, *_ = status.read_text().split()
+        command = status.with_name("cmdline").read_text()
+        if int(parent) == os.getpid() and state != "Z" and "training.child" in command:
+            found.append(int(pid))
+    return found
+
+
 def test_processes_of_their_own_do_the_runs_and_one_that_is_killed_is_recorded(output):
     runs = [LONG, seeded(TINY, 1)]
     killed = []
@@ -111,9 +123,9 @@ def test_processes_of_their_own_do_the_runs_and_one_that_is_killed_is_recorded(o
     def kill():
         while not output.exists() or not read_results(output):  # the short one is done
             time.sleep(0.1)
-        (process,) = multiprocessing.active_children()
-        killed.append(process.pid)
-        os.kill(process.pid, signal.SIGKILL)
+        (process,) = children()
+        killed.append(process)
+        os.kill(process, signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -145,8 +157,8 @@ def test_a_run_that_was_stopped_resumes_after_its_last_epoch(output, monkeypatch
     def stop_after_two(bar, run_id, epoch):
         tell(bar, run_id, epoch)
         if epoch == 2:
-            for process in multiprocessing.active_children():
-                process.kill()
+            for process in children():
+                os.kill(process, signal.SIGKILL)
 
     monkeypatch.setattr(module._Bar, "tell", stop_after_two)
     assert sweep([run], output) == []
@@ -169,7 +181,7 @@ def test_a_damaged_checkpoint_is_named_and_the_run_starts_again(output, caplog):
     folder.mkdir()
     path = folder / f"{TINY.id}.npz"
     path.touch()
-    assert do_run(TINY, checkpoint=path)["status"] == "done"
+    assert TINY.do(path)["status"] == "done"
     assert str(path) in caplog.text
     assert "was removed; the run starts again" in caplog.text
 
@@ -211,7 +223,7 @@ def test_a_run_that_fails_leaves_the_stored_row(here, output, monkeypatch):
     def failing(*args, **kwargs):
         raise MemoryError("no memory")
 
-    monkeypatch.setattr(module, "train", failing)
+    monkeypatch.setattr(run_module, "train", failing)
     assert sweep([TINY], output, overwrite=True) == [before]
     assert "MemoryError: no memory" in output.with_suffix(".log").read_text()
 
@@ -223,13 +235,13 @@ def test_what_is_done_is_kept_when_a_sweep_is_stopped(here, output, monkeypatch)
         yield first
         raise KeyboardInterrupt
 
-    fake = module.train
+    fake = run_module.train
 
     def slow(*args, **settings):
         time.sleep(0.3)
         return fake(*args, **settings)
 
-    monkeypatch.setattr(module, "train", slow)
+    monkeypatch.setattr(run_module, "train", slow)
     monkeypatch.setattr(module, "as_completed", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sweep(grid(["fc-300"], ["mnist"], range(20)), output)
@@ -256,7 +268,7 @@ def test_a_run_that_fails_is_logged_and_tried_again(here, output, monkeypatch):
     assert log.endswith("note-002, mnist, seed 2: failed: MemoryError: no memory\n")
     assert not output.exists()
     fine = Result(None, pd.DataFrame(index=pd.Index([], name="epoch")), {"seed": 2})
-    monkeypatch.setattr(module, "train", lambda *a, **k: fine)
+    monkeypatch.setattr(run_module, "train", lambda *a, **k: fine)
     assert len(sweep([run], output)) == 1
 
 
@@ -267,7 +279,7 @@ def test_a_real_divergence_is_a_result():
         train_images=640,
         overrides={"learning_rate": 1e30, "epochs": 1},
     )
-    assert do_run(run)["status"] == "diverged"
+    assert run.do()["status"] == "diverged"
 
 
 @pytest.mark.parametrize("error", [DataError, RecursionError, MemoryError])
@@ -275,9 +287,9 @@ def test_another_error_is_no_divergence(monkeypatch, error):
     def missing(*args, **kwargs):
         raise error("nowhere")
 
-    monkeypatch.setattr(module, "train", missing)
+    monkeypatch.setattr(run_module, "train", missing)
     with pytest.raises(error):
-        do_run(TINY)
+        TINY.do()
 
 
 def finished(result=None, error=None):
@@ -288,7 +300,7 @@ def finished(result=None, error=None):
 
 def test_a_worker_with_other_recipes_has_no_result(output):
     of_another_version = finished({"id": "0" * 12, "status": "done"})
-    assert not module._write(output, TINY, of_another_version)
+    module._write(output, TINY, of_another_version)
     assert "other recipes" in output.with_suffix(".log").read_text()
     assert not output.exists()
 
@@ -298,14 +310,14 @@ def test_a_worker_that_dask_gives_up_counts_as_killed(output):
     error = distributed.scheduler.KilledWorker(
         "a run", types.SimpleNamespace(address="tcp://a"), 3
     )
-    assert not module._write(output, TINY, finished(error=error))
+    module._write(output, TINY, finished(error=error))
     assert output.with_suffix(".log").read_text().endswith("killed\n")
 
 
 def test_files_of_a_run_are_compressed_beside_the_results(output):
     result = {"id": TINY.id, "status": "done", "files": {"answers/a.csv": "label\n7\n"}}
     for _ in range(2):
-        assert module._write(output, TINY, finished(dict(result)))
+        module._write(output, TINY, finished(dict(result)))
         (file,) = (output.parent / "answers").iterdir()
         assert file.name == "a.csv.gz"
         assert gzip.decompress(file.read_bytes()) == b"label\n7\n"
@@ -318,32 +330,23 @@ def test_a_foreign_file_is_refused_and_left(output, message):
     assert output.read_text() == "my notes\n"
 
 
-TWO_SWEEPS = """
-import os, sys, time
-from lenet_study import sweep
-from lenet_study.training import Run
-
-def wait(run, measure, checkpoint, progress):
-    with open(sys.argv[1], "a") as file:
-        file.write(f"{os.getpid()}\\n")
-    for _ in range(6_000):  # ten minutes
-        if os.path.exists(sys.argv[3]):
-            break
-        time.sleep(0.1)
-    return {"status": "done", "row": {}, "history": []}
-
-if __name__ == "__main__":
-    run = Run("fc-60000", "mnist", train_images=64, overrides={"epochs": 1})
-    print(len(sweep.sweep([run], sys.argv[2], workers=1, do=wait)))
-"""
-
-
 def start_sweep(tmp_path):
-    """Starts a sweep whose run lasts until a file is there; it is named `go`."""
-    script, started = tmp_path / "waiting_sweep.py", tmp_path / "started"
-    script.write_text(TWO_SWEEPS)
+    """Starts a sweep whose job lasts until a file is there; it is named `go`."""
+    started = tmp_path / "started"
+    job = f"Waiting({str(started)!r}, {str(tmp_path / 'go')!r})"
+    output = str(tmp_path / "study.jsonl")
+    script = "\n".join(
+        [
+            "from helpers.jobs import Waiting",
+            "from lenet_study.training.sweep import sweep",
+            f"print(len(sweep([{job}], {output!r}, workers=1)))",
+        ]
+    )
+    tests = str(Path(__file__).parents[1])
+    paths = [tests, *filter(None, [os.environ.get("PYTHONPATH")])]
     return started, subprocess.Popen(
-        [sys.executable, script, started, tmp_path / "study.jsonl", tmp_path / "go"],
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=takes_ctrl_c,
@@ -411,12 +414,12 @@ def test_the_bar_moves_by_the_epoch_and_starts_where_the_sweep_stopped(
     sweep(runs[:2], output)
     assert seen[-1] == (6, 6)
 
-    def in_epochs(do, run, measure, path, bar):
+    def in_epochs(run, output, bar, children):
         for epoch in (1, 2):
             bar.tell(run.id, epoch)
-        return {"id": run.id} | do(run, measure, path)
+        return {"id": run.id} | run.do()
 
-    monkeypatch.setattr(module, "_in_own_process", in_epochs)
+    monkeypatch.setattr(module, "_in_child", in_epochs)
     seen.clear()
     sweep(runs, output)
     assert {(7, 12), (8, 12), (12, 12)} <= set(seen)
@@ -440,20 +443,20 @@ def test_no_learning_rate_is_chosen_from_runs_that_are_not_there(
     def failing(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(module, "train", failing)
+    monkeypatch.setattr(run_module, "train", failing)
     with pytest.raises(RuntimeError, match="Received: 0 of 3 runs"):
         tuned(["fc-300"], ["mnist"], output)
 
 
 def test_a_learning_rate_that_diverges_is_not_chosen(here, output, monkeypatch):
-    fake = module.train
+    fake = run_module.train
 
     def diverging(run, *args, **settings):
         if run.settings.learning_rate > 0.002:
             raise DivergenceError("Training diverged")
         return fake(run, *args, **settings)
 
-    monkeypatch.setattr(module, "train", diverging)
+    monkeypatch.setattr(run_module, "train", diverging)
     assert tuned(["fc-300"], ["mnist"], output) == {("fc-300", "mnist"): 0.001}
 
 
@@ -499,7 +502,7 @@ def test_dask_workers_do_the_runs_and_one_that_is_killed_loses_none(
     assert len(done(output)) == 4
     assert {1, 2, 3} <= set(told)  # and not only when a run has ended
     # Workers on one thread each make what this machine makes.
-    again = do_run(runs[2])["row"]["test_accuracy"]
+    again = runs[2].do()["row"]["test_accuracy"]
     assert results[2]["row"]["test_accuracy"] == pytest.approx(again, abs=0.005)
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from lenet_keras.preprocessing import prepare
 from lenet_study import pretrain
+from lenet_study.datasets import sources
 from lenet_study.distortions import bend
 from lenet_study.recipes import RECIPES
-from lenet_study.teachers import answers_of, load, soft_labels
-from lenet_study.training import Result
+from lenet_study.training.teachers import load_logits, logits_path, soft_labels
+from lenet_study.training.train import Result
 
 BEST = RECIPES["lenet5-mnist-best"]
 LABELS = np.array([3, 0])
@@ -85,8 +86,8 @@ def test_a_damaged_file_is_refused(logits, tmp_path, message):
 
 
 def test_the_stored_teacher_is_that_of_its_record():
-    record = json.loads(answers_of("cifar10").with_suffix(".json").read_text())
-    row, answers = record["run"], load("cifar10")
+    record = json.loads(logits_path("cifar10").with_suffix(".json").read_text())
+    row, answers = record["run"], load_logits("cifar10")
     assert answers.shape == (50_000, 10)
     assert (row["recipe"], row["train_images"]) == ("teacher-cifar10", 40_000)
     assert np.exp(answers.astype("float32")).sum(axis=1) == pytest.approx(1, abs=0.01)
@@ -103,9 +104,8 @@ class Teacher:
 def test_a_teachers_answers_are_the_mean_over_views(tmp_path, monkeypatch):
     digits = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype="uint8")
     monkeypatch.setenv("LENET_DATA_DIR", str(tmp_path))
-    monkeypatch.setitem(
-        pretrain.DATASETS, "mnist", lambda: ((digits, np.arange(5)), None)
-    )
+    arrays = {"x_train": digits, "y_train": np.arange(5)}
+    monkeypatch.setattr(sources, "load", lambda name: arrays)
 
     def train(run, checkpoint):
         assert (run.name, run.held_out) == (
@@ -125,5 +125,5 @@ def test_a_teachers_answers_are_the_mean_over_views(tmp_path, monkeypatch):
         for epoch in range(8)
     ]
     expected = np.log(np.mean([v.mean(axis=(1, 2, 3)) for v in views], axis=0))
-    np.testing.assert_allclose(load("mnist")[:, 0], expected, rtol=2e-3)
-    np.testing.assert_allclose(load("mnist")[:, 1:], math.log(0.05), rtol=1e-3)
+    np.testing.assert_allclose(load_logits("mnist")[:, 0], expected, rtol=2e-3)
+    np.testing.assert_allclose(load_logits("mnist")[:, 1:], math.log(0.05), rtol=1e-3)

@@ -15,11 +15,16 @@ import pytest
 
 from lenet_keras import sdlm
 from lenet_keras.preprocessing import prepare
-from lenet_study import training as module
+from lenet_study import recipes
 from lenet_study.augmentation import augmented
-from lenet_study.datasets import load_mnist
+from lenet_study.datasets import load_mnist, sources
 from lenet_study.recipes import RECIPES
-from lenet_study.training import CheckpointError, Run, identity, train
+from lenet_study.training import callbacks
+from lenet_study.training import train as module
+from lenet_study.training.checkpoint import CheckpointError
+from lenet_study.training.job import identity
+from lenet_study.training.run import Run
+from lenet_study.training.train import train
 
 TINY = Run("fc-60000", "mnist", train_images=64, overrides={"epochs": 1})
 
@@ -77,7 +82,7 @@ class TestRun:
         ]
         for one, other in (whole, rates, hidden, said):
             assert one.id == other.id
-        assert said[0].asked == said[1].asked
+        assert said[0].request == said[1].request
         before = TINY.id
         other_words = dataclasses.replace(RECIPES["fc-60000"], title="other words")
         monkeypatch.setitem(RECIPES, "fc-60000", other_words)
@@ -87,7 +92,7 @@ class TestRun:
 
     def test_a_field_that_is_added_later_changes_no_identity(self, monkeypatch):
         longer = dataclasses.make_dataclass(
-            "Longer", [("added", str, "off")], bases=(module.Recipe,), frozen=True
+            "Longer", [("added", str, "off")], bases=(recipes.Recipe,), frozen=True
         )
         before = TINY.id
         recipe = RECIPES["fc-60000"]
@@ -394,8 +399,8 @@ def test_the_method_of_1998_records_the_errors_after_each_epoch_and_the_rates():
 def test_held_out_images_are_the_last_ones_and_not_trained_on(monkeypatch):
     images = np.arange(10, dtype="uint8").repeat(28 * 28).reshape(10, 28, 28)
     labels = np.arange(10, dtype="uint8")
-    data = (images, labels), (images[:1], labels[:1])
-    monkeypatch.setitem(module.DATASETS, "mnist", lambda: data)
+    data = {"x_train": images, "y_train": labels, "x_test": images[:1], "y_test": [0]}
+    monkeypatch.setattr(sources, "load", lambda name: data)
     seen, unseen = module.load_images(
         Run("fc-300", "mnist", train_images=8, held_out=3)
     )
@@ -403,7 +408,7 @@ def test_held_out_images_are_the_last_ones_and_not_trained_on(monkeypatch):
     assert unseen[1].tolist() == [5, 6, 7]
     np.testing.assert_array_equal(unseen[0], images[5:8])
     _, unseen = module.load_images(Run("fc-300", "mnist", train_images=8))
-    assert unseen[1].tolist() == [0]
+    assert unseen[1] == [0]
 
 
 def test_held_out_results_are_not_called_test_results():
@@ -430,17 +435,18 @@ def test_the_seed_decides_how_the_weights_start(monkeypatch):
     assert np.abs(starts[0] - starts[2]).max() > 1e-3
 
 
-def test_the_progress_bar_ends_at_the_number_of_updates(capsys):
-    bar = module.ProgressBar("title", epochs=4)
+def test_the_progress_bar_ends_at_the_number_of_epochs(capsys):
+    bar = callbacks.ProgressBar("title", epochs=4)
     bar.set_params({"epochs": 2, "steps": 10})
     for epoch in (2, 3):  # resumed after two epochs
         bar.on_epoch_begin(epoch)
-        assert bar.bar.n == 10 * epoch
-        for batch in (7, 15):  # eight updates a call, more than there are left
+        for batch, share in ((7, 0.8), (15, 1)):  # eight updates a call
             bar.on_train_batch_end(batch)
+            assert bar.bar.n == pytest.approx(epoch + share)
+        assert bar.bar.n == epoch + 1
         bar.on_epoch_end(epoch, {"accuracy": 0.5})
     bar.close()
-    assert bar.bar.n == bar.bar.total == 40
+    assert bar.bar.n == bar.bar.total == 4
     assert "title" in capsys.readouterr().err
 
 
@@ -469,7 +475,7 @@ def test_a_divergence_ends_the_training_after_one_call_of_the_program():
 
 
 def test_weights_that_the_last_update_spoils_are_no_result():
-    refusal = module.RefuseDivergence()
+    refusal = callbacks.RefuseDivergence()
     refusal.on_epoch_begin(4)
     refusal.on_train_batch_end(0, {"loss": 2.0})
     with pytest.raises(sdlm.DivergenceError, match=r"in epoch 5: the loss is nan"):
@@ -479,7 +485,7 @@ def test_weights_that_the_last_update_spoils_are_no_result():
 def constant_network(value, x):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     model.set_weights([np.zeros((3, 2)), np.full(2, value)])
-    refusal = module.RefuseSaturation(x)
+    refusal = callbacks.RefuseSaturation(x)
     refusal.set_model(model)
     return model, refusal
 
@@ -601,12 +607,12 @@ def test_a_training_that_was_killed_goes_on_to_the_very_same_end(tmp_path):
 def test_a_checkpoint_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     checkpoint, saved, save = tmp_path / "run.npz", [], np.savez
 
-    def full_at_the_second(file, **arrays):
+    def full_at_the_second(file, *values, **arrays):
         if saved:
             file.write(b"half")
             raise OSError("No space left on device")
         saved.append(arrays)
-        save(file, **arrays)
+        save(file, *values, **arrays)
 
     monkeypatch.setattr(np, "savez", full_at_the_second)
     run = changed(TINY, overrides={"epochs": 2})

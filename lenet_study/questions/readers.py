@@ -1,11 +1,13 @@
 """How well the networks read lines of digits, and at what cost."""
 
 import dataclasses
+import functools
 import itertools
-import time
+import timeit
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from lenet_keras import models, pretrained
 from lenet_keras.counts import layer_table
@@ -14,28 +16,24 @@ from lenet_keras.reading import best_path, digits_of, distances_along
 from lenet_study.datasets import load_mnist
 from lenet_study.files import read_results
 from lenet_study.lines import FROM, KINDS, SIDE, STRIDE, compose
-from lenet_study.pretrain import Shipped
-from lenet_study.training import Run, code, one_thread, train
+from lenet_study.training.job import Job, versions
+from lenet_study.training.run import Run
+from lenet_study.training.train import train
 
 LENGTHS = range(2, 11)
-NETWORKS = [
-    *("lenet5-mnist", "lenet5-mnist-distorted"),
-    *("lenet5-mnist-line", "lenet5-mnist-line-best"),
-]
 # Parts of the training of "lenet5-mnist-line": its augmentation without them.
 WITHOUT = {
     "neighbours": {"present": 0.0},
     "rubbish": {"rubbish": 0.0},
     "both": {"present": 0.0, "rubbish": 0.0},
 }
-LINES = 1000  # of each kind and length
 TUNED_LENGTH = 5
 TRIED_J = [10, 15, 20, 30, 50, 70, 100, 150, 200, 300]
 TRIED_START = [0, 2, 5, 10, 20, 40]
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader(Shipped):
+class Reader(Job):
     """A trained faithful network that reads lines.
 
     Attributes:
@@ -47,21 +45,19 @@ class Reader(Shipped):
         stride: Optional stride of `read_digits`, in place of 4.
     """
 
+    dataset = "mnist"
+    network: str
     seed: int = 0
-    lines: int = LINES
+    lines: int = 1000
     without: str | None = None
     stride: int | None = None
 
     @property
-    def asked(self):
-        """The attributes that are given, as JSON values."""
-        return {k: v for k, v in super().asked.items() if v is not None}
-
-    @property
     def configuration(self):
         """The attributes, and the weights of the network or its training."""
-        own = self.training.configuration if self.without else super().configuration
-        return own | self.asked
+        weights = {"sha256": pretrained.records()[self.network]["sha256"]}
+        own = self.training.configuration if self.without else weights
+        return own | self.request
 
     @property
     def training(self):
@@ -69,62 +65,47 @@ class Reader(Shipped):
         overrides = {"augmentation_arguments": WITHOUT[self.without]}
         return Run(self.network, "mnist", overrides=overrides)
 
-    @property
-    def name(self):
-        """The network and the seed, in words."""
-        return f"{_title(self.asked)}, seed {self.seed}"
+    def do(self, checkpoint=None, progress=None):
+        """Tunes the reader, and measures it.
 
-
-def do_reader(reader, measure=None, checkpoint=None, progress=None):
-    """Tunes and measures a reader, for `lenet_study.sweep.sweep`.
-
-    Lines of five digits of the last 10,000 training digits, of all kinds together,
-    choose `j` and `start`. Lines of test digits measure the error.
-
-    Args:
-        reader: `Reader`.
-        measure: Not used.
-        checkpoint: Optional path of the checkpoint of the training.
-        progress: Not used.
-
-    Returns:
-        Dictionary of `status`; `row`, the chosen costs and the errors on five touching
-        digits; `tuning`, the wrong lines for each pair of costs; `measured`, the errors
-        for each kind and length; and `cost`, as `cost` returns it.
-    """
-    (x, y), (x_test, y_test) = load_mnist()
-    x, y = prepare(x[-10_000:], "paper"), y[-10_000:]
-    x_test = prepare(x_test, "paper")
-    one_thread()
-    if reader.without:
-        single = train(reader.training, checkpoint, verbose=0).model
-    else:
-        single = pretrained.load_pretrained(reader.network)
-    model = models.lenet5((SIDE, None, 1))
-    model.set_weights(single.get_weights())
-    tuning = tune(model, x, y, reader)
-    best = min(tuning, key=lambda tried: tried["wrong"])
-    costs = {name: best[name] for name in ("j", "start")}
-    measured = []
-    for kind, length in itertools.product(KINDS, LENGTHS):
-        lines, texts = lines_of(x_test, y_test, reader, kind, length)
-        both = {
-            "slid": read_all(_seen(model, lines.images, reader), **costs),
-            "cut": read_pieces(single, lines.images),
+        Lines of five digits of the last 10,000 training digits, of all kinds together,
+        choose `j` and `start`. Lines of test digits measure the error. The `row` has
+        the chosen costs and the errors on five touching digits; `tuning`, the wrong
+        lines for each pair of costs; `measured`, the errors for each kind and length;
+        and `cost` is what `cost` returns.
+        """
+        (x, y), (x_test, y_test) = load_mnist()
+        x, y = prepare(x[-10_000:], "paper"), y[-10_000:]
+        x_test = prepare(x_test, "paper")
+        if self.without:
+            single = train(self.training, checkpoint, verbose=0).model
+        else:
+            single = pretrained.load_pretrained(self.network)
+        model = models.lenet5((SIDE, None, 1))
+        model.set_weights(single.get_weights())
+        tuning = tune(model, x, y, self)
+        best = min(tuning, key=lambda tried: tried["wrong"])
+        costs = {name: best[name] for name in ("j", "start")}
+        measured, row = [], dict(costs)
+        for kind, length in itertools.product(KINDS, LENGTHS):
+            lines, texts = lines_of(x_test, y_test, self, kind, length)
+            slid = read_all(_seen(model, lines.images, self), **costs)
+            both = {"slid": slid, "cut": read_pieces(single, lines.images)}
+            errors = {
+                f"{how}_{name}": error
+                for how, read in both.items()
+                for name, error in error_rates(texts, read).items()
+            }
+            measured.append({"kind": kind, "length": length} | errors)
+            if (kind, length) == ("touching", 5):
+                row |= errors
+        return {
+            "status": "done",
+            "row": row | versions(),
+            "tuning": tuning,
+            "measured": measured,
+            "cost": cost(single, model),
         }
-        row = {"kind": kind, "length": length}
-        for how, read in both.items():
-            row |= {f"{how}_{n}": v for n, v in error_rates(texts, read).items()}
-        measured.append(row)
-    five = next(r for r in measured if (r["kind"], r["length"]) == ("touching", 5))
-    row = costs | {name: five[name] for name in five if name not in ("kind", "length")}
-    return {
-        "status": "done",
-        "row": row | code(),
-        "tuning": tuning,
-        "measured": measured,
-        "cost": cost(single, model),
-    }
 
 
 def tune(model, x, labels, reader):
@@ -201,13 +182,13 @@ def read_pieces(model, images):
     Returns:
         List of `n` texts.
     """
-    pieces = [cut(image[..., 0]) for image in images]
+    pieces = [segments(image[..., 0]) for image in images]
     answers = model.predict(np.concatenate(pieces), batch_size=1000, verbose=0)
     digits = iter(answers.argmin(axis=1))
     return ["".join(str(next(digits)) for _ in own) for own in pieces]
 
 
-def cut(image):
+def segments(image):
     """Cuts a line at its columns without ink.
 
     Args:
@@ -216,17 +197,12 @@ def cut(image):
     Returns:
         Array of shape `(pieces, 32, 32, 1)`. The ink's centre of mass is in the middle.
     """
-    ink = np.pad((image > FROM).any(axis=0), 1).astype(int)
-    begins, ends = (np.flatnonzero(np.diff(ink) == by) for by in (1, -1))
-    pieces = np.full((len(begins), SIDE, SIDE, 1), BACKGROUND, "float32")
-    for piece, begin, end in zip(pieces, begins, ends, strict=True):
-        canvas = np.full((3 * SIDE, 2 * SIDE + end - begin), BACKGROUND, "float32")
-        canvas[SIDE:-SIDE, SIDE:-SIDE] = image[:, begin:end]
-        mass = np.maximum(canvas - BACKGROUND, 0)
-        y, x = (
-            round((mass.sum(axis=1 - axis) @ np.arange(n)) / mass.sum()) - SIDE // 2
-            for axis, n in enumerate(mass.shape)
-        )
+    inked, _ = ndimage.label((image > FROM).any(axis=0))
+    pieces = np.empty((inked.max(), SIDE, SIDE, 1), "float32")
+    for piece, (columns,) in zip(pieces, ndimage.find_objects(inked), strict=True):
+        canvas = np.pad(image[:, columns], SIDE, constant_values=BACKGROUND)
+        centre = ndimage.center_of_mass(np.maximum(canvas - BACKGROUND, 0))
+        y, x = (round(place) - SIDE // 2 for place in centre)
         piece[..., 0] = canvas[y : y + SIDE, x : x + SIDE]
     return pieces
 
@@ -256,22 +232,21 @@ def error_rates(texts, read):
     }
 
 
+@functools.cache
 def edit_distance(one, other):
-    """Returns the least number of digits to insert, delete or replace.
+    """Returns the least number of characters to insert, delete or replace.
 
     Example:
 
     >>> edit_distance("1234", "134")
     1
     """
-    above = list(range(len(other) + 1))
-    for row, a in enumerate(one, start=1):
-        current = [row]
-        for column, b in enumerate(other, start=1):
-            ways = above[column] + 1, current[-1] + 1, above[column - 1] + (a != b)
-            current.append(min(ways))
-        above = current
-    return above[-1]
+    if not (one and other):
+        return len(one) + len(other)
+    if one[0] == other[0]:
+        return edit_distance(one[1:], other[1:])
+    ways = (one[1:], other), (one, other[1:]), (one[1:], other[1:])
+    return 1 + min(edit_distance(*way) for way in ways)
 
 
 def cost(single, model, width=112, repeats=30):
@@ -288,8 +263,7 @@ def cost(single, model, width=112, repeats=30):
     """
     places = (width - SIDE) // STRIDE + 1
     image = np.full((1, SIDE, width, 1), BACKGROUND, "float32")
-    starts = STRIDE * np.arange(places)
-    windows = np.concatenate([image[:, :, s : s + SIDE] for s in starts])
+    windows = np.full((places, SIDE, SIDE, 1), BACKGROUND, "float32")
     slid = layer_table(models.lenet5((SIDE, width, 1)))["total"].multiply_adds
     one = layer_table(single)["total"].multiply_adds
     return {
@@ -303,12 +277,9 @@ def cost(single, model, width=112, repeats=30):
 
 
 def _milliseconds(model, x, repeats):
-    times = []
-    for _ in range(repeats + 1):  # the first call compiles
-        start = time.perf_counter()
-        model.predict_on_batch(x)
-        times.append(time.perf_counter() - start)
-    return round(1000 * min(times[1:]), 2)
+    model.predict_on_batch(x)  # compiles
+    timer = timeit.Timer(lambda: model.predict_on_batch(x))
+    return round(1000 * min(timer.repeat(repeats, number=1)), 2)
 
 
 def load_lines(path):

@@ -23,14 +23,14 @@ def soft_labels(labels, dataset, recipe):
         `float32` array of shape `(n, 10)`.
 
     Raises:
-        ValueError: As `load`.
+        ValueError: As `load_logits`.
     """
     targets = np.eye(10, dtype="float32")[labels]
     if recipe.label_smoothing:
         kept = 1 - recipe.label_smoothing
         targets = kept * targets + np.float32((1 - kept) / 10)
     if recipe.teacher_weight:
-        logits = load(dataset)[: len(labels)].astype("float32")
+        logits = load_logits(dataset)[: len(labels)].astype("float32")
         logits = logits / np.float32(recipe.teacher_temperature)
         answers = np.exp(logits - logits.max(axis=1, keepdims=True))
         answers /= answers.sum(axis=1, keepdims=True)
@@ -39,7 +39,7 @@ def soft_labels(labels, dataset, recipe):
     return targets
 
 
-def load(dataset):
+def load_logits(dataset):
     """Returns the stored answers of a data set's teacher.
 
     Args:
@@ -52,7 +52,7 @@ def load(dataset):
     Raises:
         ValueError: If there is no teacher of the data set, or its file is damaged.
     """
-    path = answers_of(dataset)
+    path = logits_path(dataset)
     record = path.with_suffix(".json")
     expect(
         path.exists() and record.exists(),
@@ -70,6 +70,6 @@ def load(dataset):
     return np.load(io.BytesIO(content), allow_pickle=False)
 
 
-def answers_of(dataset):
+def logits_path(dataset):
     """Returns the path of the answers of a data set's teacher, in the data folder."""
     return data_dir() / "teachers" / f"{dataset}.npy"

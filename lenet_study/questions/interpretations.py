@@ -17,8 +17,9 @@ from lenet_keras.preprocessing import prepare
 from lenet_keras.sdlm.optimizer import PAPER_MU, PAPER_RATES
 from lenet_study.datasets import load_mnist
 from lenet_study.files import tables
-from lenet_study.recipes import without_defaults
-from lenet_study.training import RefuseSaturation, code, identity
+from lenet_study.settings import without_defaults
+from lenet_study.training.callbacks import RefuseSaturation
+from lenet_study.training.job import Job, versions
 
 WINDOW = 4  # inputs of a subsampling unit
 HELD_OUT = 10_000  # the last training digits
@@ -117,7 +118,7 @@ class Interpretation:
 
 INTERPRETATIONS = {
     name: Interpretation(**table)
-    for name, table in tables("interpretations.toml").items()
+    for name, table in tables("questions/interpretations.toml").items()
 }
 
 
@@ -153,8 +154,10 @@ def probe(interpretation, seed=0):
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
-    """A short training under an interpretation. `sweep` takes it as a run.
+class Trial(Job):
+    """A short training under an interpretation.
+
+    The last 10,000 training digits measure the error.
 
     Attributes:
         interpretation: A key of `INTERPRETATIONS`.
@@ -171,73 +174,48 @@ class Trial:
     epochs: int = 2
 
     @property
-    def asked(self):
-        """The attributes, as JSON values."""
-        return dataclasses.asdict(self)
-
-    @property
     def configuration(self):
         """All settings that differ from the defaults."""
         interpretation = without_defaults(INTERPRETATIONS[self.interpretation])
         return without_defaults(self) | {"interpretation": interpretation}
 
-    @property
-    def id(self):
-        """The identity, a hash of the configuration."""
-        return identity(self.configuration)
+    def do(self, checkpoint=None, progress=None):
+        """Trains.
 
-    @property
-    def name(self):
-        """The interpretation and the seed, in words."""
-        return f"{self.interpretation}, seed {self.seed}"
-
-
-def do_trial(trial, measure=None, checkpoint=None, progress=None):
-    """Trains under an interpretation, for `lenet_study.sweep.sweep`.
-
-    The last 10,000 training digits measure the error.
-
-    Args:
-        trial: `Trial`.
-        measure: Not used.
-        checkpoint: Not used.
-        progress: Not used.
-
-    Returns:
-        Dictionary of `status` and `row`. The row has the range of the learning rates in
-        the first epoch; `error_1`, `error_2`, ..., the error after each epoch in
-        percent; and `failure`, the reason why training stopped, or an empty text.
-    """
-    interpretation = INTERPRETATIONS[trial.interpretation]
-    (x, y), _ = load_mnist()
-    x, unseen = prepare(x, "paper"), slice(-HELD_OUT, None)
-    used = slice(min(trial.train_images, len(x) - HELD_OUT))
-    model = interpretation.network(trial.seed)
-    rates = sdlm.paper_schedule(used.stop, interpretation.rate_scale)
-    accuracy = RBFAccuracy(name="accuracy")
-    model.compile(sdlm.SDLM(rates), model.loss, metrics=[accuracy])
-    curvature = _Curvature(interpretation, x[used], y[used], trial.seed)
-    failure = ""
-    try:
-        sdlm.fit(
-            model,
-            x[used],
-            y[used],
-            epochs=trial.epochs,
-            seed=trial.seed,
-            validation_data=(x[unseen], y[unseen]),
-            callbacks=[curvature, RefuseSaturation(x[used])],
-            verbose=0,
-        )
-    except sdlm.DivergenceError as error:
-        failure = str(error).split(":")[0]
-    accuracies = model.history.history.get("val_accuracy", [])
-    errors = {
-        f"error_{epoch}": round(100 * (1 - accuracy), 2)
-        for epoch, accuracy in enumerate(accuracies, start=1)
-    }
-    row = {**curvature.first_rates, **errors, "failure": failure, **code()}
-    return {"status": "done", "row": row}
+        The `row` has the range of the learning rates in the first epoch; `error_1`,
+        `error_2`, ..., the error after each epoch in percent; and `failure`, the reason
+        why training stopped, or an empty text.
+        """
+        interpretation = INTERPRETATIONS[self.interpretation]
+        (x, y), _ = load_mnist()
+        x, unseen = prepare(x, "paper"), slice(-HELD_OUT, None)
+        used = slice(min(self.train_images, len(x) - HELD_OUT))
+        model = interpretation.network(self.seed)
+        rates = sdlm.paper_schedule(used.stop, interpretation.rate_scale)
+        accuracy = RBFAccuracy(name="accuracy")
+        model.compile(sdlm.SDLM(rates), model.loss, metrics=[accuracy])
+        curvature = _Curvature(interpretation, x[used], y[used], self.seed)
+        failure = ""
+        try:
+            sdlm.fit(
+                model,
+                x[used],
+                y[used],
+                epochs=self.epochs,
+                seed=self.seed,
+                validation_data=(x[unseen], y[unseen]),
+                callbacks=[curvature, RefuseSaturation(x[used])],
+                verbose=0,
+            )
+        except sdlm.DivergenceError as error:
+            failure = str(error).split(":")[0]
+        accuracies = model.history.history.get("val_accuracy", [])
+        errors = {
+            f"error_{epoch}": round(100 * (1 - accuracy), 2)
+            for epoch, accuracy in enumerate(accuracies, start=1)
+        }
+        row = {**curvature.first_rates, **errors, "failure": failure, **versions()}
+        return {"status": "done", "row": row}
 
 
 class _Curvature(sdlm.CurvatureEstimation):

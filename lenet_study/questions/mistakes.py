@@ -6,22 +6,22 @@ import numpy as np
 import pandas as pd
 
 from lenet_keras.checks import expect
+from lenet_study.files import read_results
 from lenet_study.pixels import network_input
-from lenet_study.results import load
-from lenet_study.training import load_images
+from lenet_study.training.train import load_images
 
 
 def measure(run, model):
     """Returns the answers of a run's network to the test images or held-out images.
 
     Args:
-        run: `lenet_study.training.Run` of a network whose outputs are distances.
+        run: `lenet_study.training.run.Run` of a network whose outputs are distances.
         model: The trained network.
 
     Returns:
-        Additional results for `lenet_study.sweep.sweep`: a CSV file with one row
-        per digit. Its columns are `label`, the two nearest classes, `answer` and
-        `second_answer`, and their distances.
+        Additional results for `Job.do`: a CSV file with one row per digit. Its columns
+        are `label`, the two nearest classes, `answer` and `second_answer`, and their
+        distances.
     """
     _, (x, labels) = load_images(run)
     x = network_input(x, run.settings.pixels)
@@ -73,13 +73,15 @@ def load_answers(path, recipe):
     Raises:
         ValueError: If the file has no such run.
     """
-    path, runs = Path(path), load(path)
-    chosen = (runs["recipe"] == recipe) & (runs["train_images"] == 60_000)
-    expect(chosen.any(), f"runs of a recipe in {path}", recipe=recipe)
-    return {
-        seed: pd.read_csv(path.parent / f"{_file(f'{recipe}, mnist, seed {seed}')}.gz")
-        for seed in sorted(runs[chosen]["seed"])
-    }
+    path = Path(path)
+    seeds = sorted(
+        result["run"]["seed"]
+        for result in read_results(path)
+        if result["run"]["recipe"] == recipe and result["row"]["train_images"] == 60_000
+    )
+    expect(seeds, f"runs of a recipe in {path}", recipe=recipe)
+    files = {seed: _file(f"{recipe}, mnist, seed {seed}") for seed in seeds}
+    return {seed: pd.read_csv(path.parent / f"{files[seed]}.gz") for seed in seeds}
 
 
 def mistakes(answers):

@@ -1,0 +1,100 @@
+"""What trained networks do on changed digits, and when they may reject some."""
+
+import dataclasses
+
+import numpy as np
+
+from lenet_keras import pretrained
+from lenet_keras.losses import MaximumAPosteriori
+from lenet_keras.metrics import RBFAccuracy
+from lenet_study.datasets import load_mnist
+from lenet_study.perturbations import AMOUNTS, perturb
+from lenet_study.pixels import network_input
+from lenet_study.questions.mistakes import nearest_two, rejection_curve
+from lenet_study.training.job import Job, versions
+
+REJECTED = [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]  # percent of all digits
+
+
+def accuracies(model, pixels, images, labels, amounts):
+    """Measures a network on perturbed digits, one perturbation at a time.
+
+    Args:
+        model: Trained and compiled network with the metric `accuracy`.
+        pixels: The network's input, as in `lenet_keras.preprocessing`.
+        images: `uint8` digits of shape `(n, 28, 28)`.
+        labels: Their labels.
+        amounts: Dictionary from each `kind` of `perturb` to its amounts.
+
+    Returns:
+        List of dictionaries with `perturbation`, `amount` and `accuracy`.
+    """
+    # The largest values, because the padding of an image full of ink is background.
+    background, ink = (
+        float(network_input(np.full((1, 28, 28), byte, "uint8"), pixels).max())
+        for byte in (0, 255)
+    )
+    prepared = network_input(images, pixels)
+    sizes = {"batch_size": 1000, "return_dict": True, "verbose": 0}
+    measured = []
+    for kind, amount in ((kind, n) for kind, tried in amounts.items() for n in tried):
+        changed = perturb(prepared, kind, amount, background, ink)
+        accuracy = round(model.evaluate(changed, labels, **sizes)["accuracy"], 5)
+        row = {"perturbation": kind, "amount": float(amount), "accuracy": accuracy}
+        measured.append(row)
+    return measured
+
+
+def measure(run, model):
+    """Returns the accuracies of a run's network on perturbed digits."""
+    _, test = load_mnist()
+    return {"perturbed": accuracies(model, run.settings.pixels, *test, AMOUNTS)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Robustness(Job):
+    """A trained network of the package on changed digits, and with rejection.
+
+    Attributes:
+        network: Name of a network of `lenet_keras.load_pretrained`, trained on MNIST.
+    """
+
+    dataset = "mnist"
+    network: str
+
+    @property
+    def configuration(self):
+        """The name, and the weights of the network."""
+        record = pretrained.records()[self.network]
+        return self.request | {"sha256": record["sha256"]}
+
+    def do(self, checkpoint=None, progress=None):
+        """Measures the network on the test digits.
+
+        `perturbed` has the `accuracies`. `rejection` has the error in percent on the
+        digits that are left when a percentage is rejected.
+        """
+        _, (images, labels) = load_mnist()
+        record = pretrained.records()[self.network]
+        model = pretrained.load_pretrained(self.network)
+        distances = record["model"] == "lenet5"
+        if distances:
+            model.compile(loss=MaximumAPosteriori(), metrics=[RBFAccuracy("accuracy")])
+        else:
+            model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        pixels = record["pixels"]
+        x = network_input(images, pixels)
+        outputs = model.predict(x, batch_size=1000, verbose=0)
+        if not distances:
+            outputs = -np.log(outputs + 1e-30)
+        rejected, errors = rejection_curve(nearest_two(outputs, labels))
+        places = [round(len(x) * percent / 100) for percent in REJECTED]
+        return {
+            "status": "done",
+            "row": versions(),
+            "perturbed": accuracies(model, pixels, images, labels, AMOUNTS),
+            "rejection": [
+                {"rejected": float(rejected[n]), "error": round(float(errors[n]), 3)}
+                for n in places
+            ],
+        }

@@ -1,0 +1,1 @@
+"""How recipes are trained: jobs and their identity, runs, checkpoints, sweeps."""

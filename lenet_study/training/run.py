@@ -1,0 +1,154 @@
+"""A run: one training of a recipe on a data set."""
+
+import dataclasses
+import logging
+import pkgutil
+from numbers import Integral
+
+import keras
+
+from lenet_keras.checks import expect
+from lenet_keras.sdlm import DivergenceError
+from lenet_study.datasets.sources import PINS
+from lenet_study.recipes import RECIPES, Recipe
+from lenet_study.settings import as_json, without_defaults
+from lenet_study.training.checkpoint import CheckpointError
+from lenet_study.training.job import Job
+from lenet_study.training.train import train
+
+log = logging.getLogger("lenet_keras")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run(Job):
+    """One training, for `train`.
+
+    The defaults never change, because the identity of a run leaves them out.
+
+    Attributes:
+        recipe: Name of one of `lenet_study.recipes.RECIPES`.
+        dataset: `"mnist"`, `"cifar10"` or `"cifar10-sample"`.
+        seed: Integer of 0 or more. It determines the initial weights, the order of the
+            images and their augmentation.
+        train_images: Number of training images, counted from the first. By default the
+            run uses all.
+        held_out: Number of training images, counted from the last, that are held out.
+            They replace the test images; use them to choose settings.
+        overrides: Settings that replace the recipe's, by the names of the attributes
+            of `lenet_study.recipes.Recipe`, such as `{"epochs": 2}`.
+        measure: Optional name of a function of the run and its trained model, as
+            `"module:function"`. `do` adds the dictionary that it returns to the result.
+            It is not a setting of the training.
+
+    Raises:
+        ValueError: If the recipe, the data set or a setting is unknown, or a number is
+            out of range.
+
+    Example:
+
+    >>> run = Run("lenet5-adam", "mnist", seed=1, overrides={"epochs": 2})
+    >>> run.settings.epochs, run.settings.batch_size
+    (2, 64)
+    """
+
+    recipe: str
+    dataset: str
+    seed: int = 0
+    train_images: int | None = None
+    held_out: int = 0
+    overrides: dict = dataclasses.field(default_factory=dict)
+    measure: str | None = dataclasses.field(default=None, compare=False)
+
+    def __post_init__(self):
+        fields = [f.name for f in dataclasses.fields(Recipe) if f.compare]
+        for name, value, known in (
+            ("recipe", [self.recipe], RECIPES),
+            ("dataset", [self.dataset], PINS),
+            ("overrides", self.overrides, fields),
+        ):
+            fits = set(value) <= set(known)
+            expect(fits, f"{name} among {list(known)}", **{name: getattr(self, name)})
+        available = PINS[self.dataset]["shapes"]["y_train"][0]
+        used = available if self.train_images is None else self.train_images
+        numbers = {"seed": self.seed, "train_images": used, "held_out": self.held_out}
+        for name, value in numbers.items():
+            fits = isinstance(value, Integral) and value >= 0
+            expect(fits, "an integer of 0 or more", **{name: value})
+            object.__setattr__(self, name, int(value))  # not an integer of NumPy
+        expect(
+            self.held_out < used <= available,
+            "fewer held-out images than training images, and at most "
+            f"{available} training images",
+            held_out=self.held_out,
+            train_images=used,
+        )
+        # Each run has only one description.
+        if used == available:
+            object.__setattr__(self, "train_images", None)
+        recipe = RECIPES[self.recipe]
+        changed = {
+            name: value
+            for name, value in self.overrides.items()
+            if as_json(value) != as_json(getattr(recipe, name))
+        }
+        object.__setattr__(self, "overrides", changed)
+        dataclasses.replace(recipe, **changed)  # checks the settings
+
+    @property
+    def settings(self):
+        """The recipe with the overrides."""
+        return dataclasses.replace(RECIPES[self.recipe], **self.overrides)
+
+    @property
+    def epochs(self):
+        """The number of epochs."""
+        return self.settings.epochs
+
+    @property
+    def unseen(self):
+        """What measures the run: `"test"` images or `"held_out"` ones."""
+        return "held_out" if self.held_out else "test"
+
+    @property
+    def request(self):
+        """The seed and the attributes that are not at their default, as JSON values."""
+        first = {"recipe": self.recipe, "dataset": self.dataset, "seed": self.seed}
+        return first | without_defaults(self)
+
+    @property
+    def configuration(self):
+        """All settings that differ from the defaults."""
+        own = without_defaults(self)
+        for name in ("recipe", "overrides"):
+            own.pop(name, None)
+        return without_defaults(self.settings) | own
+
+    @property
+    def name(self):
+        """The attributes that differ from the defaults, in words."""
+        request = self.request
+        recipe, dataset, seed = (request.pop(n) for n in ("recipe", "dataset", "seed"))
+        overrides = request.pop("overrides", {})
+        words = [f"{name} {value}" for name, value in (request | overrides).items()]
+        return ", ".join([recipe, dataset, *words, f"seed {seed}"])
+
+    def do(self, checkpoint=None, progress=None):
+        """Trains. The result has the `row` and the `history` from `train`."""
+        tell = progress or (lambda epochs: None)
+        callback = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: tell(epoch + 1)
+        )
+        try:
+            try:
+                result = train(self, checkpoint, [callback], verbose=0)
+            except CheckpointError as error:
+                log.warning("%s. It was removed; the run starts again.", error)
+                checkpoint.unlink()
+                result = train(self, checkpoint, [callback], verbose=0)
+        except DivergenceError as error:
+            return {"status": "diverged", "error": str(error)}
+        history = result.history.reset_index().to_dict(orient="records")
+        done = {"status": "done", "row": result.row, "history": history}
+        if self.measure:
+            done |= pkgutil.resolve_name(self.measure)(self, result.model)
+        return done

@@ -1,0 +1,293 @@
+"""Many jobs, on this machine or on a cluster. Finished jobs are not repeated.
+
+Workers do the jobs. The process that started the sweep writes each result to the
+study's file as soon as it arrives. So no result is lost when a worker dies, and no job
+is stored twice.
+"""
+
+import contextlib
+import dataclasses
+import gzip
+import itertools
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from tqdm import tqdm
+
+from lenet_study.files import (
+    append_result,
+    only_writer,
+    read_results,
+    replace_result,
+    replacing,
+)
+from lenet_study.recipes import RECIPES, WITHOUT_MEANING
+from lenet_study.training.job import one_thread
+from lenet_study.training.run import Run
+
+log = logging.getLogger("lenet_keras")
+
+
+def grid(recipes, datasets, seeds, learning_rates=None, overrides=None, **settings):
+    """Returns the runs of all recipes on all data sets with all seeds.
+
+    It leaves out meaningless combinations, such as padding CIFAR-10's images.
+
+    Args:
+        recipes: Names of recipes.
+        datasets: Names of data sets.
+        seeds: Integers.
+        learning_rates: Optional function of recipe and data set that returns the
+            learning rates to run. The default is the recipe's own learning rate.
+        overrides: Optional settings that replace the recipes' settings.
+        **settings: `train_images`, `held_out` and `measure` of all runs.
+
+    Returns:
+        List of `Run`, each once.
+    """
+    return _each_once(
+        Run(recipe, dataset, seed, **settings, overrides=(overrides or {}) | rate)
+        for dataset, recipe, seed in itertools.product(datasets, recipes, seeds)
+        if (recipe, dataset) not in WITHOUT_MEANING
+        for rate in (
+            [{"learning_rate": rate} for rate in learning_rates(recipe, dataset)]
+            if learning_rates
+            else [{}]
+        )
+    )
+
+
+def _each_once(jobs):
+    return list({job.id: job for job in jobs}.values())
+
+
+def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
+    """Does the jobs whose results are not in the file yet.
+
+    The file `output` gets one line for each job that is done or has diverged. The line
+    is a JSON object with the `id`, the request as `run`, the complete `configuration`,
+    and what `lenet_study.training.job.Job.do` returns. A run that diverged is stored
+    too, because it would diverge again. If a job fails, or its worker is killed, the
+    sweep writes its name to the file's `.log`, and the next sweep does it again.
+    Unfinished runs of this machine resume after their last epoch, from the folder
+    `.checkpoints` beside the file.
+
+    Args:
+        jobs: List of `lenet_study.training.job.Job`.
+        output: Path of the file, named after the study.
+        workers: Positive integer, the number of jobs at once on this machine. Each has
+            its own process with one thread.
+        scheduler: Optional address of a Dask scheduler, such as
+            `"tcp://192.0.2.1:8786"`, whose workers do the jobs instead. It needs
+            `distributed`, the package's extra `cluster`. The workers need the same
+            version of this package, one thread each, and the data sets and the answers
+            of teachers in their own data folders, because only jobs and results are
+            sent.
+        overwrite: Whether to do all jobs again. Each new result replaces the stored one
+            when it is complete.
+
+    Returns:
+        List of the stored results of these jobs, in their order.
+
+    Raises:
+        OSError: If the file cannot be written, or the scheduler cannot be reached.
+        ValueError: If the file is not a results file.
+    """
+    output, jobs = Path(output), _each_once(jobs)
+    with only_writer(output):
+        known = _known(output)
+        todo = [job for job in jobs if overwrite or job.id not in known]
+        left, total = (sum(job.epochs for job in some) for some in (todo, jobs))
+        with (
+            _Bar(output.stem, total, left) as bar,
+            _executor(output, workers, scheduler, bar) as submit,
+        ):
+            futures = {submit(job): job for job in todo}
+            try:
+                for future in as_completed(futures):
+                    job = futures.pop(future)  # Dask does again what is held and lost
+                    _write(output, job, future)
+                    bar.tell(job.id, job.epochs)
+            finally:
+                for future in futures:
+                    future.cancel()  # if the sweep is stopped, what has not started
+        known = _known(output)
+    return [known[job.id] for job in jobs if job.id in known]
+
+
+def _known(output):
+    results = read_results(output) if output.exists() else []
+    return {result["id"]: result for result in results}
+
+
+class _Bar(tqdm):
+    """Counts the epochs of finished jobs and of jobs in progress."""
+
+    def __init__(self, title, total, left):
+        super().__init__(total=total, initial=total - left, unit="epoch", desc=title)
+        self.epochs, self.lock = {}, threading.Lock()
+
+    def tell(self, job_id, epoch):
+        with self.lock:
+            self.epochs[job_id] = epoch
+            self.update(self.initial + sum(self.epochs.values()) - self.n)
+
+
+@contextlib.contextmanager
+def _executor(output, workers, scheduler, bar):
+    """Yields the function that submits a job, to this machine or to a cluster."""
+    if scheduler is None:
+        children = set()
+        with ThreadPoolExecutor(workers) as executor:
+            try:
+                yield lambda job: executor.submit(_in_child, job, output, bar, children)
+            except BaseException:
+                for child in children:
+                    child.kill()
+                raise
+        return
+    from distributed import Client
+
+    with Client(scheduler) as client, client.get_executor(pure=False) as executor:
+        client.subscribe_topic("lenet_keras", lambda event: bar.tell(*event[1]))
+        if not client.scheduler_info()["workers"]:
+            log.warning("The scheduler %s has no workers. Waiting for some.", scheduler)
+            client.wait_for_workers(1)
+        try:
+            yield lambda job: executor.submit(_on_cluster, job)
+        except CancelledError:
+            raise ConnectionError(f"Lost the scheduler {scheduler}") from None
+
+
+# All trainings in a process share its random state, so only one trains at a time.
+ONE_AT_A_TIME = threading.Lock()
+
+
+def _on_cluster(job):
+    from distributed import get_worker
+
+    worker = get_worker()
+    one_thread()  # several jobs at once are faster than one job on several threads
+    with ONE_AT_A_TIME:
+        done = job.do(
+            progress=lambda epochs: worker.log_event("lenet_keras", (job.id, epochs))
+        )
+    return {"id": job.id} | done
+
+
+class JobError(RuntimeError):
+    """The process of a job has no result. The message says why."""
+
+
+def _in_child(job, output, bar, children):
+    """Does a job in its own process, so that a crash affects no other job."""
+    checkpoint = output.parent / ".checkpoints" / f"{job.id}.npz"
+    checkpoint.parent.mkdir(exist_ok=True)
+    kind = f"{type(job).__module__}:{type(job).__qualname__}"
+    asked = json.dumps([kind, dataclasses.asdict(job), str(checkpoint)])
+    command = [sys.executable, "-m", "lenet_study.training.child"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    told = {}
+    with subprocess.Popen(command, **pipes, process_group=0) as child:
+        children.add(child)
+        with contextlib.suppress(BrokenPipeError):  # it was killed
+            print(asked, file=child.stdin, flush=True)
+        for told in map(json.loads, child.stdout):
+            if "epochs" in told:
+                bar.tell(job.id, told["epochs"])
+    if "result" not in told:
+        raise JobError(told.get("failed", "killed"))
+    return {"id": job.id} | told["result"]
+
+
+def _write(output, job, future):
+    """Stores the result of a job, or logs why there is none."""
+    if failure := _failure(job, future):
+        with output.with_suffix(".log").open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {job.name}: {failure}\n")
+        return
+    done = dict(future.result())
+    for name, text in done.pop("files", {}).items():
+        path = output.parent / f"{name}.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside:
+            beside.write_bytes(gzip.compress(text.encode(), mtime=0))
+    known = {"id": job.id, "run": job.request, "configuration": job.configuration}
+    store = replace_result if job.id in _known(output) else append_result
+    store(output, known | done)
+    for file in (output.parent / ".checkpoints").glob(f"*{job.id}.npz"):
+        file.unlink()  # with what a killed process left of it
+
+
+def _failure(job, future):
+    error = future.exception()
+    if error is None:
+        same = future.result()["id"] == job.id
+        return (
+            None if same else "failed: the worker has other recipes than this machine"
+        )
+    if isinstance(error, JobError):
+        return str(error)
+    kind = type(error).__name__
+    return "killed" if kind == "KilledWorker" else f"failed: {kind}: {error}"
+
+
+# `tuned` tries these multiples of the recipe's own learning rate.
+RATE_FACTORS = (0.3, 1.0, 3.0)
+
+
+def tuned(
+    recipes, datasets, output, held_out=10_000, epochs=3, train_images=None, **where
+):
+    """Chooses a learning rate for each recipe on each data set, on held-out images.
+
+    Args:
+        recipes: Names of recipes.
+        datasets: Names of data sets.
+        output: Path of the study's file, as for `sweep`.
+        held_out: Positive integer, the number of training images to measure on.
+        epochs: Positive integer.
+        train_images: Number of training images. By default the runs use all.
+        **where: `workers` and `scheduler`, as for `sweep`.
+
+    Returns:
+        Dictionary from recipe and data set to the learning rate with the highest
+        held-out accuracy after the final epoch, with seed 0. Of equally good rates it
+        is the smallest.
+
+    Raises:
+        RuntimeError: If a recipe diverged at all learning rates, or a run failed.
+    """
+    runs = grid(
+        recipes,
+        datasets,
+        [0],
+        lambda recipe, dataset: [
+            round(factor * RECIPES[recipe].learning_rate, 8) for factor in RATE_FACTORS
+        ],
+        overrides={"epochs": epochs},
+        held_out=held_out,
+        train_images=train_images,
+    )
+    results = {result["id"]: result for result in sweep(runs, output, **where)}
+    chosen = {}
+    for case in dict.fromkeys((run.recipe, run.dataset) for run in runs):
+        own = [run.id for run in runs if (run.recipe, run.dataset) == case]
+        stored = [results[name] for name in own if name in results]
+        rows = [result["row"] for result in stored if "row" in result]
+        if len(stored) < len(own) or not rows:
+            raise RuntimeError(
+                f"Expected a learning rate for {' on '.join(case)}. "
+                f"Received: {len(stored)} of {len(own)} runs in {output}, "
+                f"{len(stored) - len(rows)} of them diverged"
+            )
+        rows.sort(key=lambda row: row["learning_rate"])
+        best = max(rows, key=lambda row: row["held_out_accuracy"])
+        chosen[case] = best["learning_rate"]
+    return chosen

@@ -1,0 +1,238 @@
+"""The training of a run, by the method of 1998 or by Keras's `fit`."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pandas as pd
+
+from lenet_keras import sdlm
+from lenet_keras.checks import expect
+from lenet_keras.counts import layer_table
+from lenet_study.augmentation import augmented
+from lenet_study.datasets import sources
+from lenet_study.lines import lines_to_train
+from lenet_study.pixels import network_input
+from lenet_study.training.callbacks import (
+    AveragedWeights,
+    ProgressBar,
+    RefuseDivergence,
+    RefuseSaturation,
+)
+from lenet_study.training.checkpoint import History, evaluate
+from lenet_study.training.job import versions
+from lenet_study.training.teachers import soft_labels
+
+
+class Result(NamedTuple):
+    """The result of a run.
+
+    Attributes:
+        model: The trained `keras.Model`.
+        history: `pandas.DataFrame` with one row per epoch: loss and accuracy on the
+            training images, measured while the weights change; loss and accuracy on
+            the test (or held-out) images, measured after the epoch; and the seconds of
+            the epoch. `"SDLM"` adds loss and accuracy on the training images after the
+            epoch, and the lowest and the highest learning rate of a weight.
+        row: Dictionary of the final results and the settings that repeat the run.
+    """
+
+    model: keras.Model
+    history: pd.DataFrame
+    row: dict
+
+
+def train(run, checkpoint=None, callbacks=(), verbose=1):
+    """Trains a network and returns the result after the final epoch.
+
+    Args:
+        run: `lenet_study.training.run.Run`.
+        checkpoint: Optional path of a file that is replaced after each epoch. If the
+            file exists, training resumes from it, and ends with the same weights as an
+            uninterrupted training.
+        callbacks: Additional Keras callbacks.
+        verbose: 1 for a progress bar, 0 for none.
+
+    Returns:
+        `Result`.
+
+    Raises:
+        lenet_keras.sdlm.DivergenceError: If training diverges or saturates.
+        lenet_study.datasets.sources.DataError: If the data set is missing or damaged,
+            and every download failed.
+        lenet_study.training.checkpoint.CheckpointError: If the checkpoint is damaged or
+            belongs to another run.
+
+    Example:
+
+    >>> from lenet_study.training.run import Run
+    >>> run = Run("lenet5-adam", "mnist", train_images=64, overrides={"epochs": 1})
+    >>> result = train(run, verbose=0)
+    >>> result.row["network"], result.row["trainable"], result.row["connections"]
+    ('lenet5', 60000, 340908)
+    """
+    recipe = run.settings
+    (x, y), (x_unseen, y_unseen) = load_images(run)
+    x, x_unseen = (network_input(part, recipe.pixels) for part in (x, x_unseen))
+    targets = soft_labels(y, run.dataset, recipe) if recipe.soft else y
+    if recipe.soft:
+        y, y_unseen = (np.eye(10, dtype="float32")[part] for part in (y, y_unseen))
+    digits, shape = len(x), x.shape[1:]
+    arguments = recipe.augmentation_arguments
+    changed = augmented(x, targets, recipe.augmentation, run.seed, **arguments)
+    if recipe.reads_lines:
+        rng = np.random.default_rng(run.seed)
+        x, y = lines_to_train(x, y, rng)
+        x_unseen, y_unseen = lines_to_train(x_unseen, y_unseen, rng)
+
+    def images(epoch):
+        plain = epoch >= recipe.epochs - recipe.plain_epochs
+        return (x, targets) if plain else changed(epoch)
+
+    keras.utils.set_random_seed(run.seed)
+    height, _, channels = shape
+    wide = (height, None, channels)
+    model = recipe.build(wide if recipe.reads_lines else shape)
+    recipe.compile(model, len(x), steps_per_execution=steps_per_execution())
+    averages = AveragedWeights(model, recipe.ema_momentum)
+    rows = History(run, (x, y), averages, checkpoint)
+    rows.restore(model)
+    done = len(rows.rows)
+    bar = ProgressBar(run.name, recipe.epochs, initial=done, disable=not verbose)
+    arguments = {
+        "epochs": recipe.epochs,
+        "initial_epoch": done,
+        "seed": run.seed,
+        "validation_data": (x_unseen, y_unseen),
+        "callbacks": [RefuseDivergence(), averages, bar, rows, *callbacks],
+    }
+    try:
+        if recipe.optimizer == "SDLM":
+            _fit_patterns(model, run, images, x, y, **arguments)
+        else:
+            fit_minibatches(model, images, recipe.batch_size, **arguments)
+    finally:
+        bar.close()
+    averages.exchange()
+
+    history = pd.DataFrame(rows.rows).set_index("epoch")
+    after = evaluate(model, x, y)
+    counted = recipe.build(shape) if recipe.reads_lines else model
+    counts = layer_table(counted)["total"]._asdict()
+    del counts["output_shape"]
+    unseen = f"{run.unseen}_accuracy"
+    row = {
+        "recipe": run.recipe,
+        "dataset": run.dataset,
+        "seed": run.seed,
+        "network": recipe.network,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+        "train_images": digits,
+        "held_out": run.held_out,
+        **counts,
+        "train_accuracy": round(after["accuracy"], 5),
+        unseen: float(history[unseen].iloc[-1]),
+        "seconds": round(float(history["seconds"].sum()), 1),
+        **versions(),
+    }
+    return Result(model, history, row)
+
+
+def load_images(run):
+    """Returns the images of a run, as stored in the data set.
+
+    Args:
+        run: `lenet_study.training.run.Run`.
+
+    Returns:
+        `(x, y), (x_unseen, y_unseen)`: the images to train on, and the held-out images
+        or else the test images, to measure on.
+    """
+    x, y, *test = sources.load(run.dataset).values()
+    used = run.train_images or len(x)
+    split = used - run.held_out
+    unseen = (x[split:used], y[split:used]) if run.held_out else test
+    return (x[:split], y[:split]), unseen
+
+
+def steps_per_execution():
+    """Returns the number of updates in one call of the compiled function."""
+    return 1 if keras.backend.backend() == "torch" else 10
+
+
+def fit_minibatches(
+    model,
+    epochs_of,
+    batch_size,
+    epochs,
+    validation_data=None,
+    initial_epoch=0,
+    seed=0,
+    callbacks=(),
+):
+    """Trains a compiled model by Keras's `fit`, in an order that the seed determines.
+
+    The order of the images depends only on the seed and the epoch, as in
+    `lenet_keras.sdlm.fit` with `shuffle="every_epoch"`. With the same seed, all
+    networks see the same images in the same order, so their results can be compared in
+    pairs.
+
+    Args:
+        model: Compiled `keras.Model`.
+        epochs_of: Function of the epoch, from 0, that returns its images and labels.
+        batch_size: Positive integer, images per update.
+        epochs: Positive integer, the epoch, from 1, after which training ends.
+        validation_data: Optional images and labels to measure on after each epoch.
+        initial_epoch: Epoch, from 0, at which training starts.
+        seed: Integer.
+        callbacks: Keras callbacks.
+    """
+    validation = validation_data and _batches(*validation_data, 1000)
+    for epoch in range(initial_epoch, epochs):
+        x, y = epochs_of(epoch)
+        if np.ndim(y) == 1:  # neither probabilities nor lines
+            classes = model.output_shape[-1]
+            fits = np.isin(y, np.arange(classes)).all()
+            expect(fits, f"labels from 0 to {classes - 1}", labels=np.unique(y))
+        order = np.random.default_rng([seed, epoch]).permutation(len(y))
+        model.fit(
+            _batches(x[order], y[order], batch_size),
+            validation_data=validation,
+            shuffle=False,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=callbacks,
+            verbose=0,
+        )
+
+
+def _batches(x, y, size):
+    """Returns images and labels in batches, for Keras's `fit`.
+
+    On arrays, TensorFlow tunes its input in a thread that sleeps 10, 20, 40, ... ms.
+    The end of an epoch waits for the end of a sleep: after 2.6, 5.1, 10.2, ... seconds.
+    This input has nothing to tune.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(size).with_options(options)
+
+
+def _fit_patterns(model, run, images, x, y, **arguments):
+    """Trains by the method of 1998."""
+    recipe = run.settings
+    estimation = sdlm.CurvatureEstimation(
+        x,
+        y,
+        patterns=min(500, len(x)),
+        estimates_in_first_epoch=recipe.estimates_in_first_epoch,
+        seed=run.seed,
+    )
+    own = [estimation, RefuseSaturation(x)]
+    arguments["callbacks"] = [*own, *arguments["callbacks"]]
+    order = False if recipe.order == "given" else recipe.order
+    sdlm.fit(model, images, shuffle=order, verbose=0, **arguments)
