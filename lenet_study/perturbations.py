@@ -6,7 +6,6 @@ import pandas as pd
 from lenet_keras.checks import expect
 from lenet_study.datasets import load_mnist
 from lenet_study.distortions import affine
-from lenet_study.files import read_results
 from lenet_study.pixels import network_input
 from lenet_study.statistics import crossing
 
@@ -147,28 +146,12 @@ def measure(run, model):
     return {"perturbed": table.to_dict(orient="records")}
 
 
-def load_perturbed(path):
-    """Returns the accuracies on perturbed digits that a sweep measured.
-
-    Args:
-        path: Path of the results file.
-
-    Returns:
-        `pandas.DataFrame` with one row per run, perturbation and amount, and the
-        columns `recipe`, `seed`, `perturbation`, `amount` and `accuracy`.
-    """
-    return pd.DataFrame(
-        {"recipe": result["run"]["recipe"], "seed": result["run"]["seed"]} | measured
-        for result in read_results(path)
-        for measured in result["perturbed"]
-    )
-
-
-def reach(table, level=0.9):
+def tolerated_range(table, level=0.9):
     """Returns the range of amounts in which each network reaches an accuracy.
 
     Args:
-        table: `pandas.DataFrame` from `load_perturbed`.
+        table: `pandas.DataFrame` of the accuracies of several runs, as
+            `lenet_study.results.load_measured` returns them.
         level: Accuracy, from 0 to 1.
 
     Returns:

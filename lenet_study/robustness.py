@@ -1,14 +1,12 @@
 """What the trained networks do on changed digits, and when they may reject some."""
 
 import numpy as np
-import pandas as pd
 
 from lenet_keras import pretrained
 from lenet_keras.losses import MaximumAPosteriori
 from lenet_keras.metrics import RBFAccuracy
 from lenet_keras.preprocessing import prepare
 from lenet_study.datasets import load_mnist
-from lenet_study.files import read_results
 from lenet_study.mistakes import nearest_two, rejection_curve
 from lenet_study.perturbations import AMOUNTS, accuracies
 from lenet_study.training import code
@@ -58,25 +56,3 @@ def do_shipped(shipped, measure=None, checkpoint=None, progress=None):
             for n in places
         ],
     }
-
-
-def load_robustness(path):
-    """Returns the accuracies on changed digits, and the errors with rejection.
-
-    Args:
-        path: Path of the results file.
-
-    Returns:
-        `perturbed, rejection`: two `pandas.DataFrame` with the column `recipe`, the
-        name of the network; the first also has `perturbation`, `amount` and `accuracy`,
-        the second `rejected` and `error`, both in percent.
-    """
-    results = read_results(path)
-    return tuple(
-        pd.DataFrame(
-            {"recipe": result["run"]["network"]} | measured
-            for result in results
-            for measured in result[what]
-        )
-        for what in ("perturbed", "rejection")
-    )
