@@ -12,7 +12,6 @@ from pathlib import Path
 
 from lenet_keras.checks import expect
 from lenet_study import results, tables
-from lenet_study.files import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = r"<!-- (?:begin|end) \S+ -->"
@@ -74,8 +73,7 @@ def fill_pages(root=ROOT):
         if made != text:
             filled[path] = made
     for path, text in filled.items():
-        with replacing(path) as beside:
-            beside.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     return [*filled]
 
 
@@ -86,7 +84,8 @@ def block(name):
     Args:
         name: Name of a table, or `TABLE/ROW/COLUMN`. Words of a row, from any of its
             columns, name it, joined by `+`. In these names all but letters and digits
-            is `-`: `perturbed/lenet-5-1998/as-it-is`, `compare/mnist+note-002/epochs`.
+            is `-`: `perturbed/lenet-5-1998/as-it-is`, `compare/mnist+modern-note/epochs`.
+            `COLUMN.mean` is what stands before a `±`.
 
     Raises:
         LookupError: If there is no such table or column.
@@ -98,7 +97,8 @@ def block(name):
     frame, wanted = table(name).map(str).rename(columns=_name), set(row.split("+"))
     found = [own for _, own in frame.iterrows() if wanted <= set(own.map(_name))]
     expect(len(found) == 1, "one row", found=len(found))
-    return found[0][column].strip("*")
+    cell = found[0][column.removesuffix(".mean")].strip("*")
+    return cell.split(" ± ")[0] if column.endswith(".mean") else cell
 
 
 def _name(text):
@@ -135,11 +135,15 @@ def of_lines(asked="length == 5"):
     return results.load_measured("measured", stored("lines")).query(asked)
 
 
-def several_seeds(study):
-    """Returns the summary of what has several seeds, without columns of one value."""
-    frame = runs(study).groupby("configuration").filter(lambda own: len(own) > 1)
-    summary = tables.summary(frame)
-    return summary.loc[:, summary.nunique() > 1]
+def with_seeds(study):
+    """Returns the runs of the configurations that have several seeds."""
+    return runs(study).groupby("configuration").filter(lambda own: len(own) > 1)
+
+
+def summary(study):
+    """Returns the summary of these runs, without columns of one value."""
+    table = tables.summary(with_seeds(study))
+    return table.loc[:, table.nunique() > 1]
 
 
 def side_by_side(study):
@@ -149,21 +153,23 @@ def side_by_side(study):
     return frame.rename(columns=lambda n: short.get(n, n.replace(": test error", "")))
 
 
-def protocol_training():
-    """Returns the errors of the paper's method on its training digits."""
+def protocol(kind):
+    """Returns the errors of the paper's method on test or training digits."""
     history = results.load_history(stored("protocol"))
-    return tables.protocol(runs("protocol"), history)
+    return tables.protocol(runs("protocol"), history, kind)
 
 
 TABLES = {
-    "protocol": lambda: tables.protocol(runs("protocol")),
-    "protocol-training": protocol_training,
+    "protocol": lambda: protocol("test"),
+    "protocol-training": lambda: protocol("training"),
     "protocol-choices": lambda: tables.protocol_choices(runs("protocol-choices")),
     "ladder": lambda: side_by_side("ladder"),
     "relatives": lambda: side_by_side("relatives"),
-    "recommended": lambda: several_seeds("recommended"),
-    "best": lambda: several_seeds("best"),
-    "lenet1": lambda: several_seeds("lenet1"),
+    "recommended": lambda: summary("recommended"),
+    "best": lambda: summary("best"),
+    "best/seeds": lambda: tables.seeds(with_seeds("best")),
+    "perturbed/runs": lambda: tables.summary(runs("perturbed")),
+    "lenet1": lambda: summary("lenet1"),
     "lines": lambda: tables.lines(of_lines("network in @tables.NETWORKS")),
     "lines/gains": lambda: tables.lines_trained_on(of_lines()),
     "lines/strides": lambda: tables.lines_at_strides(of_lines()),

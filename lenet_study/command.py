@@ -9,6 +9,7 @@ import difflib
 import json
 import logging
 import os
+import runpy
 import sys
 import tomllib
 from pathlib import Path
@@ -234,6 +235,7 @@ def compare(full, seeds, output, **where):
       lenet-keras compare
       lenet-keras compare --full --seeds 2 --output data/results/compare.jsonl
     """
+    from lenet_study import report as reports
     from lenet_study import results, studies
     from lenet_study.datasets import sources
 
@@ -242,7 +244,7 @@ def compare(full, seeds, output, **where):
     _sweep(runs, output, where)
     rows = results.load(output)
     click.echo("")
-    click.echo(results.comparison_text(rows[rows["id"].isin([run.id for run in runs])]))
+    click.echo(reports.comparison_text(rows[rows["id"].isin([run.id for run in runs])]))
     _report(output)
     click.echo(
         "Next: docs/comparison.md explains the table, `make lab` opens the notebooks."
@@ -635,13 +637,11 @@ def report(files):
     """
     from lenet_study import report as reports
 
-    for file in files or reports.stored_studies():
+    stored = files or reports.stored_studies()
+    for file in stored:
         _report(file)
     if not files:
-        from lenet_study import text
-
-        for page in text.fill_pages(Path(text.__file__).parents[1]):
-            click.echo(f"Updated {page}")
+        runpy.run_path(stored[0].parents[2] / "docs/fill.py", run_name="__main__")
 
 
 @cli.command()

@@ -181,12 +181,10 @@ def datasets(runs):
 
 
 def in_order(runs):
-    """Returns the runs sorted by data set, recipe, epochs and seed."""
-    orders = {"dataset": [*DATASET_TITLES], "recipe": [*recipes.RECIPES]}
-    return runs.sort_values(
-        ["dataset", "recipe", "epochs", "seed"],
-        key=lambda c: c.map(orders[c.name].index) if c.name in orders else c,
-    )
+    """Returns the runs sorted by data set, recipe, settings and seed."""
+    place = [*DATASET_TITLES].index
+    by = ["dataset", "recipe", "held_out", "epochs", "learning_rate", "changes", "seed"]
+    return runs.sort_values(by, key=lambda c: c.map(place) if c.name == by[0] else c)
 
 
 def complete_trainings():

@@ -12,7 +12,7 @@ from lenet_study.lines import KINDS
 from lenet_study.readers import NETWORKS, Reader
 from lenet_study.recipes import RECIPES
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES, load, load_measured
-from lenet_study.statistics import Interval
+from lenet_study.statistics import Interval, mean_interval
 
 # The columns of words are aligned left, those of numbers right.
 WORDS = [
@@ -65,10 +65,7 @@ def summary(runs):
         ValueError: If a configuration has two runs with the same seed.
     """
     rows = []
-    by = ["dataset", "recipe", "held_out", "epochs", "learning_rate", "changes"]
-    place = [*DATASET_TITLES].index
-    runs = runs.sort_values(by, key=lambda c: c.map(place) if c.name == by[0] else c)
-    for _, own in runs.groupby("configuration", sort=False):
+    for _, own in results.in_order(runs).groupby("configuration", sort=False):
         first, seeds = own.iloc[0], own["seed"].tolist()
         fits = not own["seed"].duplicated().any()
         expect(fits, "one run per seed", recipe=first["recipe"], seeds=seeds)
@@ -195,36 +192,50 @@ PROTOCOL = [
 ]
 
 
-def protocol(runs, history=None):
+def protocol(runs, history, kind="test"):
     """Returns the errors of the paper's method: medians, each seed's, the paper's.
 
     Args:
         runs: `pandas.DataFrame` of the study's runs.
-        history: Optional `pandas.DataFrame` of their epochs. Then the table has the
-            errors on the training digits, not on the test digits.
+        history: `pandas.DataFrame` of their epochs.
+        kind: `"test"`, or `"training"`, with the errors on the fly too.
     """
+    column = {"test": "test_error", "training": "train_error"}[kind]
+    runs = runs.sort_values("seed").round(3)
+    last = history[history["epoch"] == 20].set_index("configuration").round(3)
     rows = []
-    for title, loss, recipe, images, on_test, on_training in PROTOCOL:
+    for title, loss, recipe, images, *paper in PROTOCOL:
         own = runs[(runs["recipe"] == recipe) & (runs["train_images"] == images)]
-        own = own.sort_values("seed").round(3)
-        row = {"20 epochs over": title, "loss": f"({loss})"}
-        if history is None:
-            row["test error, %: median"] = f"{own['test_error'].median():.2f}"
-            row["each seed"] = _each(own["test_error"])
-            row["the paper's, %"] = on_test
-        else:
-            last = history[history["epoch"] == 20].set_index("configuration")
-            on_the_fly = last.loc[own["configuration"].unique(), "train_error"].round(3)
-            row["training error, %: median"] = f"{own['train_error'].median():.2f}"
-            row["each seed"] = _each(own["train_error"])
-            row["on the fly, %"] = f"{on_the_fly.median():.2f}"
-            row["the paper's, %"] = on_training
+        on_the_fly = last.loc[own["configuration"].iloc[0], "train_error"]
+        row = {
+            "20 epochs over": title,
+            "loss": f"({loss})",
+            f"{kind} error, %: median": f"{own[column].median():.2f}",
+            "each seed": _each(own[column]),
+            "on the fly, %": f"{on_the_fly.median():.2f}",
+            "the paper's, %": paper[kind == "training"],
+        }
         rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table if kind == "training" else table.drop(columns="on the fly, %")
 
 
 def _each(errors):
     return ", ".join(errors.map("{:.2f}".format))
+
+
+def seeds(runs):
+    """Returns the mean test error with its 95 % interval, and each seed's error.
+
+    Args:
+        runs: `pandas.DataFrame` of runs with several seeds.
+    """
+    errors = results.in_order(runs).groupby("recipe", sort=False)["test_error"]
+    table = {
+        "error, %: 95 % interval": errors.agg(lambda own: f"{mean_interval(own)}"),
+        "each seed, %": errors.agg(_each),
+    }
+    return pd.DataFrame(table).reset_index()
 
 
 def protocol_choices(runs):
