@@ -84,8 +84,8 @@ def block(name):
     Args:
         name: Name of a table, or `TABLE/ROW/COLUMN`. Words of a row, from any of its
             columns, name it, joined by `+`. In these names all but letters and digits
-            is `-`: `perturbed/lenet-5-1998/as-it-is`, `compare/mnist+modern-note/epochs`.
-            `COLUMN.mean` is what stands before a `±`.
+            is `-`, as in `perturbed/lenet-5-1998/as-it-is` and
+            `compare/mnist+modern-note/epochs`. `COLUMN.mean` is the part before `±`.
 
     Raises:
         LookupError: If there is no such table or column.
