@@ -119,25 +119,20 @@ def _comparison(path, runs):
         return {}
     among = runs["recipe"].isin(recipes)
     own, others = runs[among], runs[~among]
-    made = [markdown(tables.overview(own, comparison))]
+    by_dataset, made = {}, [markdown(tables.overview(own, comparison))]
     for name in results.datasets(own):
+        by_dataset[name] = results.rungs(own, name, comparison)
         table = tables.of_rungs(own, name, comparison)
         made.append(f"## {DATASET_TITLES[name]}\n\n{markdown(table)}")
     if len(others):
         made.append(markdown(tables.summary(others)))
-    note = (
+    made.append(
         "Five in a hundred changes that change nothing would pass for a difference. "
         f"The {runs['status'].eq('done').sum()} runs together, with those that chose "
         f"the learning rates, took {runs['seconds'].sum() / 3600:.1f} hours of one "
         "thread.\n"
     )
-    by_dataset = {
-        name: results.rungs(own, name, comparison) for name in results.datasets(own)
-    }
-    return {
-        ".md": "\n".join([*made, note]),
-        ".svg": figures.ladder(by_dataset, compared_with),
-    }
+    return {".md": "\n".join(made), ".svg": figures.ladder(by_dataset, compared_with)}
 
 
 def _perturbed(path, runs):

@@ -247,12 +247,10 @@ def rungs(runs, dataset, comparison="ladder"):
     rows, measured = {}, {}
     for name, reference in compared_with.items():
         own = of_dataset[of_dataset["recipe"] == name].set_index("seed").sort_index()
-        if own.empty and name in recipes.BASELINES:
+        baseline = name in recipes.BASELINES
+        if own.empty and baseline:
             continue
-        row = {
-            "change": recipes.RECIPES[name].title,
-            "is_baseline": name in recipes.BASELINES,
-        }
+        row = {"change": recipes.RECIPES[name].title, "is_baseline": baseline}
         rows[name] = row
         if (name, dataset) in recipes.WITHOUT_MEANING:
             row["note"] = "no meaning here"

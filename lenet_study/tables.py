@@ -45,7 +45,8 @@ def _number(value, form):
 
 def _by_title(numbers, heading, form):
     """Returns numbers as text, with the titles of their rows under a heading."""
-    text = numbers.map(f"{{:{form}}}".format).rename(index=NETWORK_TITLES)
+    text = numbers.map(f"{{:{form}}}".format, na_action="ignore").fillna("")
+    text = text.rename(index=NETWORK_TITLES)
     return text.rename_axis(index=heading, columns=None).reset_index()
 
 
@@ -135,16 +136,13 @@ def of_rungs(runs, dataset, comparison="ladder"):
     compared_with, _ = results.COMPARISONS[comparison]
     rows = []
     for _, rung in results.rungs(runs, dataset, comparison).iterrows():
-        note, verdict = rung.get("note"), rung.get("is_difference")
-        compared = isinstance(verdict, bool)
+        verdict = {True: "yes", False: "no"}.get(rung.get("is_difference"), "")
         row = {
             "change": rung["change"],
             "learning rate": _number(rung.get("learning_rate"), ".3g"),
-            "test error, %": note if pd.notna(note) else _interval(rung, "error"),
-            f"difference to {compared_with}": (
-                _interval(rung, "difference", "+") if compared else ""
-            ),
-            "a difference?": {True: "yes", False: "no"}[verdict] if compared else "",
+            "test error, %": _interval(rung, "error") or rung["note"],
+            f"difference to {compared_with}": _interval(rung, "difference", "+"),
+            "a difference?": verdict,
             "trainable parameters": _number(rung.get("trainable"), ",.0f"),
             "connections": _number(rung.get("connections"), ",.0f"),
             "multiply-adds": _number(rung.get("multiply_adds"), ",.0f"),
@@ -155,6 +153,8 @@ def of_rungs(runs, dataset, comparison="ladder"):
 
 
 def _interval(rung, name, sign=""):
+    if pd.isna(rung.get(name)):
+        return ""
     return format(Interval(*rung[[name, f"{name}_low", f"{name}_high"]]), sign)
 
 
@@ -270,10 +270,8 @@ def choices(runs, tried=studies.CHOICES, run_of=studies.choice):
         wanted = {title: run_of(recipe, title) for title in titles}
         missing = [run.name for run in wanted.values() if run.id not in errors]
         expect(not missing, "all runs", missing=missing)
-        cells[recipe] = {
-            title: f"{errors[run.id]:.2f}" for title, run in wanted.items()
-        }
-    return pd.DataFrame(cells).fillna("").reset_index(names="held-out error, %")
+        cells[recipe] = {title: errors[run.id] for title, run in wanted.items()}
+    return _by_title(pd.DataFrame(cells), "held-out error, %", ".2f")
 
 
 def ingredients(runs):
