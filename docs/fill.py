@@ -130,9 +130,9 @@ def runs(study):
     return results.load(stored(study))
 
 
-def of_lines(asked="length == 5"):
-    """Returns the errors of some networks on lines of five."""
-    return results.load_measured("measured", stored("lines")).query(asked)
+def of_lines():
+    """Returns the errors on lines."""
+    return results.load_measured("measured", stored("lines"))
 
 
 def with_seeds(study):
@@ -170,9 +170,9 @@ TABLES = {
     "best/seeds": lambda: tables.seeds(with_seeds("best")),
     "perturbed/runs": lambda: tables.summary(runs("perturbed")),
     "lenet1": lambda: summary("lenet1"),
-    "lines": lambda: tables.lines(of_lines("network in @tables.NETWORKS")),
-    "lines/gains": lambda: tables.lines_trained_on(of_lines()),
-    "lines/strides": lambda: tables.lines_at_strides(of_lines()),
+    "lines": lambda: tables.lines(of_lines().query("network in @tables.NETWORKS")),
+    "lines/gains": lambda: tables.lines_wrong(of_lines(), "trained on"),
+    "lines/strides": lambda: tables.lines_wrong(of_lines(), "stride, in pixels"),
     "lines/longer": lambda: tables.lines_longer(runs("longer")),
     "lines/costs": lambda: tables.lines_cost(stored("lines")),
     "family": tables.family,

@@ -257,7 +257,7 @@ def rungs(runs, dataset, comparison="ladder"):
             continue
         expect(len(own), f"runs of {name} on {dataset}", runs=len(own))
         expect(
-            own["configuration"].nunique() == 1 and not own.index.has_duplicates,
+            own["configuration"].nunique() == 1 and own.index.is_unique,
             f"one run per seed, all of one configuration, of {name} on {dataset}",
             seeds=own.index.tolist(),
             learning_rate=own["learning_rate"].unique().tolist(),

@@ -67,9 +67,9 @@ def summary(runs):
     """
     rows = []
     for _, own in results.in_order(runs).groupby("configuration", sort=False):
-        first, seeds = own.iloc[0], own["seed"].tolist()
-        fits = not own["seed"].duplicated().any()
-        expect(fits, "one run per seed", recipe=first["recipe"], seeds=seeds)
+        first, seeds = own.iloc[0], own["seed"]
+        received = {"recipe": first["recipe"], "seeds": seeds.tolist()}
+        expect(seeds.is_unique, "one run per seed", **received)
         unseen = "held_out" if first["held_out"] else "test"
         error = spread(own[f"{unseen}_error"])
         if diverged := (own["status"] != "done").sum():
@@ -354,36 +354,34 @@ def lines(measured, length=5):
     )
 
 
-def lines_wrong(measured, titles, heading):
-    """Returns the lines of five that sliding networks read wrongly, in percent.
-
-    Args:
-        measured: As in `lines`.
-        titles: Dictionary from a network to the title of its row.
-        heading: Title of these titles.
-    """
-    of_five = measured[measured["length"] == 5]
-    wrong = of_five.pivot(index="network", columns="kind", values="slid_line_error")
-    return _by_title(wrong.loc[[*titles], [*KINDS]].rename(titles), heading, ".1f")
-
-
-def lines_trained_on(measured):
-    """Returns the lines that are read wrongly after each training."""
-    titles = {
+# The rows of the tables of lines that sliding networks read wrongly, by their headings.
+ROWS_OF_LINES = {
+    "trained on": {
         "lenet5-mnist-distorted": "single distorted digits",
         "lenet5-mnist-line without both": "single digits",
         "lenet5-mnist-line without neighbours": "single digits, and rubbish",
         "lenet5-mnist-line without rubbish": "digits with neighbours",
         "lenet5-mnist-line": "digits with neighbours, and rubbish",
         "lenet5-mnist-line-best": "whole lines",
-    }
-    return lines_wrong(measured, titles, "trained on")
+    },
+    "stride, in pixels": {
+        "lenet5-mnist-line-best": 4,
+        "lenet5-mnist-line-best, stride 2": 2,
+        "lenet5-mnist-line-best, stride 1": 1,
+    },
+}
 
 
-def lines_at_strides(measured):
-    """Returns the lines that the best network reads wrongly at each stride."""
-    strides = {NETWORKS[-1]: 4} | {f"{NETWORKS[-1]}, stride {n}": n for n in (2, 1)}
-    return lines_wrong(measured, strides, "stride, in pixels")
+def lines_wrong(measured, heading):
+    """Returns the lines of five that sliding networks read wrongly, in percent.
+
+    Args:
+        measured: As in `lines`.
+        heading: Key of `ROWS_OF_LINES`.
+    """
+    titles, of_five = ROWS_OF_LINES[heading], measured[measured["length"] == 5]
+    wrong = of_five.pivot(index="network", columns="kind", values="slid_line_error")
+    return _by_title(wrong.loc[[*titles], [*KINDS]].rename(titles), heading, ".1f")
 
 
 def lines_longer(runs):
