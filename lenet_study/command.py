@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import json
 import logging
+import runpy
 import sys
 import tomllib
 from pathlib import Path
@@ -215,6 +216,7 @@ def compare(full, seeds, output, **where):
       lenet-keras compare
       lenet-keras compare --full --seeds 2 --output data/results/compare.jsonl
     """
+    from lenet_study import report as reports
     from lenet_study import results, studies
     from lenet_study.datasets import sources
 
@@ -223,7 +225,7 @@ def compare(full, seeds, output, **where):
     _sweep(runs, output, where)
     rows = results.load(output)
     click.echo("")
-    click.echo(results.comparison_text(rows[rows["id"].isin([run.id for run in runs])]))
+    click.echo(reports.comparison_text(rows[rows["id"].isin([run.id for run in runs])]))
     _report(output)
     click.echo(
         "Next: docs/comparison.md explains the table, `make lab` opens the notebooks."
@@ -234,7 +236,7 @@ def _sweep(runs, output, where, **how):
     """Does the runs. The exit code is 1 if some have no result."""
     from lenet_study import files
     from lenet_study.datasets import sources
-    from lenet_study.training import sweep
+    from lenet_study.training.sweep import sweep
 
     for dataset in sorted({run.dataset for run in runs}):
         sources.fetch(dataset)  # once, before hours of training and not after
@@ -375,7 +377,7 @@ def reproduce(
       lenet-keras reproduce --held-out 10000 --set learning_rate=0.5
     """
     from lenet_study import results
-    from lenet_study.training import sweep
+    from lenet_study.training.sweep import sweep
 
     if distortions and loss == "8":
         raise click.BadParameter("Expected loss 9 with --distortions. Received: loss 8")
@@ -619,13 +621,11 @@ def report(files):
     """
     from lenet_study import report as reports
 
-    for file in files or reports.stored_studies():
+    stored = files or reports.stored_studies()
+    for file in stored:
         _report(file)
     if not files:
-        from lenet_study import text
-
-        for page in text.fill_pages(Path(text.__file__).parents[1]):
-            click.echo(f"Updated {page}")
+        runpy.run_path(stored[0].parents[2] / "docs/fill.py", run_name="__main__")
 
 
 @cli.command()

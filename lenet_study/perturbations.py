@@ -5,7 +5,6 @@ import pandas as pd
 
 from lenet_keras.checks import expect
 from lenet_study.distortions import affine
-from lenet_study.files import read_results
 from lenet_study.statistics import crossing
 
 # The amounts of each perturbation: pixels, factors, degrees, or a fraction.
@@ -108,28 +107,12 @@ def _salt_and_pepper(images, fraction, background, ink, seed):
     return np.where(spoilt, values, images).astype("float32")
 
 
-def load_perturbed(path):
-    """Returns the accuracies on perturbed digits that a sweep measured.
-
-    Args:
-        path: Path of the results file.
-
-    Returns:
-        `pandas.DataFrame` with one row per run, perturbation and amount, and the
-        columns `recipe`, `seed`, `perturbation`, `amount` and `accuracy`.
-    """
-    return pd.DataFrame(
-        {"recipe": result["run"]["recipe"], "seed": result["run"]["seed"]} | measured
-        for result in read_results(path)
-        for measured in result["perturbed"]
-    )
-
-
-def reach(table, level=0.9):
+def tolerated_range(table, level=0.9):
     """Returns the range of amounts in which each network reaches an accuracy.
 
     Args:
-        table: `pandas.DataFrame` from `load_perturbed`.
+        table: `pandas.DataFrame` of the accuracies of several runs, as
+            `lenet_study.results.load_measured` returns them.
         level: Accuracy, from 0 to 1.
 
     Returns:

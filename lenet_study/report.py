@@ -3,32 +3,11 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
-from lenet_study import figures
+from lenet_study import figures, results, tables
 from lenet_study.files import replacing
-from lenet_study.perturbations import load_perturbed
-from lenet_study.questions import interpretations
-from lenet_study.questions.readers import load_lines
 from lenet_study.recipes import BASELINES, WITHOUT_MEANING
-from lenet_study.results import (
-    COMPARISONS,
-    DATASET_TITLES,
-    NETWORK_TITLES,
-    comparison_text,
-    complete_trainings,
-    datasets,
-    in_order,
-    load,
-    markdown,
-    overview,
-    rungs,
-    summary,
-    table,
-)
-from lenet_study.robust import load_robustness
-from lenet_study.statistics import error_percent
-from lenet_study.studies import CHOICES, INGREDIENTS, choice, ingredient
+from lenet_study.results import DATASET_TITLES, load, load_measured
+from lenet_study.tables import markdown
 
 
 def report(path):
@@ -55,17 +34,19 @@ def report(path):
     runs = load(path)
     if runs.empty:
         raise ValueError(f"Expected results of runs. Received: {path}, without any")
-    made = VIEWS.get(path.stem, _summary)(path, runs)
+    made = VIEWS[path.stem](path, runs) if path.stem in VIEWS else {}
+    if ".md" not in made:
+        made[".md"] = "\n".join(map(markdown, tables.of_study(path).values()))
     written = []
-    for ending, content in made.items():
+    for ending, content in sorted(made.items()):
         written.append(path.with_suffix(ending))
         with replacing(written[-1]) as beside:
-            if isinstance(content, str):
-                beside.write_text(content, encoding="utf-8")
-            else:
+            if ending == ".svg":
                 # Without a date, so that the same results give the same file.
                 about = {"Description": drawn_data(content), "Date": None}
                 content.savefig(beside, format="svg", metadata=about)
+            else:
+                beside.write_text(content, encoding="utf-8")
     return written
 
 
@@ -97,188 +78,76 @@ def drawn_data(figure):
     return json.dumps(panels, default=float)
 
 
-def _summary(path, runs):
-    return {".md": summary(runs)}
+def comparison_text(runs):
+    """Returns the table of the runs of `compare` in Markdown, and what explains it.
+
+    Args:
+        runs: `pandas.DataFrame`, as `lenet_study.results.load` returns it.
+    """
+    rows = tables.comparison(runs)
+    if "complete" in rows:
+        note = (
+            "Errors on the test images, with the epochs in brackets. short: the "
+            "training that just ran.\ncomplete: the trained network that comes with "
+            "the package, on the complete data set, one seed.\n"
+        )
+    else:
+        note = "Study note 002 claims of its network, in % right:\n\n"
+        for name in results.datasets(runs):
+            note += f"- {DATASET_TITLES[name]}: {results.NOTE_CLAIMS[name]}\n"
+    return f"{markdown(rows)}\n{note}"
 
 
 def _compare(path, runs):
+    table = runs[[name for name in runs if not name.endswith("_error")]]
+    picture = figures.comparison(results.in_order(runs), results.complete_trainings())
     return {
-        ".csv": runs.to_csv(index=False),
+        # The column keeps the name that the file has always had.
+        ".csv": table.rename(columns={"configuration": "setup"}).to_csv(index=False),
         ".md": comparison_text(runs),
-        ".svg": figures.comparison(in_order(runs), complete_trainings()),
+        ".svg": picture,
     }
 
 
 def _comparison(path, runs):
-    """The ladder or the relatives; a summary as long as some of it is missing."""
+    """The ladder or the relatives; nothing as long as some of it is missing."""
     comparison = path.stem
-    compared_with, recipes = COMPARISONS[comparison]
+    compared_with, recipes = results.COMPARISONS[comparison]
     optional = set(BASELINES) | {recipe for recipe, _ in WITHOUT_MEANING}
     final = set(runs[runs["held_out"] == 0]["recipe"])
     if not set(recipes) - optional <= final:
-        return _summary(path, runs)
-    own = runs[runs["recipe"].isin(recipes)]
-    by_dataset = {name: rungs(own, name, comparison) for name in datasets(own)}
-    tables = [
-        f"## {DATASET_TITLES[name]}\n\n{table(own, name, comparison)}"
-        for name in by_dataset
-    ]
-    note = (
+        return {}
+    among = runs["recipe"].isin(recipes)
+    own, others = runs[among], runs[~among]
+    by_dataset, made = {}, [markdown(tables.overview(own, comparison))]
+    for name in results.datasets(own):
+        by_dataset[name] = results.rungs(own, name, comparison)
+        table = tables.of_rungs(own, name, comparison)
+        made.append(f"## {DATASET_TITLES[name]}\n\n{markdown(table)}")
+    if len(others):
+        made.append(markdown(tables.summary(others)))
+    made.append(
         "Five in a hundred changes that change nothing would pass for a difference. "
         f"The {runs['status'].eq('done').sum()} runs together, with those that chose "
         f"the learning rates, took {runs['seconds'].sum() / 3600:.1f} hours of one "
         "thread.\n"
     )
-    others = runs[~runs["recipe"].isin(recipes)]
-    more = [summary(others)] if len(others) else []
-    return {
-        ".md": "\n".join([overview(own, comparison), *tables, *more, note]),
-        ".svg": figures.ladder(by_dataset, compared_with),
-    }
-
-
-def choices_table(runs, tried=CHOICES, run_of=choice):
-    """Returns the held-out errors of what was tried in a recipe's place.
-
-    Args:
-        runs: `pandas.DataFrame`, as `lenet_study.results.load` returns it, with
-            all runs of the study.
-        tried: Dictionary of recipes, each with what was tried by its title.
-        run_of: Function of a recipe and a title that returns the run.
-
-    Returns:
-        Markdown with a column a recipe, and a row for each thing that was
-        tried in its place; errors in percent.
-
-    Raises:
-        ValueError: If a run is missing.
-    """
-    errors = 100 * (
-        1 - runs.dropna(subset="held_out_accuracy").set_index("id")["held_out_accuracy"]
-    )
-    rows = {}
-    for recipe, titles in tried.items():
-        for title in titles:
-            run = run_of(recipe, title)
-            if run.id not in errors:
-                raise ValueError(f"Expected all runs. Received: none of {run.name}")
-            row = rows.setdefault(title, dict.fromkeys(tried, ""))
-            row[recipe] = f"{errors[run.id]:.2f}"
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame = frame.rename_axis("held-out error, %").reset_index()
-    return markdown(frame)
-
-
-# Of all amounts of the perturbations, those that a table has room for.
-SHOWN = {
-    "as it is": ("shift right", 0.0),
-    "1 pixel right": ("shift right", 1.0),
-    "3 pixels right": ("shift right", 3.0),
-    "scaled by 0.7": ("scale", 0.7),
-    "by 1.4": ("scale", 1.4),
-    "turned by 30°": ("rotation", 30.0),
-    "10 % noise": ("noise", 0.1),
-}
-
-
-def perturbed_table(measured):
-    """Returns some of the errors on perturbed digits, in percent, in Markdown.
-
-    Args:
-        measured: What `load_perturbed` returns; the table has means over the seeds.
-    """
-    means = measured.groupby(["recipe", "perturbation", "amount"])["accuracy"].mean()
-    errors = error_percent(means)
-    first = "errors, %"
-    rows = [
-        {first: NETWORK_TITLES[recipe]}
-        | {name: f"{errors[recipe, *key]:.1f}" for name, key in SHOWN.items()}
-        for recipe in dict.fromkeys(measured["recipe"])
-    ]
-    return markdown(pd.DataFrame(rows))
+    return {".md": "\n".join(made), ".svg": figures.ladder(by_dataset, compared_with)}
 
 
 def _perturbed(path, runs):
-    measured = load_perturbed(path)
-    return {".md": perturbed_table(measured), ".svg": figures.perturbed(measured)}
-
-
-def rejection_table(rejection):
-    """Returns the errors on the digits that are not rejected, in Markdown.
-
-    Args:
-        rejection: The second table that `load_robustness` returns.
-    """
-    table = rejection.pivot(index="recipe", columns="rejected", values="error")
-    rows = [
-        {"wrong of the rest, %": NETWORK_TITLES[recipe]}
-        | {
-            f"{share:g} % rejected": f"{table.loc[recipe, share]:.2f}"
-            for share in table
-        }
-        for recipe in dict.fromkeys(rejection["recipe"])
-    ]
-    return markdown(pd.DataFrame(rows))
-
-
-def _robustness(path, runs):
-    perturbed, rejection = load_robustness(path)
-    return {".md": perturbed_table(perturbed) + "\n" + rejection_table(rejection)}
-
-
-def _interpretations(path, runs):
-    """A row an interpretation: the error after each seed's second epoch, or failure."""
-    rows = []
-    for name, own in runs[runs["epochs"] == 2].groupby("interpretation", sort=False):
-        errors = own.get("error_2", pd.Series(index=own.index, dtype=float))
-        cells = errors.map("{:.2f}".format).where(errors.notna(), own["failure"])
-        interpretation = interpretations.INTERPRETATIONS[name]
-        row = {"interpretation": name, "why": interpretation.why}
-        row |= {
-            f"seed {seed}, %": cell
-            for seed, cell in zip(own["seed"], cells, strict=True)
-        }
-        rows.append(row)
-    frame = pd.DataFrame(rows).fillna("")
-    return {".md": markdown(frame)}
-
-
-def lines_table(measured, length=5):
-    """Returns the errors on lines of one length, in percent, in Markdown.
-
-    Args:
-        measured: What `load_lines` returns.
-        length: Digits of a line.
-    """
-    own = measured[measured["length"] == length]
-    rows = [
-        {"network": network + word}
-        | {
-            f"{row.kind}: {unit}s": f"{getattr(row, f'{how}_{unit}_error'):.1f}"
-            for row in lines.itertuples()
-            for unit in ("line", "character")
-        }
-        for network, lines in own.groupby("network", sort=False)
-        for how, word in (("slid", ""), ("cut", ", cut at blank columns"))
-    ]
-    return markdown(pd.DataFrame(rows))
+    return {".svg": figures.perturbed(load_measured("perturbed", path))}
 
 
 def _lines(path, runs):
-    measured = load_lines(path)
-    return {".md": lines_table(measured), ".svg": figures.line_errors(measured)}
+    return {".svg": figures.line_errors(load_measured("measured", path))}
 
 
+# What a study has beside its tables, or in their place.
 VIEWS = {
     "compare": _compare,
     "ladder": _comparison,
     "relatives": _comparison,
-    "choices": lambda path, runs: {".md": choices_table(runs)},
-    "ingredients": lambda path, runs: {
-        ".md": choices_table(runs, INGREDIENTS, ingredient)
-    },
     "perturbed": _perturbed,
-    "interpretations": _interpretations,
-    "robustness": _robustness,
     "lines": _lines,
 }

@@ -14,12 +14,17 @@ def error_percent(accuracies):
 
 
 class Interval(NamedTuple):
-    """A mean with its confidence interval.
+    """A mean with its confidence interval. As text it is `mean ± half_width`.
 
     Attributes:
         mean: Mean of the values.
         low: Lower end of the interval.
         high: Upper end.
+
+    Example:
+
+    >>> f"{Interval(0.5, 0.25, 0.75):+}"
+    '+0.50 ± 0.25'
     """
 
     mean: float
@@ -36,8 +41,11 @@ class Interval(NamedTuple):
         """Whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
+    def __format__(self, sign):
+        return f"{self.mean:{sign}.2f} ± {self.half_width:.2f}"
+
     def __str__(self):
-        return f"{self.mean:.2f} ± {self.half_width:.2f}"
+        return format(self)
 
 
 def mean_interval(values):

@@ -179,7 +179,7 @@ def line_errors(table):
     Beside the sliding networks stands the one that reads best what is cut.
 
     Args:
-        table: `pandas.DataFrame`, as `lenet_study.questions.readers.load_lines` returns it.
+        table: `pandas.DataFrame`, as `lenet_study.results.load_measured` returns it.
     """
     table = table[table["network"].isin(TRAINED_STYLES)]
     kinds = dict(list(table.groupby("kind", sort=False)))

@@ -6,7 +6,6 @@ import itertools
 import timeit
 
 import numpy as np
-import pandas as pd
 from scipy import ndimage
 
 from lenet_keras import models, pretrained
@@ -14,7 +13,6 @@ from lenet_keras.counts import layer_table
 from lenet_keras.preprocessing import BACKGROUND, prepare
 from lenet_keras.reading import best_path, digits_of, distances_along
 from lenet_study.datasets import load_mnist
-from lenet_study.files import read_results
 from lenet_study.lines import FROM, KINDS, SIDE, STRIDE, compose
 from lenet_study.training.job import Job, versions
 from lenet_study.training.run import Run
@@ -280,29 +278,3 @@ def _milliseconds(model, x, repeats):
     model.predict_on_batch(x)  # compiles
     timer = timeit.Timer(lambda: model.predict_on_batch(x))
     return round(1000 * min(timer.repeat(repeats, number=1)), 2)
-
-
-def load_lines(path):
-    """Returns the errors on lines that a sweep measured, in percent.
-
-    Args:
-        path: Path of the results file.
-
-    Returns:
-        `pandas.DataFrame` with one row per network, kind and length. `network` also
-        says which part its training was without, and a stride that was given. The
-        columns `slid_line_error` and `slid_character_error` are those of the sliding
-        network, `cut_line_error` and `cut_character_error` those on the pieces between
-        blank columns.
-    """
-    return pd.DataFrame(
-        {"network": _title(result["run"])} | measured
-        for result in read_results(path)
-        for measured in result["measured"]
-    )
-
-
-def _title(run):
-    without = run.get("without")
-    looks = f", stride {run['stride']}" if "stride" in run else ""
-    return run["network"] + (f" without {without}" if without else "") + looks

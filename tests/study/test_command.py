@@ -18,6 +18,7 @@ from conftest import takes_ctrl_c
 from lenet_keras import pretrained
 from lenet_study import command as command_line
 from lenet_study import export, mistakes, networks, perturbations, sweep, training
+from lenet_study import report as reports
 from lenet_study.datasets import sources
 from lenet_study.files import append_result
 from lenet_study.questions.interpretations import INTERPRETATIONS, Trial
@@ -499,6 +500,21 @@ def test_report_says_what_it_wrote(monkeypatch, capsys, tmp_path):
     code, out, _ = run(monkeypatch, capsys, "report", path)
     assert code == 0
     assert out == f"Written to {tmp_path}: study.jsonl, study.md\n"
+
+
+def test_report_of_all_studies_fills_the_pages_too(monkeypatch, capsys, tmp_path):
+    path = tmp_path / "data/results/study.jsonl"
+    script = tmp_path / "docs/fill.py"
+    script.parent.mkdir()
+    script.write_text("print('filled by', __name__)")
+    monkeypatch.setattr(reports, "stored_studies", lambda: [path])
+    monkeypatch.setattr(reports, "report", lambda file: [file.with_suffix(".md")])
+    code, out, _ = run(monkeypatch, capsys, "report")
+    assert code == 0
+    assert out.splitlines() == [
+        f"Written to {path.parent}: study.jsonl, study.md",
+        "filled by __main__",
+    ]
 
 
 def test_probe_shows_a_network_before_its_first_update(monkeypatch, capsys):

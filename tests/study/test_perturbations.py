@@ -11,6 +11,7 @@ from lenet_study.networks import fully_connected
 from lenet_study.perturbations import AMOUNTS, perturb, spoil
 from lenet_study.pixels import network_input
 from lenet_study.questions import perturbations as question
+from lenet_study.results import load_measured
 from lenet_study.training.run import Run
 
 BACKGROUND, INK = -0.1, 1.175
@@ -148,12 +149,12 @@ def test_a_run_has_its_networks_accuracies_too(monkeypatch, tmp_path):
     path = tmp_path / "perturbed.jsonl"
     line = {"id": run.id, "run": run.request, "configuration": run.configuration}
     path.write_text(json.dumps(line | result) + "\n")
-    table = module.load_perturbed(path)
+    table = load_measured("perturbed", path)
     assert table["recipe"].tolist() == ["fc-60000"] * 3
     assert table["accuracy"].tolist() == [m["accuracy"] for m in result["perturbed"]]
 
 
-def test_reach_is_where_the_mean_falls_below_the_level():
+def test_the_tolerated_range_ends_where_the_mean_falls_below_the_level():
     values = {
         ("a", "shift right"): {-2: 0.5, -1: 0.8, 0: 1.0, 1: 0.95, 2: 0.85},
         ("a", "scale"): {0.5: 0.91, 1.0: 1.0, 2.0: 0.6},
@@ -167,7 +168,7 @@ def test_reach_is_where_the_mean_falls_below_the_level():
         for seed in (0, 1)
     ]
     columns = ["recipe", "perturbation", "seed", "amount", "accuracy"]
-    found = module.reach(pd.DataFrame(rows, columns=columns), level=0.9)
+    found = module.tolerated_range(pd.DataFrame(rows, columns=columns), level=0.9)
     assert list(zip(found["recipe"], found["perturbation"], strict=True)) == list(
         values
     )

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from lenet_study import report as module
+from lenet_study import tables
 from lenet_study.files import read_results
 from lenet_study.recipes import BASELINES, LADDER, RELATIVES
-from lenet_study.report import choices_table, report
-from lenet_study.results import DATASET_TITLES, load, overview, summary, table
+from lenet_study.report import report
+from lenet_study.results import DATASET_TITLES, load
 from lenet_study.studies import STUDIES, comparison_runs
+from lenet_study.tables import choices, markdown, of_rungs, overview, summary
 from lenet_study.training.sweep import grid
 
 RESULTS = Path(__file__).parents[2] / "data/results"
@@ -56,9 +58,9 @@ def test_a_report_of_the_ladder_has_its_tables_and_its_picture(ladder):
     assert [path.name for path in written] == ["ladder.md", "ladder.svg"]
     runs = load(ladder)
     text = written[0].read_text(encoding="utf-8")
-    assert text.startswith(overview(runs))
+    assert text.startswith(markdown(overview(runs)))
     for dataset, title in list(DATASET_TITLES.items())[:2]:
-        assert f"## {title}\n\n{table(runs, dataset)}" in text
+        assert f"## {title}\n\n{markdown(of_rungs(runs, dataset))}" in text
     # (17 + 16) recipes, three runs of 100 seconds each: 2.75 hours.
     assert "The 99 runs together" in text
     assert text.endswith("took 2.8 hours of one thread.\n")
@@ -69,7 +71,8 @@ def test_a_part_of_the_ladder_has_a_summary(tmp_path):
     path = tmp_path / "ladder.jsonl"
     write(path, grid(["max", "fc-300"], ["mnist"], range(2)))
     assert [written.name for written in report(path)] == ["ladder.md"]
-    assert path.with_suffix(".md").read_text(encoding="utf-8") == summary(load(path))
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert text == markdown(summary(load(path)))
 
 
 @pytest.mark.parametrize("left_out", ["max", "28x28"])
@@ -104,30 +107,28 @@ def test_a_comparison_has_a_csv_file_too(tmp_path):
     write(path, STUDIES["compare"].runs())
     assert [written.suffix for written in report(path)] == [".csv", ".md", ".svg"]
     stored = pd.read_csv(path.with_suffix(".csv"), keep_default_na=False)
+    assert {"test_accuracy", "setup"} <= set(stored)
+    assert "test_error" not in stored
     assert stored["id"].tolist() == load(path)["id"].tolist()
 
 
 def test_choices_stand_in_the_column_of_their_recipe(tmp_path):
     path = tmp_path / "choices.jsonl"
     write(path, STUDIES["choices"].runs())
-    lines = choices_table(load(path)).splitlines()
-    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
-    assert cells[0] == [
-        "held-out error, %",
-        "lenet5-cifar10",
-        "lenet5_modern-mnist",
-        "lenet5_modern-cifar10",
+    table = choices(load(path)).set_index("held-out error, %")
+    assert table.columns.tolist() == [
+        *("lenet5-cifar10", "lenet5_modern-mnist", "lenet5_modern-cifar10"),
     ]
-    assert cells[2] == ["as recommended", "10.00", "9.90", "9.80"]
-    assert cells[3] == ["not augmented", "10.00", "", "9.80"]
-    assert cells[-1] == ["pixels from 0 to 1", "", "", "9.80"]
-    assert len(lines) == 2 + 1 + 11
+    assert table.loc["as recommended"].tolist() == ["10.00", "9.90", "9.80"]
+    assert table.loc["not augmented"].tolist() == ["10.00", "", "9.80"]
+    assert table.loc["pixels from 0 to 1"].tolist() == ["", "", "9.80"]
+    assert len(table) == 1 + 11
 
 
 def test_choices_that_are_not_all_there_are_refused(tmp_path, message):
     path = tmp_path / "choices.jsonl"
     write(path, STUDIES["choices"].runs()[:-1])
-    assert "none of lenet5_modern-cifar10" in message(report, path)
+    assert "missing=['lenet5_modern-cifar10" in message(report, path)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -144,9 +145,8 @@ def test_short_and_long_trainings_stand_apart_in_table_and_picture(tmp_path):
     lines = table.read_text(encoding="utf-8").splitlines()[2:]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[:10]]
     # In one order, however they were stored.
-    assert [row[4] for row in rows] == ["10", "10", "10", "4", "4"] + ["10"] * 3 + [
-        "3"
-    ] * 2
+    epochs = [row[4] for row in rows]
+    assert epochs == ["10", "4", "10", "4", "10", "10", "3", "10", "3", "10"]
     assert [row[0] for row in rows] == ["MNIST"] * 5 + ["CIFAR-10"] * 5
     assert not [line for line in lines if "±" in line]
     points = data_in(picture)[0]["lines"]
@@ -233,4 +233,4 @@ def test_the_results_are_few_files_and_each_has_its_place_in_the_readme():
     for study in STORED:
         assert f"`{study}.jsonl`" in text
     assert "rates.csv" in text
-    assert module.VIEWS.keys() <= set(STORED)
+    assert module.VIEWS.keys() | tables.OF_STUDY.keys() <= set(STORED)
