@@ -12,3 +12,10 @@ from lenet_study.figures.results import *
 from lenet_study.figures.style import STYLE as STYLE
 from lenet_study.figures.style import Animation as Animation
 from lenet_study.figures.training import *
+
+# What is defined in one of the rooms; not what a room imports, such as `style`.
+__all__ = [
+    name
+    for name, thing in globals().items()
+    if getattr(thing, "__module__", "").startswith(f"{__name__}.")
+]

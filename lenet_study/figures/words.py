@@ -49,8 +49,7 @@ def _many_pictures(panels):
 
 def _panel(ax):
     """Yields the lines of text about a panel: its heading, and each series."""
-    title = _one_line(ax.get_title())
-    parts = [f"panel {title!r}" if title else "panel"]
+    parts = [f"panel{_named(ax.get_title())}"]
     parts += [f"{name}: {told}" for name in "xy" if (told := _axis(ax, name))]
     yield "; ".join(parts)
     if ax.get_label() == "<colorbar>":
@@ -64,11 +63,10 @@ def _panel(ax):
     if shapes := [patch for patch in ax.patches if patch not in in_bars]:
         yield f"  shapes: {_rectangles(shapes)}"
     for marks in ax.collections:
-        if isinstance(marks, PathCollection):
-            yield f"  points{_label(marks)}: {_points(*marks.get_offsets().T)}"
-        else:
-            ends = np.concatenate([path.vertices for path in marks.get_paths()])
-            yield f"  lines{_label(marks)}: {_points(*ends.T)}"
+        places = marks.get_offsets()
+        if not isinstance(marks, PathCollection):  # lines, from end to end
+            places = np.concatenate([path.vertices for path in marks.get_paths()])
+        yield f"  marks{_label(marks)}: {_points(*places.T)}"
     for image in ax.images:
         yield f"  picture: {_pictures([image])}"
     if texts := _texts(ax):
@@ -132,8 +130,12 @@ def _digits(number):
 
 
 def _label(artist):
-    label = str(artist.get_label() or "")
-    return "" if label.startswith("_") or not label else f" {_one_line(label)!r}"
+    label = str(artist.get_label())
+    return "" if label.startswith("_") else _named(label)
+
+
+def _named(text):
+    return f" {_one_line(text)!r}" if text else ""
 
 
 def _texts(holder):

@@ -1,3 +1,6 @@
+import ast
+from pathlib import Path
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -230,6 +233,20 @@ def test_a_drawing_returns_a_figure_and_leaves_none_open(draw, tmp_path):
     assert (tmp_path / "figure.png").stat().st_size > 1_000
 
 
+def test_every_figure_of_a_room_is_public_and_is_drawn_here():
+    rooms = Path(figures.__file__).parent
+    names = [
+        node.name
+        for room in ("images", "networks", "results", "training")
+        for node in ast.parse((rooms / f"{room}.py").read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    assert len(names) >= 36
+    assert sorted(figures.__all__) == sorted([*names, "Animation"])
+    assert sorted(DRAWINGS) == sorted(names)
+    assert all(getattr(figures, name).__doc__ for name in names)
+
+
 def test_a_saved_figure_has_the_resolution_of_the_style(tmp_path):
     figure = figures.distances(RNG.random(10), right=3)
     assert figure.dpi == figures.STYLE["figure.dpi"]
@@ -448,7 +465,7 @@ def test_stacks_show_where_the_lines_cross():
 
 def test_stacks_that_do_not_cross_are_refused(message):
     text = message(figures.stacks, {1.0: (45, 121), 2.0: (162, 242)}, claimed=3.6)
-    assert text.endswith("1.0 to 2.0")
+    assert text.endswith("crossing. Received: multiples=[1.0, 2.0]")
 
 
 def test_training_errors_are_means_over_the_seeds_in_percent():
