@@ -98,7 +98,7 @@ def answers_along(image, distances, field=32, stride=4):
         stride: Pixels between two places.
     """
     nearest, size = distances.min(axis=1), (image.shape[1] / 24, 1.6)
-    _, below, centres = _above_places(image, size, nearest, field, stride)
+    _, below, centres = _above_places(image, size, len(nearest), field, stride)
     below.plot(centres, nearest, color=style.BLUE, linewidth=1)
     heights = nearest + 0.02 * nearest.max()
     place = {"ha": "center", "va": "bottom", "fontsize": 8}
@@ -107,8 +107,8 @@ def answers_along(image, distances, field=32, stride=4):
     below.set(ylabel="smallest distance", ylim=(0, 1.15 * nearest.max()))
 
 
-def _above_places(image, size, places, field, stride, **kwargs):
-    """Draws a wide image, with a panel below it for the places of a field in it.
+def _above_places(image, size, count, field, stride, **kwargs):
+    """Draws a wide image. A panel below it is for the places of a field in it.
 
     Returns:
         The axes of both, and the centre of the field at each place.
@@ -116,7 +116,7 @@ def _above_places(image, size, places, field, stride, **kwargs):
     above, below = style.panels(2, size, columns=1, **kwargs)
     style.picture(above, image, aspect="auto")
     below.set(xlabel="centre of the field, in pixels", xlim=above.get_xlim())
-    return above, below, field / 2 - 0.5 + stride * np.arange(len(places))
+    return above, below, field / 2 - 0.5 + stride * np.arange(count)
 
 
 @style.drawing
@@ -131,7 +131,7 @@ def line_read(image, reading, j, field=32, stride=4):
         stride: Pixels between two places.
     """
     more = {"size": (image.shape[1] / 20, 2.1), "height_ratios": [1, 1.5]}
-    places = {"places": reading.path, "field": field, "stride": stride}
+    places = {"count": len(reading.path), "field": field, "stride": stride}
     above, below, centres = _above_places(image, **more, **places)
     words = {"ha": "center", "va": "bottom", "fontweight": "bold"}
     for digit, centre in zip(reading.text, centres[[*reading.places]], strict=True):

@@ -313,6 +313,22 @@ def test_a_line_read_has_its_digits_and_its_path_at_the_centres():
     assert below.get_xlim() == above.get_xlim() == (-0.5, 51.5)
 
 
+@pytest.mark.parametrize("name", ["comparison", "perturbed", "line_errors"])
+def test_a_legend_below_the_panels_has_each_label_once(name):
+    figure = DRAWINGS[name]()
+    (legend,) = figure.legends
+    labels = [line.get_label() for ax in figure.axes for line in ax.lines]
+    assert [text.get_text() for text in legend.texts] == list(dict.fromkeys(labels))
+    assert len(set(labels)) > 1
+
+
+def test_one_bar_stands_out():
+    bars = figures.distances(np.arange(1, 11), right=3).axes[0].patches
+    colors = [bar.get_facecolor() for bar in bars]
+    assert len(set(colors)) == 2
+    assert colors.count(colors[3]) == 1
+
+
 def test_line_errors_have_a_panel_a_kind_and_what_cutting_gives():
     spaced, touching = figures.line_errors(lines_measured()).axes
     assert (spaced.get_title(), touching.get_title()) == ("spaced", "touching")
