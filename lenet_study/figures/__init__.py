@@ -9,7 +9,6 @@ expression of a cell, and `savefig` writes it to a file.
 from lenet_study.figures.images import *
 from lenet_study.figures.networks import *
 from lenet_study.figures.results import *
-from lenet_study.figures.style import STYLE as STYLE
 from lenet_study.figures.style import Animation as Animation
 from lenet_study.figures.training import *
 

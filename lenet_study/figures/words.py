@@ -98,11 +98,11 @@ def _rectangles(patches):
 
 
 def _pictures(images):
-    """Returns the values of one picture, or of many together, and their scales."""
+    """Returns the values of a picture, or of many together, and the scale's ends."""
     values = np.ma.stack([image.get_array() for image in images])
     low, high = np.transpose([image.get_clim() for image in images])
-    shown = f"shown from {_summary(low)} to {_summary(high)}"
-    return f"{_summary(values if len(images) > 1 else values[0])}; {shown}"
+    told = _summary(values if len(images) > 1 else values[0])
+    return f"{told}; low end {_summary(low)}; high end {_summary(high)}"
 
 
 def _summary(values):

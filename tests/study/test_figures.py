@@ -224,11 +224,11 @@ DRAWINGS = {
 
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 def test_a_drawing_returns_a_figure_and_leaves_none_open(draw, tmp_path):
-    before = {key: plt.rcParams[key] for key in figures.STYLE}
+    before = {key: plt.rcParams[key] for key in style.STYLE}
     figure = draw()
     assert isinstance(figure, Figure)
     assert plt.get_fignums() == []
-    assert {key: plt.rcParams[key] for key in figures.STYLE} == before
+    assert {key: plt.rcParams[key] for key in style.STYLE} == before
     figure.savefig(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 1_000
 
@@ -249,10 +249,10 @@ def test_every_figure_of_a_room_is_public_and_is_drawn_here():
 
 def test_a_saved_figure_has_the_resolution_of_the_style(tmp_path):
     figure = figures.distances(RNG.random(10), right=3)
-    assert figure.dpi == figures.STYLE["figure.dpi"]
+    assert figure.dpi == style.STYLE["figure.dpi"]
     figure.savefig(tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as image:
-        size = figure.get_size_inches() * figures.STYLE["savefig.dpi"]
+        size = figure.get_size_inches() * style.STYLE["savefig.dpi"]
         assert image.size == tuple(size.astype(int)) == (900, 360)
 
 
@@ -260,7 +260,7 @@ def test_a_figure_keeps_the_style_when_it_is_shown():
     figure = figures.distances(RNG.random(10), right=3)
     figure.draw_without_rendering()
     lines = figure.axes[0].get_ygridlines()
-    assert {line.get_color() for line in lines} == {figures.STYLE["grid.color"]}
+    assert {line.get_color() for line in lines} == {style.STYLE["grid.color"]}
 
 
 def test_every_drawing_is_tested():

@@ -84,9 +84,9 @@ def test_a_few_pictures_are_told_one_by_one():
     assert pictures([corner, np.ones((4, 2))]).splitlines() == [
         "Figure of 2 panels",
         "panel 'map 0'",
-        "  picture: 4x2 from 0 to 2, mean 0.25, centre 3, 1; shown from 0 to 3",
+        "  picture: 4x2 from 0 to 2, mean 0.25, centre 3, 1; low end 0; high end 3",
         "panel 'map 1'",
-        "  picture: 1; shown from 0 to 3",
+        "  picture: 1; low end 0; high end 3",
     ]
 
 
@@ -96,7 +96,7 @@ def test_many_pictures_of_one_size_are_told_together_and_their_order_counts():
     title, told = pictures(values).splitlines()[1:]
     assert title == f"20 panels: {', '.join(f'map {n}' for n in range(20))}"
     summary = "20x4x2 from 0 to 2, mean 0.0125, centre 5, 1, 0"
-    assert told == f"  pictures: {summary}; shown from 0 to 3"
+    assert told == f"  pictures: {summary}; low end 0; high end 3"
     assert "centre 14, 1, 0" in pictures(values[::-1])
 
 
