@@ -15,6 +15,6 @@ from lenet_study.figures.training import *
 # What is defined in one of the rooms; not what a room imports, such as `style`.
 __all__ = [
     name
-    for name, thing in globals().items()
+    for name, thing in list(globals().items())
     if getattr(thing, "__module__", "").startswith(f"{__name__}.")
 ]
