@@ -1,6 +1,7 @@
-"""Pictures that a reader of a notebook can touch: sliders that draw them again."""
+"""Pictures that a reader of a notebook can change: with sliders, and in a quiz.
 
-import itertools
+A notebook that is not running shows the first picture, without controls.
+"""
 
 import ipywidgets
 import keras
@@ -14,10 +15,8 @@ from lenet_study.perturbations import spoil
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def touch(draw, **controls):
+def with_sliders(draw, **controls):
     """Shows a figure, and below it controls that draw it again.
-
-    A notebook that is not running shows the figure of the first values.
 
     Args:
         draw: Function of the controls' values, by name, that returns a figure of
@@ -28,19 +27,26 @@ def touch(draw, **controls):
     def figure():
         return draw(**{name: control.value for name, control in controls.items()})
 
-    shown = figure().display(display_id=True)
-
-    def again(change):
-        figure().display(display_id=shown.display_id, update=True)
-
+    redraw = _shown(figure())
     for name, control in controls.items():
         control.description = control.description or name
-        control.observe(again, "value")
-    show(ipywidgets.VBox(list(controls.values())))
+        control.observe(lambda change: redraw(figure()), "value")
+    _show_controls(ipywidgets.VBox([*controls.values()]))
+
+
+def _shown(figure):
+    """Shows a figure, and returns a function that shows another one in its place."""
+    shown = figure.display(display_id=True)
+    return lambda other: other.display(display_id=shown.display_id, update=True)
+
+
+def _show_controls(box):
+    """Shows controls without text: where they cannot run, the picture alone remains."""
+    display({VIEW: box._repr_mimebundle_()[VIEW]}, raw=True)
 
 
 def spoilt_digit(images, faithful, modern):
-    """Returns what `touch` draws of a digit that is shifted, turned, scaled or spoilt.
+    """Returns what `with_sliders` draws of a digit that is shifted, turned or spoilt.
 
     Args:
         images: `uint8` digits of shape `(n, 28, 28)`.
@@ -52,19 +58,24 @@ def spoilt_digit(images, faithful, modern):
         as `shift_right=3`. It returns a figure of the digit, of what F6 draws, and of
         both networks' outputs.
     """
-    f6 = _f6(faithful)
+    read = _reader(faithful)
 
     def draw(number, title="", **changes):
         amounts = {name.replace("_", " "): amount for name, amount in changes.items()}
-        x = prepare(images[number : number + 1], "paper")
-        x = spoil(x, amounts, BACKGROUND, INK)
-        outputs = {
-            "LeNet-5, distance": np.array(faithful(x))[0],
-            "variant, probability": np.array(modern(x[:, 2:30, 2:30]))[0],
-        }
-        return figures.digit_read(x[0, ..., 0], np.array(f6(x))[0], outputs, title)
+        x = spoil(prepare(images[[number]], "paper"), amounts, BACKGROUND, INK)
+        drawn, distances = read(x)
+        outputs = {"LeNet-5, distance": distances}
+        outputs["variant, probability"] = np.array(modern(x[:, 2:30, 2:30]))[0]
+        return figures.digit_read(x[0, ..., 0], drawn, outputs, title)
 
     return draw
+
+
+def _reader(network):
+    """Returns a function from a prepared digit to the outputs of F6 and of the end."""
+    outputs = [network.get_layer("F6").output, network.output]
+    both = keras.Model(network.input, outputs)
+    return lambda x: [np.array(output)[0] for output in both(x)]
 
 
 def quiz_of_digits(images, labels, told, faithful):
@@ -76,58 +87,41 @@ def quiz_of_digits(images, labels, told, faithful):
         told: What the paper's network answered.
         faithful: Trained LeNet-5.
     """
-    f6 = _f6(faithful)
+    read = _reader(faithful)
 
     def question(index):
-        return figures.images(images[index : index + 1], ["which digit?"])
+        return figures.images(images[[index]], ["which digit?"])
 
     def answer(index, guess):
-        x = prepare(images[index : index + 1], "paper")
+        drawn, distances = read(prepare(images[[index]], "paper"))
         title = f"a {labels[index]}; you: {guess}\npaper: {told[index]}"
-        outputs = {"ours": np.array(faithful(x))[0]}
-        return figures.digit_read(images[index], np.array(f6(x))[0], outputs, title)
+        return figures.digit_read(images[index], drawn, {"ours": distances}, title)
 
     return question, answer
 
 
-def _f6(network):
-    return keras.Model(network.input, network.get_layer("F6").output)
-
-
 def quiz(question, answer, count):
     """Shows one question after another, and the answer after each guess of a digit.
-
-    A notebook that is not running shows the first question.
 
     Args:
         question: Function of an index from 0 to `count - 1` that returns a figure.
         answer: Function of the index and the guess, a digit, that returns a figure.
         count: Number of questions.
     """
-    place = itertools.cycle(range(count))
-    current = next(place)
-    shown = question(current).display(display_id=True)
-
-    def draw(figure):
-        figure.display(display_id=shown.display_id, update=True)
+    index, redraw = 0, _shown(question(0))
 
     def guess(button):
-        draw(answer(current, int(button.description)))
+        redraw(answer(index, int(button.description)))
 
     def go_on(button):
-        nonlocal current
-        current = next(place)
-        draw(question(current))
+        nonlocal index
+        index = (index + 1) % count
+        redraw(question(index))
 
-    buttons = [ipywidgets.Button(description=str(digit)) for digit in range(10)]
-    for button in buttons:
-        button.layout.width = "2.5em"
+    narrow = {"width": "2.5em"}
+    digits = [ipywidgets.Button(description=str(n), layout=narrow) for n in range(10)]
+    for button in digits:
         button.on_click(guess)
     further = ipywidgets.Button(description="next")
     further.on_click(go_on)
-    show(ipywidgets.HBox([*buttons, further]))
-
-
-def show(box):
-    """Shows controls without text: where they cannot run, the picture alone remains."""
-    display({VIEW: box._repr_mimebundle_()[VIEW]}, raw=True)
+    _show_controls(ipywidgets.HBox([*digits, further]))

@@ -9,6 +9,12 @@ expression of a cell, and `savefig` writes it to a file.
 from lenet_study.figures.images import *
 from lenet_study.figures.networks import *
 from lenet_study.figures.results import *
-from lenet_study.figures.style import STYLE as STYLE
 from lenet_study.figures.style import Animation as Animation
 from lenet_study.figures.training import *
+
+# What is defined in one of the rooms; not what a room imports, such as `style`.
+__all__ = [
+    name
+    for name, thing in list(globals().items())
+    if getattr(thing, "__module__", "").startswith(f"{__name__}.")
+]

@@ -1,5 +1,6 @@
 """Pictures: images, and the codes, maps and kernels of a network as images."""
 
+import itertools
 import math
 
 import matplotlib.pyplot as plt
@@ -9,6 +10,7 @@ from lenet_study.datasets.sources import PINS
 from lenet_study.figures import style
 
 CIFAR10_CLASSES = PINS["cifar10"]["classes"]
+CODE_SCALE = {"vmin": -1.2, "vmax": 1}
 
 
 @style.drawing
@@ -22,11 +24,18 @@ def images(images, titles=None, columns=10):
         columns: Images a row.
     """
     height = 1.05 if titles is None else 1.45
-    for index, ax in enumerate(style.panels(len(images), (1.05, height), columns)):
-        style.picture(ax, images[index])
+    for ax in _grid(images, (1.05, height), columns, titles):
         ax.spines[:].set(visible=True, color="0.85", linewidth=0.5)
+
+
+def _grid(pictures, size, columns, titles=None, scale=None, **kwargs):
+    """Draws pictures in a grid, with small titles. Returns their axes."""
+    axes = style.panels(len(pictures), size, columns)
+    for index, ax in enumerate(axes):
+        style.picture(ax, pictures[index], **scale or {})
         if titles is not None:
-            ax.set_title(titles[index], fontsize=8, fontweight="normal")
+            ax.set_title(titles[index], fontsize=8, fontweight="normal", **kwargs)
+    return axes
 
 
 def worst_mistakes(images_, labels, probabilities, names=None, count=20):
@@ -57,10 +66,8 @@ def codes(codes, titles, columns=16):
         columns: Codes a row.
     """
     width = 0.55 if max(map(len, titles)) < 4 else 0.85
-    axes = style.panels(len(codes), (width, 1.1), columns)
-    for ax, code, title in zip(axes, codes, titles, strict=True):
-        style.picture(ax, np.reshape(code, (12, 7)), vmin=-1.2, vmax=1)
-        ax.set_title(title, fontsize=8, fontweight="normal", parse_math=False, pad=2)
+    pictures, small = np.reshape(codes, (-1, 12, 7)), {"parse_math": False, "pad": 2}
+    _grid(pictures, (width, 1.1), columns, titles, CODE_SCALE, **small)
 
 
 @style.drawing
@@ -90,19 +97,26 @@ def answers_along(image, distances, field=32, stride=4):
         field: Height and width of the square that the network sees, in pixels.
         stride: Pixels between two places.
     """
-    size = (image.shape[1] / 24, 1.6)
-    above, below = style.panels(2, size, columns=1)
-    style.picture(above, image, aspect="auto")
-    centres = field / 2 - 0.5 + stride * np.arange(len(distances))
-    nearest = distances.min(axis=1)
+    nearest, size = distances.min(axis=1), (image.shape[1] / 24, 1.6)
+    _, below, centres = _above_places(image, size, len(nearest), field, stride)
     below.plot(centres, nearest, color=style.BLUE, linewidth=1)
-    for centre, distance, digit in zip(
-        centres, nearest, distances.argmin(axis=1), strict=True
-    ):
-        above_line = distance + 0.02 * nearest.max()
-        below.text(centre, above_line, digit, ha="center", va="bottom", fontsize=8)
-    below.set(xlabel="centre of the field, in pixels", ylabel="smallest distance")
-    below.set(xlim=above.get_xlim(), ylim=(0, 1.15 * nearest.max()))
+    heights = nearest + 0.02 * nearest.max()
+    place = {"ha": "center", "va": "bottom", "fontsize": 8}
+    for *point, digit in zip(centres, heights, distances.argmin(axis=1), strict=True):
+        below.text(*point, digit, **place)
+    below.set(ylabel="smallest distance", ylim=(0, 1.15 * nearest.max()))
+
+
+def _above_places(image, size, count, field, stride, **kwargs):
+    """Draws a wide image. A panel below it is for the places of a field in it.
+
+    Returns:
+        The axes of both, and the centre of the field at each place.
+    """
+    above, below = style.panels(2, size, columns=1, **kwargs)
+    style.picture(above, image, aspect="auto")
+    below.set(xlabel="centre of the field, in pixels", xlim=above.get_xlim())
+    return above, below, field / 2 - 0.5 + stride * np.arange(count)
 
 
 @style.drawing
@@ -116,32 +130,20 @@ def line_read(image, reading, j, field=32, stride=4):
         field: Height and width of the square that the network sees, in pixels.
         stride: Pixels between two places.
     """
-    width = image.shape[1]
-    above, below = style.panels(
-        2, (width / 20, 2.1), 1, height_ratios=[1, 1.5], layout="constrained"
-    )
-    style.picture(above, image, cmap="gray_r", aspect="auto")
-    centres = field / 2 - 0.5 + stride * np.arange(len(reading.path))
-    for digit, place in zip(reading.text, reading.places, strict=True):
-        above.axvline(centres[place], color=style.GREEN, linewidth=1)
-        above.text(
-            *(centres[place], 0, digit),
-            **{"ha": "center", "va": "bottom", "fontweight": "bold"},
-        )
+    more = {"size": (image.shape[1] / 20, 2.1), "height_ratios": [1, 1.5]}
+    places = {"count": len(reading.path), "field": field, "stride": stride}
+    above, below, centres = _above_places(image, **more, **places)
+    words = {"ha": "center", "va": "bottom", "fontweight": "bold"}
+    for digit, centre in zip(reading.text, centres[[*reading.places]], strict=True):
+        above.axvline(centre, color=style.GREEN, linewidth=1)
+        above.text(centre, 0, digit, **words)
     costs = np.column_stack([reading.distances, np.full(len(centres), j)])
-    sides = centres[0] - stride / 2, centres[-1] + stride / 2
-    below.imshow(
-        costs.T,
-        cmap="Blues_r",
-        vmin=0,
-        vmax=2 * j,
-        aspect="auto",
-        extent=(*sides, 10.5, -0.5),
-    )
+    extent = centres[0] - stride / 2, centres[-1] + stride / 2, 10.5, -0.5
+    scale = {"cmap": "Blues_r", "vmin": 0, "vmax": 2 * j}
+    below.imshow(costs.T, extent=extent, aspect="auto", **scale)
     below.plot(centres, reading.path, "o-", color=style.GREEN, markersize=4)
     below.grid(visible=False)
     below.set_yticks(range(11), [*"0123456789", "rubbish"], fontsize=7)
-    below.set(xlabel="centre of the field, in pixels", xlim=above.get_xlim())
 
 
 @style.drawing
@@ -155,11 +157,7 @@ def lines(images, titles, columns=2):
     """
     height, width = images.shape[1:]
     size = (width / 30, height / 30 + 0.35)
-    for ax, image, title in zip(
-        style.panels(len(images), size, columns), images, titles, strict=True
-    ):
-        style.picture(ax, image, cmap="gray_r")
-        ax.set_title(title, fontsize=8, fontweight="normal")
+    _grid(images, size, columns, titles)
 
 
 @style.drawing
@@ -171,18 +169,18 @@ def feature_maps(maps, columns=8):
             number of maps)`.
         columns: Maps a row.
     """
-    rows = sum(math.ceil(values.shape[-1] / columns) for values in maps.values())
-    axes = list(style.panels(rows * columns, (1.05, 1.05), columns, margin=(0.5, 0)))
+    rows = {name: math.ceil(m.shape[-1] / columns) for name, m in maps.items()}
+    size = {"size": (1.05, 1.05), "columns": columns, "margin": (0.5, 0)}
+    axes = iter(style.panels(columns * sum(rows.values()), **size))
     for name, values in maps.items():
         height, width, count = values.shape
         most = np.abs(values).max()
-        own, axes = axes[:count], axes[columns * math.ceil(count / columns) :]
-        for index, ax in enumerate(own):
-            style.picture(ax, values[..., index], cmap="gray", vmin=-most, vmax=most)
+        own = list(itertools.islice(axes, columns * rows[name]))
         own[0].set_ylabel(f"{name}\n{height}x{width}\n±{most:.1f}", fontsize=8)
-        for ax in own[-1].figure.axes:
-            if not ax.images and ax not in axes:
-                ax.axis("off")
+        for index, ax in enumerate(own[:count]):
+            style.picture(ax, values[..., index], cmap="gray", vmin=-most, vmax=most)
+        for ax in own[count:]:
+            ax.axis("off")
 
 
 @style.drawing
@@ -200,23 +198,23 @@ def one_map(inputs, kernels, table, index, outputs):
     count = inputs.shape[-1]
     axes = style.panels(2 * (count + 1), (1.15, 1.25), count + 1)
     above, below = axes[: count + 1], axes[count + 1 :]
-    strong = np.abs(kernels).max()
+    seen, scale = table[index], {"cmap": "gray", "vmin": -1.72, "vmax": 1.72}
     for i in range(count):
-        seen = i in table[index]
-        style.picture(above[i], inputs[..., i], cmap="gray", vmin=-1.72, vmax=1.72)
-        above[i].images[0].set_alpha(1.0 if seen else 0.12)
-        above[i].set_title(f"S2, map {i}" if seen else "", fontsize=8)
-        if seen:
-            own = {"cmap": "PuOr", "vmin": -strong, "vmax": strong}
-            style.picture(below[i], kernels[..., i, index], **own)
-        else:
-            below[i].axis("off")
-    own = outputs[..., index]
-    style.picture(above[count], own, cmap="gray", vmin=-1.72, vmax=1.72)
+        below[i].axis("off")
+        style.picture(above[i], inputs[..., i], alpha=1 if i in seen else 0.12, **scale)
+    for i in seen:
+        above[i].set_title(f"S2, map {i}", fontsize=8)
+        style.picture(below[i], kernels[..., i, index], **_both_signs(kernels))
+    style.picture(above[count], outputs[..., index], **scale)
     above[count].set_title(f"C3, map {index}", fontsize=8)
     below[count].axis("off")
-    words = f"the sum of\n{len(table[index])} convolutions\nand a bias, squashed"
+    words = f"the sum of\n{len(seen)} convolutions\nand a bias, squashed"
     below[count].text(0.5, 0.5, words, ha="center", va="center", fontsize=8)
+
+
+def _both_signs(values):
+    most = np.abs(values).max()
+    return {"cmap": "PuOr", "vmin": -most, "vmax": most}
 
 
 @style.drawing
@@ -234,15 +232,14 @@ def digit_read(image, drawn, outputs, title=""):
     ratios = [1, 0.6] + [1.7] * len(outputs)
     size = (sum(ratios) / len(ratios) * 1.7, 1.9)
     first, second, *rest = style.panels(len(ratios), size, width_ratios=ratios)
-    style.picture(first, image, cmap="gray_r").axes.set_title(title)
-    style.picture(second, np.reshape(drawn, (12, 7)), vmin=-1.2, vmax=1)
+    style.picture(first, image).axes.set_title(title)
+    style.picture(second, np.reshape(drawn, (12, 7)), **CODE_SCALE)
     second.set_title("F6 draws")
-    colors = [style.BLUE, style.ORANGE]
-    for ax, (label, values), color in zip(rest, outputs.items(), colors, strict=False):
-        wins = np.argmax(values) if ax is not rest[0] else np.argmin(values)
-        bars = ax.bar(range(len(values)), values, color="0.75")
-        bars[wins].set_color(color)
-        ax.set(xticks=range(len(values)), title=f"{label}: {wins}")
+    looks = [(np.argmin, style.BLUE), (np.argmax, style.ORANGE)]
+    for ax, label, (winner, color) in zip(rest, outputs, looks, strict=False):
+        wins = winner(outputs[label])
+        style.bars(ax, outputs[label], wins, color)
+        ax.set_title(f"{label}: {wins}")
 
 
 @style.drawing
@@ -255,11 +252,8 @@ def kernels(values, label="weight"):
             ones are orange, the positive ones violet.
         label: What the values are.
     """
-    most = np.abs(values).max()
-    if values.min() < 0:
-        scale = {"cmap": "PuOr", "vmin": -most, "vmax": most}
-    else:
-        scale = {"vmin": 0, "vmax": most}
+    is_signed = values.min() < 0
+    scale = _both_signs(values) if is_signed else {"vmin": 0, "vmax": values.max()}
     axes = style.panels(values.shape[-1], (1.3, 1.8), margin=(0.9, 0))
     for index, ax in enumerate(axes):
         drawn = style.picture(ax, values[..., index], **scale)

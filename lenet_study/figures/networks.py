@@ -5,7 +5,9 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
+from lenet_keras.checks import expect
 from lenet_keras.counts import layer_table
 from lenet_study.figures import style
 from lenet_study.results import NETWORK_TITLES
@@ -65,10 +67,8 @@ def distances(values, right):
         right: Index of the right class.
     """
     ax = style.panel(6, 2.4, xlabel="class", ylabel="squared distance")
-    bars = ax.bar(range(len(values)), values, color="0.75")
-    bars[right].set_color(style.BLUE)
-    title = "the smallest distance wins; dark: the right class"
-    ax.set(title=title, xticks=range(len(values)))
+    style.bars(ax, values, right)
+    ax.set_title("the smallest distance wins; dark: the right class")
 
 
 @style.drawing
@@ -80,13 +80,10 @@ def posterior(values, j, right):
         j: Distance of the rubbish class.
         right: Index of the right class.
     """
-    logits = -np.append(values, j).astype("float64")
-    probabilities = np.exp(logits - logits.max())
-    probabilities /= probabilities.sum()
+    probabilities = softmax(-np.append(values, j).astype("float64"))
     ax = style.panel(6, 2.4, ylabel="probability", ylim=(0, 1.12))
-    names = [*map(str, range(len(values))), "rubbish"]
-    bars = ax.bar(names, probabilities, color="0.75")
-    bars[right].set_color(style.BLUE)
+    names = [*range(len(values)), "rubbish"]
+    bars = style.bars(ax, probabilities, right, names=names)
     ax.bar_label(bars, fmt="{:.2f}", fontsize=7)
     ax.set_title(f"j = {j:g}; dark: the right class")
 
@@ -106,13 +103,10 @@ def layer_counts(tables):
         style.rows(ax, names)
         for index, (model, table) in enumerate(tables.items()):
             tops = np.arange(len(names)) + index * height - 0.4
-            counts = [getattr(table[name], column) for name in names]
-            color = style.NETWORK_COLORS[model]
-            bars = ax.barh(tops, counts, height, align="edge", color=color)
-            ax.bar_label(bars, [f"{n:,}" for n in counts], fontsize=7, padding=2)
-            bars.set_label(
-                f"{NETWORK_TITLES[model]}: {getattr(table['total'], column):,}"
-            )
+            counts, color = table.to_pandas()[column], style.NETWORK_COLORS[model]
+            bars = ax.barh(tops, counts[names], height, align="edge", color=color)
+            bars.set_label(f"{NETWORK_TITLES[model]}: {counts['total']:,}")
+            ax.bar_label(bars, fmt="{:,.0f}", fontsize=7, padding=2)
         ax.set(title=title, xticks=[], xlim=(0, 1.15 * ax.get_xlim()[1]))
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02))
 
@@ -141,22 +135,17 @@ def timeline(table):
     Args:
         table: `pandas.DataFrame`, as `lenet_study.family.timeline` returns it.
     """
-    titles = {
-        "parameters": "parameters",
-        "connections": "connections",
-        "multiply_adds": "multiply-adds an image",
-    }
+    titles = {name: name for name in ("parameters", "connections")}
+    titles["multiply_adds"] = "multiply-adds an image"
     ring = {"color": style.RED, "mfc": "none", "markersize": 10, "label": "published"}
     for ax, count, title in style.each_panel(titles, (11 / 3, 3.4)):
         ax.plot(table["year"], table[count], "o", color="0.35", label="counted")
         ax.plot(table["year"], table[f"published_{count}"], "o", **ring)
-        last = None
+        is_left = table["year"].duplicated() | (table["year"] > 2014)
         for name, row in table.iterrows():
-            left = last == row["year"] or row["year"] > 2014
-            place = {"xytext": (-8 if left else 8, 0), "va": "center", "fontsize": 8}
-            side = {"ha": "right" if left else "left", "textcoords": "offset points"}
-            ax.annotate(name, (row["year"], row[count]), **place, **side)
-            last = row["year"]
+            shift, side = (-8, "right") if is_left[name] else (8, "left")
+            place = {"xytext": (shift, 0), "textcoords": "offset points", "ha": side}
+            ax.annotate(name, row[["year", count]], va="center", fontsize=8, **place)
         ax.set(title=title, yscale="log", xlim=(1987, 2024), xlabel="year")
     ax.figure.axes[0].legend(loc="upper left")
 
@@ -176,15 +165,14 @@ def block(branches, joined):
     middle = (len(branches) - 1) / 2
     box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "0.35"}
     words = {"ha": "center", "va": "center", "bbox": box}
-    ends = (0, middle), (most + 1, middle)
     for height, branch in enumerate(reversed(branches)):
-        places = [(1 + n, height) for n in range(len(branch))]
-        route = [ends[0], *(places or [(0.6, height), (most + 0.4, height)]), ends[1]]
-        ax.plot(*zip(*route, strict=True), color="0.6", zorder=0)
-        for place, name in zip(places, branch, strict=True):
-            ax.text(*place, name, **words)
-    for end, name in zip(ends, ("input", joined), strict=True):
-        ax.text(*end, name, weight="bold", **words)
+        places = np.arange(len(branch)) + 1 if branch else [0.6, most + 0.4]
+        heights = [middle, *np.full(len(places), height), middle]
+        ax.plot([0, *places, most + 1], heights, color="0.6", zorder=0)
+        for place, name in zip(places, branch, strict=False):
+            ax.text(place, height, name, **words)
+    ax.text(0, middle, "input", weight="bold", **words)
+    ax.text(most + 1, middle, joined, weight="bold", **words)
     ax.set(xlim=(-0.5, most + 1.5), ylim=(-0.5, len(branches) - 0.5))
 
 
@@ -202,11 +190,8 @@ def stacks(counted, claimed):
     """
     weights = pd.DataFrame(counted, ["five 3x3", "one 11x11"]).T
     ratio = weights["five 3x3"] / weights["one 11x11"]
-    if not ratio.min() <= 1 <= ratio.max():
-        raise ValueError(
-            "Expected multiples on both sides of the crossing. "
-            f"Received: {ratio.index[0]} to {ratio.index[-1]}"
-        )
+    both_sides = ratio.min() <= 1 <= ratio.max()
+    expect(both_sides, "multiples on both sides of the crossing", multiples=[*counted])
     cross, top = crossing(-ratio, -1), weights.max(axis=None)
     label = "filters, as a multiple of the maps before them"
     ax = style.panel(6, 3.2, xlabel=label, ylabel="weights")
@@ -217,13 +202,6 @@ def stacks(counted, claimed):
     ax.text(cross, top, f"{cross:.2f} ", ha="right", va="top", fontsize=8)
     ax.text(claimed, top, f" {claimed} claimed", color="0.5", va="top", fontsize=8)
     ax.legend(loc="lower right")
-
-
-ARCHITECTURE_COUNTS = {
-    "trainable": "trainable parameters",
-    "connections": "connections",
-    "multiply_adds": "multiply-adds",
-}
 
 
 @style.drawing
@@ -240,39 +218,36 @@ def architecture(model, color_by="trainable", other=None):
         other: Optional network with layers of the same names. The names of those that
             are of another type there, or have another count, are red.
     """
-    counts = layer_table(model)
-    theirs = layer_table(other) if other else counts
-    palette = "Oranges" if model.name == "lenet5_modern" else "Blues"
-    total = getattr(counts.pop("total"), color_by)
-    counts.pop("flatten", None)
-    most = max(getattr(count, color_by) for count in counts.values())
+    other = other or model
+    counts, theirs = layer_table(model), layer_table(other).to_pandas()[color_by]
+    numbers = {name: getattr(count, color_by) for name, count in counts.items()}
+    total, _ = numbers.pop("total"), numbers.pop("flatten", None)
+    palette = plt.get_cmap("Oranges" if model.name == "lenet5_modern" else "Blues")
     ax = style.panel(10.5, 3.4, aspect="equal")
     ax.axis("off")
     left, end = 0.0, None
-    for name, count in counts.items():
-        number = getattr(count, color_by)
-        color = plt.get_cmap(palette)(0.06 + 0.8 * math.sqrt(number / most))
-        *sides, maps = count.output_shape
+    for name, number in numbers.items():
+        share = math.sqrt(number / max(numbers.values()))
+        frame = {"fc": palette(0.06 + 0.8 * share), "ec": "0.25", "lw": 0.6}
+        *sides, maps = counts[name].output_shape
         if sides and sides != [1, 1]:
             size = f"{maps} map{'s' if maps > 1 else ''}\n{sides[0]}x{sides[1]}"
-            shift = min(1.4, 10 / maps)
-            reach = sides[1] + shift * (maps - 1)
         else:  # the height follows the square root, so that ten units can be seen
             size = f"{maps} units"
-            sides, maps, shift, reach = [3.5 * math.sqrt(maps), 2.5], 1, 0, 2.5
+            sides, maps = [3.5 * math.sqrt(maps), 2.5], 1
+        height, width = sides
+        steps = min(1.4, 10 / maps) * np.arange(maps)
+        reach = width + steps[-1]
         column = max(reach, 13)  # room for the words
-        begin = left + (column - reach) / 2
-        bottom = -(sides[0] + shift * (maps - 1)) / 2
-        for place in range(maps):
-            corner = begin + shift * place, bottom + shift * place
-            frame = {"fc": color, "ec": "0.25", "lw": 0.6, "zorder": 1 - place / maps}
-            ax.add_patch(plt.Rectangle(corner, sides[1], sides[0], **frame))
+        begin, bottom = left + (column - reach) / 2, -(height + steps[-1]) / 2
+        for place, step in enumerate(steps):
+            box = plt.Rectangle((begin + step, bottom + step), width, height, **frame)
+            ax.add_patch(box).set_zorder(1 - place / maps)
         middle = left + column / 2
-        differs = number != getattr(theirs[name], color_by) or (
-            other and type(model.get_layer(name)) is not type(other.get_layer(name))
-        )
-        words = {"weight": "bold", "color": style.RED if differs else "black"}
-        ax.text(middle, 31, name, ha="center", **words)
+        kind, their_kind = (type(of.get_layer(name)) for of in (model, other))
+        is_same = number == theirs[name] and kind is their_kind
+        color = "black" if is_same else style.RED
+        ax.text(middle, 31, name, ha="center", weight="bold", color=color)
         ax.text(middle, 30, size, ha="center", va="top", fontsize=8)
         if name != "input":
             ax.text(middle, -27, f"{number:,}", ha="center", fontsize=8)
@@ -281,4 +256,5 @@ def architecture(model, color_by="trainable", other=None):
         left, end = left + column + 5, begin + reach
     ax.set(xlim=(-2, left - 3), ylim=(-28, 35))
     title = NETWORK_TITLES.get(model.name, model.name)
-    ax.set_title(f"{title}: {total:,} {ARCHITECTURE_COUNTS[color_by]}")
+    what = color_by.replace("trainable", "trainable parameters").replace("_", "-")
+    ax.set_title(f"{title}: {total:,} {what}")

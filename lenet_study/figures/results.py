@@ -52,7 +52,6 @@ def comparison(runs, complete):
     counts = {"trainable": "trainable parameters", "connections": "connections"}
     contents = list(itertools.product(datasets, counts))
     axes = style.panels(len(contents), (4, 2.4), 2, margin=(0, 0.5))
-    points = {}
     for ax, (dataset, count) in zip(axes, contents, strict=True):
         best = complete[complete["dataset"] == dataset.removesuffix("-sample")]
         own = pd.concat([best, runs[runs["dataset"] == dataset]])
@@ -66,20 +65,15 @@ def comparison(runs, complete):
                 marker, training = "D", "as in study note 002"
             elif run["recipe"].endswith("-short"):
                 training = "short training"
-            fill, size = (color, 8) if full else ("none", 6)
-            (point,) = ax.plot(run[count], run["error"], marker, color=color)
-            point.set(markerfacecolor=fill, markersize=size)
-            point.set_label(f"{NETWORK_TITLES[run['network']]}: {training}")
-            points.setdefault(point.get_label(), point)
-        ax.set_xlim(0, 1.25 * own[count].max())
-        ax.set_ylim(0, 1.15 * own["error"].max())
+            label = f"{NETWORK_TITLES[run['network']]}: {training}"
+            look = {"mfc": color, "markersize": 8} if full else {"mfc": "none"}
+            ax.plot(run[count], run["error"], marker, color=color, label=label, **look)
+        ax.set(xlim=(0, 1.25 * own[count].max()), ylim=(0, 1.15 * own["error"].max()))
         ax.set(title=DATASET_TITLES[dataset], xlabel=counts[count])
         ax.set_ylabel("test error, %")
         ax.locator_params(axis="x", nbins=5)
         ax.xaxis.set_major_formatter("{x:,.0f}")
-    columns = 3 if len(points) > 4 else 2  # a column a kind of training
-    place = {"loc": "outside lower center", "ncols": columns}
-    axes[0].figure.legend(points.values(), points, **place)
+    style.legend_below(axes[0].figure)
 
 
 @style.drawing
@@ -141,8 +135,7 @@ def pairs(before, after, titles):
         titles: The two recipes' titles.
     """
     ax = style.panel(3.6, 3.4, xlim=(-0.3, 1.3), ylabel="test error, %")
-    for seed, error in before.items():
-        ax.plot(titles, [error, after[seed]], "o-", color="0.4", linewidth=1)
+    ax.plot(titles, [before, after[before.index]], "o-", color="0.4", linewidth=1)
 
 
 @style.drawing
@@ -153,23 +146,26 @@ def perturbed(table):
         table: `pandas.DataFrame` with the columns `recipe`, `seed`, `perturbation`,
             `amount` and `accuracy`; a line is the mean over the seeds.
     """
-    kinds = list(dict.fromkeys(table["perturbation"]))
+    kinds = dict(list(table.groupby("perturbation", sort=False)))
     columns = min(3, len(kinds))
-    axes = style.panels(len(kinds), (max(3.7, 5 / columns), 3), columns, sharey=True)
-    for ax, kind in zip(axes, kinds, strict=True):
-        of_kind = table[table["perturbation"] == kind]
-        for recipe, own in of_kind.groupby("recipe", sort=False):
-            color, line = TRAINED_STYLES[recipe]
-            errors = error_percent(own.groupby("amount")["accuracy"].mean())
-            ax.plot(errors, color=color, linestyle=line, label=NETWORK_TITLES[recipe])
+    size = {"size": (max(3.7, 5 / columns), 3), "columns": columns}
+    for ax, kind, of_kind in style.each_panel(kinds, **size, sharey=True):
+        by_recipe = of_kind.groupby(["recipe", "amount"])["accuracy"].mean()
+        _line_a_network(ax, error_percent(by_recipe), of_kind["recipe"].unique())
         if kind in ("scale", "squeeze"):
             style.log_ticks(ax.xaxis, [0.5, 0.7, 1, 1.4, 2])
         ax.set(title=kind, xlabel=PERTURBATION_UNITS[kind])
         ax.grid(axis="x")
-    for ax in axes[::columns]:
-        ax.set_ylabel("test error, %")
-    handles, labels = ax.get_legend_handles_labels()
-    ax.figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    for left in ax.figure.axes[::columns]:
+        left.set_ylabel("test error, %")
+    style.legend_below(ax.figure, columns=4)
+
+
+def _line_a_network(ax, errors, networks):
+    """Draws the errors of networks, a series by network and by what x is."""
+    for network in networks:
+        color, line = TRAINED_STYLES[network]
+        ax.plot(errors[network], line, color=color, label=NETWORK_TITLES[network])
 
 
 @style.drawing
@@ -184,16 +180,13 @@ def line_errors(table):
     table = table[table["network"].isin(TRAINED_STYLES)]
     kinds = dict(list(table.groupby("kind", sort=False)))
     for ax, kind, of_kind in style.each_panel(kinds, (3.4, 3.2), sharey=True):
-        for network, own in of_kind.groupby("network", sort=False):
-            color, line = TRAINED_STYLES[network]
-            errors = own.set_index("length")["slid_line_error"]
-            ax.plot(errors, line, color=color, label=NETWORK_TITLES[network])
+        slid = of_kind.set_index(["network", "length"])["slid_line_error"]
+        _line_a_network(ax, slid, of_kind["network"].unique())
         best = of_kind.groupby("length")["cut_line_error"].min()
         ax.plot(best, "--", color="0.6", label="the best, cut at blank columns")
         ax.set(title=kind, xlabel="digits of a line", ylim=(0, 102))
     ax.figure.axes[0].set_ylabel("lines read wrongly, %")
-    handles, labels = ax.get_legend_handles_labels()
-    ax.figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    style.legend_below(ax.figure, columns=4)
 
 
 @style.drawing
@@ -206,18 +199,18 @@ def confusion_matrices(labels, answers, names=None):
         names: Optional names of the classes.
     """
     names = range(10) if names is None else names
-    matrices = {}
+    matrices = {model: np.zeros((len(names), len(names)), int) for model in answers}
     for model, given in answers.items():
-        counts = np.zeros((len(names), len(names)), int)
-        np.add.at(counts, (labels, given), 1)
-        matrices[model] = counts, counts - np.diag(np.diag(counts))
-    most = max(wrong.max() for _, wrong in matrices.values())
-    for ax, model, (counts, wrong) in style.each_panel(matrices, (5, 4.8)):
+        np.add.at(matrices[model], (labels, given), 1)
+    others = 1 - np.eye(len(names), dtype=int)
+    most = max((others * counts).max() for counts in matrices.values())
+    for ax, model, counts in style.each_panel(matrices, (5, 4.8)):
+        wrong = others * counts
         style.picture(ax, wrong, cmap="Reds", vmin=0, vmax=max(2 * most, 1))
         for right, answer in np.argwhere(counts):
-            text = ax.text(answer, right, counts[right, answer], fontsize=7)
-            weight = "bold" if right == answer else "normal"
-            text.set(ha="center", va="center", weight=weight)
+            words = {"fontsize": 7, "weight": "bold" if right == answer else "normal"}
+            count = counts[right, answer]
+            ax.text(answer, right, count, ha="center", va="center", **words)
         rotation = 0 if len(str(names[0])) < 3 else 60
         ax.set_xticks(range(len(names)), names, rotation=rotation)
         ax.set_yticks(range(len(names)), names)

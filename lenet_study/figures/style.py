@@ -11,9 +11,8 @@ from PIL import Image
 
 from lenet_study.figures.words import describe
 
-STYLE = matplotlib.rc_params_from_file(
-    Path(__file__).with_name("style.mplstyle"), use_default_template=False
-)
+FILE = Path(__file__).with_name("style.mplstyle")
+STYLE = matplotlib.rc_params_from_file(FILE, use_default_template=False)
 BLUE, GREEN, PINK, _ = STYLE["axes.prop_cycle"].by_key()["color"]
 ORANGE, RED = "#d9722e", "#c0392b"
 SHARPNESS = 2  # pixels of a notebook's picture for one on the page
@@ -41,11 +40,19 @@ class Figure(matplotlib.figure.Figure):
         Args:
             **kwargs: Additional arguments of `IPython.display.display`.
         """
-        png = io.BytesIO()
-        self.savefig(png, dpi=SHARPNESS * self.dpi, bbox_inches="tight")
-        return display_picture(png, repr(self), **kwargs)
+        return display_picture(self.png(bbox_inches="tight"), repr(self), **kwargs)
 
     _ipython_display_ = display
+
+    def png(self, **kwargs):
+        """Returns the PNG that a notebook shows, as `io.BytesIO`.
+
+        Args:
+            **kwargs: Additional arguments of `savefig`.
+        """
+        png = io.BytesIO()
+        self.savefig(png, dpi=SHARPNESS * self.dpi, **kwargs)
+        return png
 
 
 def display_picture(png, words, **kwargs):
@@ -83,15 +90,13 @@ class Animation:
 
     def display(self, **kwargs):
         """Shows the animation in a notebook; arguments as of `Figure.display`."""
-        frames = []
-        for figure in self.figures:
-            png = io.BytesIO()
-            figure.savefig(png, dpi=SHARPNESS * figure.dpi)
-            frames.append(Image.open(png).convert("P", palette=Image.Palette.ADAPTIVE))
+        pictures = [Image.open(figure.png()) for figure in self.figures]
+        few_colors = {"palette": Image.Palette.ADAPTIVE}
+        first, *others = [picture.convert("P", **few_colors) for picture in pictures]
+        times = [self.milliseconds] * len(others) + [5 * self.milliseconds]
         png = io.BytesIO()
-        times = [self.milliseconds] * (len(frames) - 1) + [5 * self.milliseconds]
-        more = {"save_all": True, "append_images": frames[1:], "duration": times}
-        frames[0].save(png, "PNG", loop=0, **more)
+        more = {"save_all": True, "append_images": others, "duration": times}
+        first.save(png, "PNG", loop=0, **more)
         return display_picture(png, repr(self), **kwargs)
 
     _ipython_display_ = display
@@ -149,6 +154,22 @@ def picture(ax, values, **kwargs):
     ax.spines[:].set_visible(False)
     ax.grid(visible=False)
     return ax.imshow(values, **kwargs)
+
+
+def bars(ax, values, one, color=BLUE, names=None):
+    """Draws grey bars at 0, 1, ..., of which one has a color, and returns them."""
+    drawn = ax.bar(range(len(values)), values, color="0.75")
+    drawn[one].set_color(color)
+    ax.set_xticks(range(len(values)), names)
+    return drawn
+
+
+def legend_below(figure, columns=None):
+    """Draws one legend of all panels below them; by default it has two rows."""
+    handles = [one for ax in figure.axes for one in ax.get_legend_handles_labels()[0]]
+    handles = list({handle.get_label(): handle for handle in handles}.values())
+    columns = columns or math.ceil(len(handles) / 2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def rows(ax, labels, **kwargs):

@@ -140,9 +140,8 @@ def rates(rates_by_layer):
         ax.set(xscale="log", yticks=[])
         ax.set_ylabel(name, rotation=0, ha="right", va="center")
         ax.spines["left"].set_visible(False)
-    ax.set_xlabel(
-        "learning rate of a weight; grey: the paper's range in its first epoch"
-    )
+    label = "learning rate of a weight; grey: the paper's range in its first epoch"
+    ax.set_xlabel(label)
 
 
 @style.drawing
@@ -159,9 +158,8 @@ def rate_ranges(trials):
     ax = style.panel(7.5, 0.26 * len(trials) + 0.9, xscale="log", xlabel=label)
     ax.axvspan(*PAPER_RATE_RANGE, color="0.93")
     rates = trials.filter(like="_learning_rate").assign(row=range(len(trials)))
-    outcome = pd.cut(
-        trials["error_2"].fillna(np.inf), [-1, 5, 99, np.inf], labels=False
-    )
+    errors = trials["error_2"].fillna(np.inf)
+    outcome = pd.cut(errors, [-1, 5, 99, np.inf], labels=False)
     looks = [
         ("below 5 % errors after two epochs", style.BLUE, style.BLUE),
         ("5 to 70 %", style.BLUE, "white"),
@@ -171,8 +169,8 @@ def rate_ranges(trials):
         title, color, fill = looks[place]
         low, high = own["lowest_learning_rate"], own["highest_learning_rate"]
         ax.hlines(own["row"], low, high, color=color)
-        points = own["median_learning_rate"], own["row"]
-        ax.scatter(*points, edgecolor=color, color=fill, label=title, zorder=3)
+        point = {"edgecolor": color, "color": fill, "label": title, "zorder": 3}
+        ax.scatter("median_learning_rate", "row", data=own, **point)
     style.rows(ax, trials.index)
     ax.legend(loc="upper left")
 

@@ -1,3 +1,6 @@
+import ast
+from pathlib import Path
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -222,21 +225,35 @@ DRAWINGS = {
 
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 def test_a_drawing_returns_a_figure_and_leaves_none_open(draw, tmp_path):
-    before = {key: plt.rcParams[key] for key in figures.STYLE}
+    before = {key: plt.rcParams[key] for key in style.STYLE}
     figure = draw()
     assert isinstance(figure, Figure)
     assert plt.get_fignums() == []
-    assert {key: plt.rcParams[key] for key in figures.STYLE} == before
+    assert {key: plt.rcParams[key] for key in style.STYLE} == before
     figure.savefig(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 1_000
 
 
+def test_every_figure_of_a_room_is_public_and_is_drawn_here():
+    rooms = Path(figures.__file__).parent
+    names = [
+        node.name
+        for room in ("images", "networks", "results", "training")
+        for node in ast.parse((rooms / f"{room}.py").read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    assert len(names) >= 36
+    assert sorted(figures.__all__) == sorted([*names, "Animation"])
+    assert sorted(DRAWINGS) == sorted(names)
+    assert all(getattr(figures, name).__doc__ for name in names)
+
+
 def test_a_saved_figure_has_the_resolution_of_the_style(tmp_path):
     figure = figures.distances(RNG.random(10), right=3)
-    assert figure.dpi == figures.STYLE["figure.dpi"]
+    assert figure.dpi == style.STYLE["figure.dpi"]
     figure.savefig(tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.png") as image:
-        size = figure.get_size_inches() * figures.STYLE["savefig.dpi"]
+        size = figure.get_size_inches() * style.STYLE["savefig.dpi"]
         assert image.size == tuple(size.astype(int)) == (900, 360)
 
 
@@ -244,7 +261,7 @@ def test_a_figure_keeps_the_style_when_it_is_shown():
     figure = figures.distances(RNG.random(10), right=3)
     figure.draw_without_rendering()
     lines = figure.axes[0].get_ygridlines()
-    assert {line.get_color() for line in lines} == {figures.STYLE["grid.color"]}
+    assert {line.get_color() for line in lines} == {style.STYLE["grid.color"]}
 
 
 def test_every_drawing_is_tested():
@@ -295,6 +312,22 @@ def test_a_line_read_has_its_digits_and_its_path_at_the_centres():
     assert costs.shape == (11, 6)
     assert (costs[10] == 9.0).all()
     assert below.get_xlim() == above.get_xlim() == (-0.5, 51.5)
+
+
+@pytest.mark.parametrize("name", ["comparison", "perturbed", "line_errors"])
+def test_a_legend_below_the_panels_has_each_label_once(name):
+    figure = DRAWINGS[name]()
+    (legend,) = figure.legends
+    labels = [line.get_label() for ax in figure.axes for line in ax.lines]
+    assert [text.get_text() for text in legend.texts] == list(dict.fromkeys(labels))
+    assert len(set(labels)) > 1
+
+
+def test_one_bar_stands_out():
+    bars = figures.distances(np.arange(1, 11), right=3).axes[0].patches
+    colors = [bar.get_facecolor() for bar in bars]
+    assert len(set(colors)) == 2
+    assert colors.count(colors[3]) == 1
 
 
 def test_line_errors_have_a_panel_a_kind_and_what_cutting_gives():
@@ -448,7 +481,7 @@ def test_stacks_show_where_the_lines_cross():
 
 def test_stacks_that_do_not_cross_are_refused(message):
     text = message(figures.stacks, {1.0: (45, 121), 2.0: (162, 242)}, claimed=3.6)
-    assert text.endswith("1.0 to 2.0")
+    assert text.endswith("crossing. Received: multiples=[1.0, 2.0]")
 
 
 def test_training_errors_are_means_over_the_seeds_in_percent():

@@ -29,7 +29,7 @@ AGAIN = {"display_id": "the picture", "update": True}
 @pytest.fixture
 def boxes(monkeypatch):
     shown = []
-    monkeypatch.setattr(widgets, "show", shown.append)
+    monkeypatch.setattr(widgets, "_show_controls", shown.append)
     return shown
 
 
@@ -37,7 +37,7 @@ def test_a_slider_draws_the_same_picture_again(boxes):
     log = []
     slider = ipywidgets.FloatSlider(10, max=60)
     flag = ipywidgets.Checkbox(value=False, description="noisy")
-    widgets.touch(lambda j, noise: Drawing(log, j, noise), j=slider, noise=flag)
+    widgets.with_sliders(lambda j, noise: Drawing(log, j, noise), j=slider, noise=flag)
     assert log == [((10, False), FIRST)]
     slider.value = 25
     flag.value = True
@@ -118,7 +118,7 @@ def test_controls_leave_nothing_where_they_cannot_run(monkeypatch):
     monkeypatch.setattr(
         widgets, "display", lambda *args, **kw: shown.append((args, kw))
     )
-    widgets.show(ipywidgets.VBox([]))
+    widgets._show_controls(ipywidgets.VBox([]))
     (((content,), kwargs),) = shown
     assert list(content) == [widgets.VIEW]
     assert kwargs == {"raw": True}
