@@ -13,7 +13,7 @@ from lenet_keras.preprocessing import BACKGROUND, prepare
 from lenet_keras.reading import best_path, digits_of, distances_along
 from lenet_study.datasets import load_mnist
 from lenet_study.files import read_results
-from lenet_study.lines import FROM, KINDS, SIDE, STRIDE, compose
+from lenet_study.lines import INK_FROM, KINDS, SIDE, STRIDE, compose
 from lenet_study.pretrain import Shipped
 from lenet_study.training import Run, code, one_thread, train
 
@@ -216,7 +216,7 @@ def cut(image):
     Returns:
         Array of shape `(pieces, 32, 32, 1)`. The ink's centre of mass is in the middle.
     """
-    ink = np.pad((image > FROM).any(axis=0), 1).astype(int)
+    ink = np.pad((image > INK_FROM).any(axis=0), 1).astype(int)
     begins, ends = (np.flatnonzero(np.diff(ink) == by) for by in (1, -1))
     pieces = np.full((len(begins), SIDE, SIDE, 1), BACKGROUND, "float32")
     for piece, begin, end in zip(pieces, begins, ends, strict=True):

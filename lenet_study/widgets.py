@@ -9,7 +9,7 @@ from IPython.display import display
 
 from lenet_keras.preprocessing import BACKGROUND, INK, prepare
 from lenet_study import figures
-from lenet_study.perturbations import spoil
+from lenet_study.perturbations import perturb_all
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -57,7 +57,7 @@ def spoilt_digit(images, faithful, modern):
     def draw(number, title="", **changes):
         amounts = {name.replace("_", " "): amount for name, amount in changes.items()}
         x = prepare(images[number : number + 1], "paper")
-        x = spoil(x, amounts, BACKGROUND, INK)
+        x = perturb_all(x, amounts, BACKGROUND, INK)
         outputs = {
             "LeNet-5, distance": np.array(faithful(x))[0],
             "variant, probability": np.array(modern(x[:, 2:30, 2:30]))[0],
