@@ -1,11 +1,10 @@
-"""Files of results, each written completely or not at all, and tables of settings."""
+"""Files of results, each written completely or not at all."""
 
 import contextlib
 import json
 import logging
 import os
 import tempfile
-import tomllib
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -61,14 +60,12 @@ def only_writer(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
-        lock.acquire(timeout=0)
+        acquired = lock.acquire(timeout=0)
     except Timeout:
         log.warning("Another process writes to %s. Waiting until it ends.", path)
-        lock.acquire()
-    try:
+        acquired = lock.acquire()
+    with acquired:
         yield
-    finally:
-        lock.release()
 
 
 START = b'{"id": "'  # how each line begins
@@ -143,31 +140,3 @@ def replace_result(path, result):
     text = "".join(json.dumps(result) + "\n" for result in known)
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
-
-
-def tables(file):
-    """Returns the tables of a TOML file in this folder, by name.
-
-    A table that is `like` an earlier one starts with the settings of that table. A
-    setting that is a table itself is added to the earlier one, unless it is empty. TOML
-    has no null, so the word "none" stands for `None`.
-
-    Args:
-        file: Name of the file.
-    """
-    named = tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
-    for name, table in named.items():
-        base = named[table.pop("like")] if "like" in table else {}
-        named[name] = base | {
-            key: base.get(key, {}) | value
-            if isinstance(value, dict) and value
-            else value
-            for key, value in _with_none(table).items()
-        }
-    return named
-
-
-def _with_none(value):
-    if isinstance(value, dict):
-        return {name: _with_none(element) for name, element in value.items()}
-    return None if value == "none" else value

@@ -10,8 +10,8 @@ from lenet_keras import losses, metrics, sdlm
 from lenet_keras.checks import expect
 from lenet_study import networks
 from lenet_study.augmentation import AUGMENTATIONS
-from lenet_study.files import tables
 from lenet_study.optimizers import KernelMuon
+from lenet_study.settings import tables
 
 PAPER_EPOCHS = 20  # the paper calls an epoch a pass
 ORDERS = ("every_epoch", "once", "given")

@@ -12,9 +12,9 @@ from lenet_study import (
     readers,
     robustness,
 )
-from lenet_study.files import tables
 from lenet_study.pretrain import Shipped
 from lenet_study.recipes import GROUPS, RECIPES
+from lenet_study.settings import tables
 from lenet_study.sweep import do_run, grid
 from lenet_study.training import Run
 

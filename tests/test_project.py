@@ -59,7 +59,7 @@ LAYERS_OF_THE_HOUSE = [
 FLOORS_OF_THE_STUDY = [
     ["extras", "optimizers", "pixels"],
     ["datasets", "networks"],
-    ["affine", "elastic", "files", "statistics"],
+    ["affine", "elastic", "files", "settings", "statistics"],
     ["perturbations", "family", "lines"],
     ["augmentation", "teachers"],
     ["recipes"],

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from lenet_study import files
 from lenet_study.files import (
     append_result,
     check_writable,
@@ -17,7 +16,6 @@ from lenet_study.files import (
     read_results,
     replace_result,
     replacing,
-    tables,
 )
 
 
@@ -155,39 +153,3 @@ def test_a_place_that_cannot_be_written_is_found_before(tmp_path):
         check_writable(tmp_path / "file" / "below.keras")
     with pytest.raises(IsADirectoryError, match=r"Received: .*new, a folder"):
         check_writable(tmp_path / "new")
-
-
-SETTINGS = """
-[first]
-rate = 1.0
-loss_arguments = { j = 10.0 }
-network_arguments = { c3 = "full" }
-
-[second]
-like = "first"
-augmentation = "none"
-loss_arguments = {}
-network_arguments = { output = "softmax" }
-"""
-
-
-def test_a_table_like_another_has_its_settings_and_adds_arguments(
-    tmp_path, monkeypatch
-):
-    (tmp_path / "settings.toml").write_text(SETTINGS)
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "files.py"))
-    first, second = tables("settings.toml").values()
-    assert first["network_arguments"] == {"c3": "full"}
-    assert second == {
-        "rate": 1.0,
-        "augmentation": None,
-        "loss_arguments": {},
-        "network_arguments": {"c3": "full", "output": "softmax"},
-    }
-
-
-def test_a_table_like_an_unknown_one_is_an_error(tmp_path, monkeypatch):
-    (tmp_path / "settings.toml").write_text('[a]\nlike = "b"\n')
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "files.py"))
-    with pytest.raises(KeyError, match="b"):
-        tables("settings.toml")
