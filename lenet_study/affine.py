@@ -33,15 +33,10 @@ def affine(images, backward, shifts, background=BACKGROUND):
     centre = (np.array(images.shape[2:0:-1]) - 1) / 2
     target = centre + np.asarray(shifts)
     offsets = centre - (backward * target[..., np.newaxis, :]).sum(axis=2)
-    transform = np.dstack([backward, offsets]).reshape(-1, 6)
-    moved = keras.ops.image.affine_transform(
-        images,
-        np.pad(transform, [(0, 0), (0, 2)]).astype("float32"),
-        interpolation="bilinear",
-        fill_mode="constant",
-        fill_value=background,
-        data_format="channels_last",
-    )
+    rows = np.dstack([backward, offsets]).reshape(-1, 6)
+    transform = np.pad(rows, [(0, 0), (0, 2)]).astype("float32")
+    fill = {"fill_value": background, "data_format": "channels_last"}
+    moved = keras.ops.image.affine_transform(images, transform, **fill)
     return keras.ops.convert_to_numpy(moved)
 
 

@@ -49,7 +49,7 @@ def distort_elastically(
     cos, sin = np.cos(angle), np.sin(angle)
     shifts = rng.uniform(-shift, shift, (2, count))
     maps = np.stack([[along_x * cos, -along_y * sin], [along_x * sin, along_y * cos]])
-    maps, shifts = (part.astype("float32") for part in (maps, shifts))
+    maps, shifts = maps.astype("float32"), shifts.astype("float32")
     # The weights of the Gaussian have squares of sum 1 / (4 pi smoothness^2).
     strength = elastic * math.sqrt(3 * 4 * math.pi) * smoothness
     smooth = [_gaussian(side, smoothness) for side in (height, width)]
@@ -83,9 +83,8 @@ def _distort(images, maps, shifts, noise, smooth_y, smooth_x):
     image = ops.reshape(ops.arange(count, dtype="float32"), (-1, 1, 1))
     image = ops.broadcast_to(image, (count, height, width))
     places = ops.stack([image, places_y + field[1], places_x + field[0]])
-    fill = {"fill_mode": "constant", "fill_value": BACKGROUND}
     channels = [
-        ops.image.map_coordinates(images[..., channel], places, order=1, **fill)
-        for channel in range(images.shape[-1])
+        ops.image.map_coordinates(channel, places, order=1, fill_value=BACKGROUND)
+        for channel in ops.unstack(images, axis=-1)
     ]
     return ops.stack(channels, axis=-1)

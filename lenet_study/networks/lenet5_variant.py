@@ -145,7 +145,7 @@ def lenet5_variant(
     else:
         x = convolution(16, name="C3")(x)
     if block == "inception":
-        x = inception_block(x, 4, 8, 8, 2, 2, 2, activation=activation)
+        x = inception_block(x, (4, 8, 8, 2, 2, 2), activation)
     elif block is not None:
         x = residual_block(x, block == "residual", activation, name=block)
     x = subsampled(x, "S4")
