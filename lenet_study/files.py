@@ -68,13 +68,8 @@ def only_writer(path):
         yield
 
 
-START = b'{"id": "'  # how each line begins
-
-
 def read_results(path):
     """Returns the results in a file, in order.
-
-    If the last line was cut off while it was written, the function warns and skips it.
 
     Args:
         path: Path of a results file with one run per line.
@@ -86,18 +81,12 @@ def read_results(path):
         FileNotFoundError: If there is no such file.
         ValueError: If the file holds anything else.
     """
-    path = Path(path)
-    *lines, last = path.read_bytes().split(b"\n")
-    if last and not (last.startswith(START) or START.startswith(last)):
-        lines.append(last)  # not the beginning of a result
-    elif last:
-        log.warning("%s: the last line was cut off. Its run counts as not done.", path)
     results = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(Path(path).read_bytes().splitlines(), start=1):
         try:
             result = json.loads(line)
             [result[key] for key in ("id", "run", "configuration", "status")]
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 "Expected a results file with one run per line. "
                 f"Received: {path}, line {number}: {type(error).__name__}: {error}"
@@ -106,37 +95,17 @@ def read_results(path):
     return results
 
 
-def append_result(path, result):
-    """Appends a result, in place of a last line that was cut off.
+def store_result(path, result):
+    """Stores a result in place of the one with the same `id`, or as the last one.
 
-    The function returns when the result is on the disk.
-
-    Args:
-        path: Path of the results file. The caller holds its `only_writer` lock.
-        result: Dictionary of JSON values that begins with `id`.
-    """
-    with Path(path).open("ab+") as file:
-        file.seek(0)
-        end = file.read().rfind(b"\n") + 1
-        try:
-            file.truncate(end)
-            file.write(json.dumps(result).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError:
-            with contextlib.suppress(OSError):
-                file.truncate(end)
-            raise
-
-
-def replace_result(path, result):
-    """Replaces the result with the same `id`, in one step.
+    The file is replaced in one step, when the new one is on the disk.
 
     Args:
         path: Path of the results file. The caller holds its `only_writer` lock.
-        result: Dictionary of JSON values that begins with `id`.
+        result: Dictionary of JSON values with at least what `read_results` expects.
     """
-    known = [result if r["id"] == result["id"] else r for r in read_results(path)]
-    text = "".join(json.dumps(result) + "\n" for result in known)
+    stored = read_results(path) if Path(path).exists() else []
+    known = {own["id"]: own for own in [*stored, result]}
+    text = "".join(json.dumps(own) + "\n" for own in known.values())
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")

@@ -189,14 +189,12 @@ def shift(images, pixels, axis, background=BACKGROUND):
     return shifted
 
 
-PRESENT = 0.8  # share of the sides with a neighbour
-RUBBISH = 0.35  # share of the images whose centre shows no digit
 NEAR, FAR = 2, 5  # a digit at most so far from the centre counts; from here, rubbish
 GAPS = (-2, 4)  # of the neighbours, as `Kind.gap`
 BY_ROW = 0.75  # share of the neighbours whose gap counts in a row, as `Kind.rows`
 
 
-def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
+def neighbours(images, labels, rng, present=0.8, rubbish=0.35):
     """Writes neighbours beside each digit, and turns some images into rubbish.
 
     Each digit moves up or down by up to 2 pixels. On each side it may get two
@@ -209,7 +207,7 @@ def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
         labels: Integer array of shape `(n,)`.
         rng: `numpy.random.Generator`.
         present: Probability that a side has neighbours.
-        rubbish: Probability that an image becomes rubbish.
+        rubbish: Probability that an image becomes rubbish: its centre shows no digit.
 
     Returns:
         `images, targets`: images of the same shape, and `float32` targets of shape

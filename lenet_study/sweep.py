@@ -28,11 +28,10 @@ from tqdm import tqdm
 
 from lenet_keras.sdlm import DivergenceError
 from lenet_study.files import (
-    append_result,
     only_writer,
     read_results,
-    replace_result,
     replacing,
+    store_result,
 )
 from lenet_study.recipes import RECIPES, WITHOUT_MEANING
 from lenet_study.training import CheckpointError, Run, one_thread, train
@@ -299,8 +298,7 @@ def _write(output, run, future):
         with replacing(path) as beside:
             beside.write_bytes(gzip.compress(text.encode(), mtime=0))
     known = {"id": run.id, "run": run.asked, "configuration": run.configuration}
-    store = replace_result if run.id in _known(output) else append_result
-    store(output, known | done)
+    store_result(output, known | done)
     return True
 
 

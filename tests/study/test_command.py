@@ -19,7 +19,7 @@ from lenet_keras import pretrained
 from lenet_study import command as command_line
 from lenet_study import export, mistakes, networks, perturbations, sweep, training
 from lenet_study.datasets import sources
-from lenet_study.files import append_result
+from lenet_study.files import store_result
 from lenet_study.interpretations import INTERPRETATIONS, Trial
 from lenet_study.recipes import LADDER, RECIPES
 from lenet_study.sweep import do_run
@@ -366,7 +366,7 @@ def swept(monkeypatch, capsys):
                 }
                 row = {"row": row} if status == "done" else {}
                 if status:
-                    append_result(
+                    store_result(
                         output, {"id": run.id} | known | {"status": status} | row
                     )
             return [{"status": status}] * len(runs) if status else []
@@ -495,7 +495,7 @@ def test_report_says_what_it_wrote(monkeypatch, capsys, tmp_path):
     path = tmp_path / "study.jsonl"
     tiny = Run("fc-60000", "mnist", train_images=64, overrides={"epochs": 1})
     known = {"run": tiny.asked, "configuration": tiny.configuration}
-    append_result(path, {"id": tiny.id} | known | do_run(tiny))
+    store_result(path, {"id": tiny.id} | known | do_run(tiny))
     code, out, _ = run(monkeypatch, capsys, "report", path)
     assert code == 0
     assert out == f"Written to {tmp_path}: study.jsonl, study.md\n"
