@@ -41,10 +41,7 @@ def check_writable(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise IsADirectoryError(f"Expected a file. Received: {path}, a folder")
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
+    tempfile.TemporaryFile(dir=path.parent).close()
     if path.exists():
         path.open("ab").close()
 
@@ -57,8 +54,7 @@ def only_writer(path):
         path: Path of the results file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    lock = FileLock(path.with_name(f".{path.name}.lock"))  # creates the folder as well
     try:
         acquired = lock.acquire(timeout=0)
     except Timeout:

@@ -27,12 +27,7 @@ import keras
 from tqdm import tqdm
 
 from lenet_keras.sdlm import DivergenceError
-from lenet_study.files import (
-    only_writer,
-    read_results,
-    replacing,
-    store_result,
-)
+from lenet_study.files import only_writer, read_results, replacing, store_result
 from lenet_study.recipes import RECIPES, WITHOUT_MEANING
 from lenet_study.training import CheckpointError, Run, one_thread, train
 
