@@ -170,7 +170,9 @@ TABLES = {
     "best/seeds": lambda: tables.seeds(with_seeds("best")),
     "perturbed/runs": lambda: tables.summary(runs("perturbed")),
     "lenet1": lambda: summary("lenet1"),
-    "lines": lambda: tables.lines(of_lines().query("network in @results.NETWORK_TITLES")),
+    "lines": lambda: tables.lines(
+        of_lines().query("network in @results.NETWORK_TITLES")
+    ),
     "lines/gains": lambda: tables.lines_wrong(of_lines(), "trained on"),
     "lines/strides": lambda: tables.lines_wrong(of_lines(), "stride, in pixels"),
     "lines/longer": lambda: tables.lines_longer(runs("longer")),

@@ -1,14 +1,12 @@
 """Changes of the training images, different in each epoch."""
 
-import functools
-import itertools
-
 import numpy as np
 
 from lenet_keras.checks import expect
 from lenet_keras.preprocessing import BACKGROUND, INK
-from lenet_study.distortions import Ranges, bend, distort, distorted_set
-from lenet_study.lines import lines_to_train, neighbours
+from lenet_study.affine import distort_at_random, distorted_set
+from lenet_study.elastic import distort_elastically
+from lenet_study.lines import lines_to_train, neighbours, shift
 from lenet_study.perturbations import perturb
 
 
@@ -24,48 +22,14 @@ def flip_and_shift(images, rng, reach=2):
     Returns:
         Array of the images' shape.
     """
-    count, height, width, _ = images.shape
-    mirrored = rng.random(count) < 0.5
-    moves_y, moves_x = rng.integers(0, 2 * reach + 1, (2, count, 1))[..., 0] - reach
-    # All images of one move at once are copied much faster than pixel by pixel.
-    changed = np.zeros_like(images)
-    for up, left in itertools.product(range(-reach, reach + 1), repeat=2):
-        for mirror in (False, True):
-            fits = (moves_y == up) & (moves_x == left) & (mirrored == mirror)
-            chosen = np.flatnonzero(fits)
-            part = images[chosen, :, ::-1] if mirror else images[chosen]
-            (to_y, from_y), (to_x, from_x) = _overlap(height, up), _overlap(width, left)
-            changed[chosen, to_y, to_x] = part[:, from_y, from_x]
-    return changed
+    mirrored = rng.random(len(images)) < 0.5
+    down, right = reach - rng.integers(0, 2 * reach + 1, (2, len(images)))
+    shifted = shift(images, down, axis=1, background=0)
+    shifted[mirrored] = shifted[mirrored, :, ::-1]
+    return shift(shifted, right, axis=2, background=0)
 
 
-def _overlap(side, move):
-    """Returns the slices of a new and of an old image of which one shows the other."""
-    return (
-        slice(max(0, -move), side - max(0, move)),
-        slice(max(0, move), side + min(0, move)),
-    )
-
-
-SCALE = 1.5  # multiplies the small ranges of distortions; chosen on held-out digits
-
-
-def distort_at_random(images, rng, scale=SCALE):
-    """Distorts each image by a random planar affine map.
-
-    Args:
-        images: Array, as for `lenet_study.distortions.distort`.
-        rng: `numpy.random.Generator`.
-        scale: Positive number that multiplies the small ranges.
-
-    Returns:
-        Array of the images' shape.
-    """
-    amounts = rng.uniform(-1, 1, (len(images), 5))
-    return distort(images, amounts, Ranges().times(scale))
-
-
-def spoil(images, rng):
+def salt_and_pepper(images, rng):
     """Replaces a tenth of each image's pixels by background or ink.
 
     Args:
@@ -83,55 +47,51 @@ def spoil(images, rng):
     return perturb(images, "noise", 0.1, BACKGROUND, INK, seed=rng)
 
 
-def anew(change):
-    """Returns a function that changes all images differently in each epoch."""
+def write_in_lines(images, labels, rng, **arguments):
+    """Distorts digits elastically, and writes them in lines."""
+    return lines_to_train(distort_elastically(images, rng, **arguments), labels, rng)
 
-    def epochs(images, labels, seed, **arguments):
+
+def surround(images, targets, rng, **arguments):
+    """Writes neighbours beside digits with one-hot targets, and rubbish among them."""
+    return neighbours(images, targets.argmax(axis=1), rng, **arguments)
+
+
+def epochs_of(change, with_labels=False):
+    """Returns an augmentation that changes all images differently in each epoch.
+
+    Args:
+        change: Function of the images, a `numpy.random.Generator` and the
+            augmentation's arguments that returns the changed images.
+        with_labels: Whether the function takes the labels too, after the images, and
+            returns both.
+
+    Returns:
+        Function of images, labels, a seed and the augmentation's arguments. It returns
+        a function of the epoch, from 0, that returns `x, y`.
+    """
+
+    def augmentation(images, labels, seed, **arguments):
         def images_of(epoch):
             # The order has the same seed and epoch, so the 1 makes another stream.
             rng = np.random.default_rng([seed, epoch, 1])
+            if with_labels:
+                return change(images, labels, rng, **arguments)
             return change(images, rng, **arguments), labels
 
         return images_of
 
-    return epochs
-
-
-def distorted(images, labels, seed, scale=SCALE):
-    """Returns the images of each epoch from the paper's set of distorted digits."""
-    return distorted_set(images, labels, seed, Ranges().times(scale))
-
-
-def with_neighbours(images, labels, seed, **arguments):
-    """Returns the images of each epoch with neighbours, and with rubbish among them."""
-    labels = labels.argmax(axis=1)
-
-    def images_of(epoch):
-        rng = np.random.default_rng([seed, epoch, 1])
-        return neighbours(images, labels, rng, **arguments)
-
-    return images_of
-
-
-def in_lines(images, labels, seed, **arguments):
-    """Returns elastically distorted digits in lines, different in each epoch."""
-
-    def images_of(epoch):
-        rng = np.random.default_rng([seed, epoch, 1])
-        distort = functools.partial(bend, **arguments)
-        return lines_to_train(images, labels, rng, distort)
-
-    return images_of
+    return augmentation
 
 
 AUGMENTATIONS = {
-    "flips-and-shifts": anew(flip_and_shift),
-    "distortions": anew(distort_at_random),
-    "distorted-set": distorted,
-    "elastic": anew(bend),
-    "lines": in_lines,
-    "neighbours": with_neighbours,
-    "noise": anew(spoil),
+    "flips-and-shifts": epochs_of(flip_and_shift),
+    "distortions": epochs_of(distort_at_random),
+    "distorted-set": distorted_set,
+    "elastic": epochs_of(distort_elastically),
+    "lines": epochs_of(write_in_lines, with_labels=True),
+    "neighbours": epochs_of(surround, with_labels=True),
+    "noise": epochs_of(salt_and_pepper),
 }
 
 
@@ -148,7 +108,7 @@ def augmented(images, labels, name, seed=0, **arguments):
             label, and changes them too. `"lines"` writes distorted digits in lines.
         seed: Integer. The random changes depend only on the seed and the epoch.
         **arguments: `reach` of flips and shifts; `scale` of distortions; those of
-            `lenet_study.distortions.bend` for `"elastic"` and `"lines"`; those of
+            `distort_elastically` for `"elastic"` and `"lines"`; those of
             `lenet_study.lines.neighbours`.
 
     Returns:

@@ -4,6 +4,7 @@ import importlib
 import os
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,8 @@ FORMATS = {
 
 # The number of training images that show int8 the range of each layer's outputs.
 EXAMPLES = 500
+
+BATCH = 1000  # images that are compared in one call
 
 # Sums of float32 in another order differ by some 1e-7 of the largest output.
 TOLERANCE = 1e-4
@@ -87,12 +90,12 @@ def export(
             written. Answers of `"litert-int8"` may differ.
     """
     backend, path = keras.backend.backend(), Path(path)
-    on = "KERAS_BACKEND=tensorflow, where the .keras files of all backends load"
-    expect(backend == "tensorflow", on, backend=backend)
+    what = "KERAS_BACKEND=tensorflow, where the .keras files of all backends load"
+    expect(backend == "tensorflow", what, backend=backend)
     expect(format in FORMATS, f"a format among {list(FORMATS)}", format=format)
     suffix = FORMATS[format].suffix
-    name = f"a path that ends in {suffix}" if suffix else "a folder without a suffix"
-    expect(path.suffix == suffix, name, path=str(path))
+    what = f"a path that ends in {suffix}" if suffix else "a folder without a suffix"
+    expect(path.suffix == suffix, what, path=str(path))
     with needs("export"):
         for module in FORMATS[format].modules:
             importlib.import_module(module)
@@ -105,12 +108,11 @@ def export(
     else:
         loaded = pretrained.load_pretrained(network)
     examples, x, labels = _data(loaded, pixels)
-    exported = [loaded.layers[-1]]
-    if layers:
-        inputs = keras.layers.InputLayer
-        exported = [layer for layer in loaded.layers if not isinstance(layer, inputs)]
-    named = {layer.name: layer.output for layer in exported}
-    model = keras.Model(loaded.inputs[0], named, name=loaded.name)
+    exported = loaded.layers if layers else loaded.layers[-1:]
+    outputs = {layer.name: layer.output for layer in exported}
+    for entry in loaded.inputs:  # the layer of a functional model's input
+        outputs.pop(entry.name, None)
+    model = keras.Model(loaded.inputs[0], outputs, name=loaded.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
         beside = Path(folder, path.name)
@@ -118,11 +120,10 @@ def export(
         found = _compare(loaded, model, format, beside, x[:images], labels[:images])
         same = found.agree == found.images and found.difference <= TOLERANCE
         if not same and format != "litert-int8":
-            raise RuntimeError(
-                f"Expected Keras's answers, and outputs within {TOLERANCE} of the "
-                f"largest one. Received: {found.agree} of {found.images} answers, and "
-                f"a difference of {found.difference:.1e}"
-            )
+            what = f"Keras's answers, and outputs within {TOLERANCE} of the largest one"
+            received = f"{found.agree} of {found.images} answers, and a difference of "
+            received += f"{found.difference:.1e}"
+            raise RuntimeError(f"Expected {what}. Received: {received}")
         if path.is_dir():
             os.replace(path, f"{beside}.old")
         os.replace(beside, path)
@@ -152,9 +153,8 @@ def runner(format, path):
         session = onnxruntime.InferenceSession(path)
         (entry,) = session.get_inputs()
         names = [output.name for output in session.get_outputs()]
-        return lambda x: dict(
-            zip(names, session.run(names, {entry.name: x}), strict=True)
-        )
+        run = partial(session.run, names)
+        return lambda x: dict(zip(names, run({entry.name: x}), strict=True))
     from ai_edge_litert.interpreter import Interpreter
 
     signature = Interpreter(path).get_signature_runner()
@@ -164,32 +164,21 @@ def runner(format, path):
 
 def _data(model, pixels):
     """Returns examples of training inputs, the test inputs, and their labels."""
-    known = {
-        tuple(record["input_shape"]): (record["dataset"], record["pixels"])
-        for record in pretrained.records().values()
-    }
+    known = {tuple(own["input_shape"]): own for own in pretrained.records().values()}
     # A model that is not built, or is a graph of its own, has no input_shape.
     shape = tuple(getattr(model, "input_shape", None) or ())[1:]
-    expect(
-        shape in known and model.output_shape == (None, 10),
-        f"an input_shape among {list(known)} and one vector of 10 outputs",
-        input_shape=shape,
-        output_shape=getattr(model, "output_shape", None),
-    )
-    dataset, usual = known[shape]
+    output_shape = getattr(model, "output_shape", None)
+    what = f"an input_shape among {list(known)} and one vector of 10 outputs"
+    fits = shape in known and output_shape == (None, 10)
+    expect(fits, what, input_shape=shape, output_shape=output_shape)
+    dataset, pixels = known[shape]["dataset"], pixels or known[shape]["pixels"]
     if dataset == "cifar10" and not sources.available(dataset):
         dataset = "cifar10-sample"
     arrays = sources.load(dataset)
-    examples, x = (
-        prepare(images, pixels or usual)
-        for images in (arrays["x_train"][:EXAMPLES], arrays["x_test"])
-    )
-    expect(
-        x.shape[1:] == shape,
-        f"pixels that make images of {shape}",
-        pixels=pixels,
-        shape=x.shape[1:],
-    )
+    examples = prepare(arrays["x_train"][:EXAMPLES], pixels)
+    x = prepare(arrays["x_test"], pixels)
+    what = f"pixels that make images of {shape}"
+    expect(x.shape[1:] == shape, what, pixels=pixels, shape=x.shape[1:])
     return examples, x, arrays["y_test"]
 
 
@@ -209,31 +198,28 @@ def _write(model, format, path, examples):
         model.export(path, FORMATS[format].keras_name, verbose=False, **arguments)
 
 
-def _compare(loaded, model, format, path, x, labels, batch=1000):
+def _compare(loaded, model, format, path, x, labels):
     """Returns a `Comparison`; the output of the last layer is the answer."""
     run, last = runner(format, path), model.layers[-1]
     wins = np.argmin if isinstance(last, RBF) else np.argmax
-    answers, keras_answers, differences = [], [], []
-    for start in range(0, len(x), batch):
-        received = run(x[start : start + batch])
-        expected = {
-            name: np.asarray(output)
-            for name, output in model(x[start : start + batch]).items()
-        }
+    answers, differences = [], []
+    for batch in np.array_split(x, range(BATCH, len(x), BATCH)):
+        received = run(batch)
+        expected = {name: np.asarray(own) for name, own in model(batch).items()}
         # `layer.output` is the first output of a layer that is called more than once.
-        expected[last.name] = np.asarray(loaded(x[start : start + batch]))
-        answers.extend(wins(received[last.name], axis=-1))
-        keras_answers.extend(wins(expected[last.name], axis=-1))
+        expected[last.name] = np.asarray(loaded(batch))
+        answers.append([wins(own[last.name], axis=-1) for own in (received, expected)])
         differences += [
-            np.abs(received[name] - output).max() / np.abs(output).max()
-            for name, output in expected.items()
+            np.abs(received[name] - own).max() / np.abs(own).max()
+            for name, own in expected.items()
         ]
+    found, kerass = np.concatenate(answers, axis=1)
     files = [path, *path.rglob("*")]
     return Comparison(
         images=len(x),
-        agree=int(np.equal(answers, keras_answers).sum()),
+        agree=int((found == kerass).sum()),
         difference=float(np.max(differences)),  # NaN if one is
-        errors=int((answers != labels).sum()),
-        keras_errors=int((keras_answers != labels).sum()),
+        errors=int((found != labels).sum()),
+        keras_errors=int((kerass != labels).sum()),
         size=sum(file.stat().st_size for file in files if file.is_file()),
     )

@@ -4,58 +4,27 @@ family.toml has the networks and the published figures, as data.
 """
 
 from functools import partial
-from typing import NamedTuple
 
 import keras
 import pandas as pd
 
 from lenet_keras.counts import layer_table, symbolic_layer_table
 from lenet_study import networks
-from lenet_study.files import tables
+from lenet_study.settings import tables
+
+FAMILY = tables("family.toml")
 
 
-class Published(NamedTuple):
-    """A published figure, as printed.
+def build(name):
+    """Builds a network of the family.
 
-    Attributes:
-        value: The figure.
-        step: The unit of its last digit.
-        source: The publication.
-        why: Why our count differs, or an empty text if it does not.
+    Args:
+        name: Key of `FAMILY`, such as `"LeNet-1"`.
     """
-
-    value: float
-    step: float
-    source: str
-    why: str = ""
-
-    def fits(self, count):
-        """Returns whether a count rounds to the figure."""
-        return abs(count - self.value) <= self.step / 2
-
-
-class Member(NamedTuple):
-    """A network of the family.
-
-    Attributes:
-        year: Year of the paper with its figures, or of the competition that it was in.
-        build: Function without arguments that returns the network.
-        published: Dictionary from `"parameters"`, `"connections"` or
-            `"multiply_adds"` to the published figure.
-    """
-
-    year: int
-    build: object
-    published: dict
-
-
-def _member(year, build, published):
-    own = getattr(networks, build, None)
-    build = own or partial(getattr(keras.applications, build), weights=None)
-    return Member(year, build, {n: Published(**f) for n, f in published.items()})
-
-
-FAMILY = {name: _member(**table) for name, table in tables("family.toml").items()}
+    function = FAMILY[name]["build"]
+    if hasattr(networks, function):
+        return getattr(networks, function)()
+    return getattr(keras.applications, function)(weights=None)
 
 
 def timeline():
@@ -75,17 +44,17 @@ def timeline():
     [2578, 98442]
     """
     rows = {}
-    for name, (year, build, figures) in FAMILY.items():
-        total = symbolic_layer_table(build)["total"]
+    for name, network in FAMILY.items():
+        total = symbolic_layer_table(partial(build, name))["total"]
         fixed = 0 if name == "LeNet-5" else total.fixed
-        row = {
-            "year": year,
+        rows[name] = {
+            "year": network["year"],
             "parameters": total.trainable + fixed,
             "connections": total.connections,
             "multiply_adds": total.multiply_adds,
         }
-        stated = {f"published_{count}": fig.value for count, fig in figures.items()}
-        rows[name] = row | stated
+        for count, figure in network["published"].items():
+            rows[name][f"published_{count}"] = figure["value"]
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")
 
 
@@ -104,14 +73,14 @@ def published(counted):
         {
             "network": name,
             "figure": count.replace("_", "-"),
-            "published": int(figure.value),
+            "published": int(figure["value"]),
             "counted": counted.loc[name, count],
-            "ratio": counted.loc[name, count] / figure.value,
-            "reason": figure.why,
-            "source": figure.source,
+            "ratio": counted.loc[name, count] / figure["value"],
+            "reason": figure.get("why", ""),
+            "source": figure["source"],
         }
-        for name, member in FAMILY.items()
-        for count, figure in member.published.items()
+        for name, network in FAMILY.items()
+        for count, figure in network["published"].items()
     ]
     return pd.DataFrame(rows).set_index(["network", "figure"])
 
@@ -136,16 +105,11 @@ def stacked_threes(maps, filters):
     (487872, 487872)
     """
 
-    def weights(size, layers):
-        def build():
-            inputs = outputs = keras.Input((11, 11, maps))
-            for _ in range(layers):
-                outputs = keras.layers.Conv2D(filters, size, use_bias=False)(outputs)
-            return keras.Model(inputs, outputs)
+    def weights(*sizes):
+        stack = [keras.layers.Conv2D(filters, size, use_bias=False) for size in sizes]
+        return keras.Sequential([keras.Input((11, 11, maps)), *stack]).count_params()
 
-        return symbolic_layer_table(build)["total"].trainable
-
-    return weights(3, 5), weights(11, 1)
+    return weights(3, 3, 3, 3, 3), weights(11)
 
 
 def block_counts(block, input_shape):

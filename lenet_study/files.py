@@ -1,11 +1,10 @@
-"""Files of results, each written completely or not at all, and tables of settings."""
+"""Files of results, each written completely or not at all."""
 
 import contextlib
 import json
 import logging
 import os
 import tempfile
-import tomllib
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -42,10 +41,7 @@ def check_writable(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise IsADirectoryError(f"Expected a file. Received: {path}, a folder")
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
+    tempfile.TemporaryFile(dir=path.parent).close()
     if path.exists():
         path.open("ab").close()
 
@@ -58,26 +54,18 @@ def only_writer(path):
         path: Path of the results file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    lock = FileLock(path.with_name(f".{path.name}.lock"))  # creates the folder as well
     try:
-        lock.acquire(timeout=0)
+        acquired = lock.acquire(timeout=0)
     except Timeout:
         log.warning("Another process writes to %s. Waiting until it ends.", path)
-        lock.acquire()
-    try:
+        acquired = lock.acquire()
+    with acquired:
         yield
-    finally:
-        lock.release()
-
-
-START = b'{"id": "'  # how each line begins
 
 
 def read_results(path):
     """Returns the results in a file, in order.
-
-    If the last line was cut off while it was written, the function warns and skips it.
 
     Args:
         path: Path of a results file with one run per line.
@@ -89,18 +77,12 @@ def read_results(path):
         FileNotFoundError: If there is no such file.
         ValueError: If the file holds anything else.
     """
-    path = Path(path)
-    *lines, last = path.read_bytes().split(b"\n")
-    if last and not (last.startswith(START) or START.startswith(last)):
-        lines.append(last)  # not the beginning of a result
-    elif last:
-        log.warning("%s: the last line was cut off. Its run counts as not done.", path)
     results = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(Path(path).read_bytes().splitlines(), start=1):
         try:
             result = json.loads(line)
             [result[key] for key in ("id", "run", "configuration", "status")]
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 "Expected a results file with one run per line. "
                 f"Received: {path}, line {number}: {type(error).__name__}: {error}"
@@ -109,65 +91,17 @@ def read_results(path):
     return results
 
 
-def append_result(path, result):
-    """Appends a result, in place of a last line that was cut off.
+def store_result(path, result):
+    """Stores a result in place of the one with the same `id`, or as the last one.
 
-    The function returns when the result is on the disk.
-
-    Args:
-        path: Path of the results file. The caller holds its `only_writer` lock.
-        result: Dictionary of JSON values that begins with `id`.
-    """
-    with Path(path).open("ab+") as file:
-        file.seek(0)
-        end = file.read().rfind(b"\n") + 1
-        try:
-            file.truncate(end)
-            file.write(json.dumps(result).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError:
-            with contextlib.suppress(OSError):
-                file.truncate(end)
-            raise
-
-
-def replace_result(path, result):
-    """Replaces the result with the same `id`, in one step.
+    The file is replaced in one step, when the new one is on the disk.
 
     Args:
         path: Path of the results file. The caller holds its `only_writer` lock.
-        result: Dictionary of JSON values that begins with `id`.
+        result: Dictionary of JSON values with at least what `read_results` expects.
     """
-    known = [result if r["id"] == result["id"] else r for r in read_results(path)]
-    text = "".join(json.dumps(result) + "\n" for result in known)
+    stored = read_results(path) if Path(path).exists() else []
+    known = {own["id"]: own for own in [*stored, result]}
+    text = "".join(json.dumps(own) + "\n" for own in known.values())
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
-
-
-def tables(file):
-    """Returns the tables of a TOML file in this folder, by name.
-
-    A table that is `like` an earlier one starts with the settings of that table. A
-    setting that is a table itself is added to the earlier one, unless it is empty. TOML
-    has no null, so the word "none" stands for `None`.
-
-    Args:
-        file: Name of the file.
-    """
-    named = tomllib.loads((Path(__file__).parent / file).read_text(encoding="utf-8"))
-    for name, table in named.items():
-        base = named[table.pop("like")] if "like" in table else {}
-        named[name] = base | {
-            key: base.get(key, {}) | value
-            if isinstance(value, dict) and value
-            else value
-            for key, value in _with_none(table).items()
-        }
-    return named
-
-
-def _with_none(value):
-    if isinstance(value, dict):
-        return {name: _with_none(element) for name, element in value.items()}
-    return None if value == "none" else value

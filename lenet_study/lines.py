@@ -1,5 +1,6 @@
 """Lines of digits: their composition, and training digits for reading them."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ SIDE, STRIDE = 32, 4  # pixels of the network's field, and between two of its pl
 MARGIN = 8  # background pixels, at least, outside the first and the last square
 JITTER = 2  # largest move of a digit up or down, in pixels
 PITCH = 10  # smallest distance between two digits' centres, in pixels
-FROM = (BACKGROUND + INK) / 2  # a pixel of a larger value is ink
+INK_FROM = (BACKGROUND + INK) / 2  # a pixel of a larger value is ink
 
 
 class Kind(NamedTuple):
@@ -82,24 +83,20 @@ def compose(digits, rng, kind, width=0):
         ValueError: If the shape does not fit, or there is no such kind.
     """
     digits = np.asarray(digits)
-    expect(
-        digits.ndim == 5 and digits.shape[2:] == (SIDE, SIDE, 1) and digits.shape[1],
-        "digits of shape (n, length, 32, 32, 1)",
-        shape=digits.shape,
-    )
+    what = "digits of shape (n, length, 32, 32, 1)"
+    expect(digits.shape[2:] == (SIDE, SIDE, 1), what, shape=digits.shape)
     expect(kind in KINDS, f"one of {list(KINDS)}", kind=kind)
     own = KINDS[kind]
     count, length = digits.shape[:2]
     rows = rng.integers(-JITTER, JITTER + 1, (length, count))
     gaps = rng.integers(own.gap[0], own.gap[1] + 1, (length, count))
     first = MARGIN + rng.integers(0, STRIDE, count)  # at any pixel between two places
-    squares = [move(digits[:, n], rows[n], 1) for n in range(length)]
-    steps = [
-        step(left, right, gap, own.rows)
-        for left, right, gap in zip(squares, squares[1:], gaps[1:], strict=False)
-    ]
-    starts = np.cumsum([first, *steps], axis=0).T
-    width = -(-max(width, starts.max() + SIDE + MARGIN) // STRIDE) * STRIDE
+    squares = [shift(digits[:, n], rows[n], 1) for n in range(length)]
+    pairs = zip(squares, squares[1:], gaps[1:], strict=False)
+    distances = [distance_between(*pair, own.rows) for pair in pairs]
+    starts = np.cumsum([first, *distances], axis=0).T
+    width = max(width, starts.max(initial=0) + SIDE + MARGIN)
+    width = math.ceil(width / STRIDE) * STRIDE
     images = np.full((count, SIDE, width, 1), BACKGROUND, "float32")
     for n, square in enumerate(squares):
         for image, start, digit in zip(images, starts[:, n], square, strict=True):
@@ -115,15 +112,13 @@ TRAINED = {"touching": 0.5, "noisy": 0.25, "spaced": 0.25}  # share of each kind
 LENGTH, WIDTH = 5, 200  # digits of a line to train on; few lines are wider, in pixels
 
 
-def lines_to_train(images, labels, rng, distort=None):
+def lines_to_train(images, labels, rng):
     """Writes digits in lines of five, each digit once.
 
     Args:
         images: `float32` array of shape `(n, 32, 32, 1)`, of the paper's values.
         labels: Integer array of shape `(n,)`.
         rng: `numpy.random.Generator`.
-        distort: Optional function of the images and `rng` that distorts each digit
-            before it is written.
 
     Returns:
         `images, labels`: arrays of shape `(n // 5, 32, width, 1)` and `(n // 5, 5)`.
@@ -137,25 +132,21 @@ def lines_to_train(images, labels, rng, distort=None):
     >>> x.shape, y.shape
     ((8, 32, 200, 1), (8, 5))
     """
-    if distort is not None:
-        images = distort(images, rng)
     count = len(images) // LENGTH
     order = rng.permutation(len(images))[: count * LENGTH].reshape(count, LENGTH)
     ends = np.cumsum([round(share * count) for share in TRAINED.values()])[:-1]
     parts = [
-        compose(images[part], rng, kind, WIDTH).images
-        for kind, part in zip(TRAINED, np.split(order, ends), strict=True)
-        if len(part)
+        compose(images[own], rng, kind, WIDTH).images
+        for kind, own in zip(TRAINED, np.split(order, ends), strict=True)
     ]
     width = max(part.shape[2] for part in parts)
-    wider = [(0, 0), (0, 0), (0, 0), (0, 0)]
-    for index, part in enumerate(parts):
-        wider[2] = (0, width - part.shape[2])
-        parts[index] = np.pad(part, wider, constant_values=BACKGROUND)
-    return np.concatenate(parts), labels[order]
+    lines = np.full((count, SIDE, width, 1), BACKGROUND, "float32")
+    for own, part in zip(np.split(lines, ends), parts, strict=True):
+        own[:, :, : part.shape[2]] = part
+    return lines, labels[order]
 
 
-def step(left, right, gap, rows):
+def distance_between(left, right, gap, rows):
     """Returns the columns from the start of each left square to that of the right one.
 
     Args:
@@ -167,7 +158,7 @@ def step(left, right, gap, rows):
     Returns:
         Integer array of shape `(n,)`, at least 10.
     """
-    left, right = (part[..., 0] > FROM for part in (left, right))
+    left, right = (part[..., 0] > INK_FROM for part in (left, right))
     if not rows:
         left, right = (part.any(axis=1, keepdims=True) for part in (left, right))
     end = SIDE - left[..., ::-1].argmax(axis=2)
@@ -176,34 +167,34 @@ def step(left, right, gap, rows):
     return np.maximum(np.where(both, end - begin, -SIDE).max(axis=1) + gap, PITCH)
 
 
-def move(images, pixels, axis):
-    """Moves each image by whole pixels; what enters is background.
+def shift(images, pixels, axis, background=BACKGROUND):
+    """Shifts each image by whole pixels.
 
     Args:
-        images: Array of shape `(n, 32, 32, 1)`.
+        images: Array of shape `(n, height, width, channels)`.
         pixels: Integer array of shape `(n,)`.
-        axis: 1 for moves down, 2 for moves to the right.
+        axis: 1 for shifts down, 2 for shifts to the right.
+        background: Value of the pixels that enter from outside.
 
     Returns:
         Array of the images' shape.
     """
-    moved = np.full_like(images, BACKGROUND)
-    old, new = (np.swapaxes(part, 1, axis) for part in (images, moved))
-    for by in np.unique(pixels[np.abs(pixels) < SIDE]):
+    side, shifted = images.shape[axis], np.full_like(images, background)
+    old, new = (np.swapaxes(part, 1, axis) for part in (images, shifted))
+    # All images of one shift at once are copied much faster than pixel by pixel.
+    for by in np.unique(pixels[np.abs(pixels) < side]):
         chosen = np.flatnonzero(pixels == by)
         entered, left = max(0, by), max(0, -by)
-        new[chosen, entered : SIDE - left] = old[chosen, left : SIDE - entered]
-    return moved
+        new[chosen, entered : side - left] = old[chosen, left : side - entered]
+    return shifted
 
 
-PRESENT = 0.8  # share of the sides with a neighbour
-RUBBISH = 0.35  # share of the images whose centre shows no digit
 NEAR, FAR = 2, 5  # a digit at most so far from the centre counts; from here, rubbish
 GAPS = (-2, 4)  # of the neighbours, as `Kind.gap`
 BY_ROW = 0.75  # share of the neighbours whose gap counts in a row, as `Kind.rows`
 
 
-def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
+def neighbours(images, labels, rng, present=0.8, rubbish=0.35):
     """Writes neighbours beside each digit, and turns some images into rubbish.
 
     Each digit moves up or down by up to 2 pixels. On each side it may get two
@@ -216,7 +207,7 @@ def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
         labels: Integer array of shape `(n,)`.
         rng: `numpy.random.Generator`.
         present: Probability that a side has neighbours.
-        rubbish: Probability that an image becomes rubbish.
+        rubbish: Probability that an image becomes rubbish: its centre shows no digit.
 
     Returns:
         `images, targets`: images of the same shape, and `float32` targets of shape
@@ -236,7 +227,7 @@ def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
         LeCun et al. (1998), section VII.
     """
     count = len(images)
-    digits = move(images, rng.integers(-JITTER, JITTER + 1, count), 1)
+    digits = shift(images, rng.integers(-JITTER, JITTER + 1, count), 1)
     # From the centre outwards: each neighbour and how far it stands, left and right.
     around, nearest = [], []
     for side in (-1, 1):
@@ -246,10 +237,10 @@ def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
             pair = (outer, inner) if side < 0 else (inner, outer)
             gap = rng.integers(GAPS[0], GAPS[1] + 1, count)
             by_row = rng.random(count) < BY_ROW
-            far = far + np.where(by_row, *(step(*pair, gap, rows) for rows in (1, 0)))
+            by = [distance_between(*pair, gap, rows) for rows in (True, False)]
+            far = far + np.where(by_row, *by)
             # A neighbour that is not there is too far to be seen.
-            far = np.where(there, far, 3 * SIDE)
-            around.append((outer, side * far))
+            around.append((outer, side * np.where(there, far, 3 * SIDE)))
             inner = outer
         nearest.append(around[-2][1])
     # Rubbish lies between the digit and the place of one of its neighbours.
@@ -258,9 +249,9 @@ def neighbours(images, labels, rng, present=PRESENT, rubbish=RUBBISH):
     off = rng.integers(FAR, room + 1) * (2 * side - 1)
     is_rubbish = rng.random(count) < rubbish
     off = np.where(is_rubbish, off, rng.integers(-NEAR, NEAR + 1, count))
-    seen = move(digits, -off, 2)
+    seen = shift(digits, -off, 2)
     for outer, far in around:
-        np.maximum(seen, move(outer, far - off, 2), out=seen)
+        np.maximum(seen, shift(outer, far - off, 2), out=seen)
     targets = np.eye(10, dtype="float32")[labels]
     targets[is_rubbish] = 0
     return seen, targets

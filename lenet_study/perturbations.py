@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lenet_keras.checks import expect
-from lenet_study.distortions import affine
+from lenet_study.affine import affine
 from lenet_study.statistics import crossing
 
 # The amounts of each perturbation: pixels, factors, degrees, or a fraction.
@@ -68,12 +68,10 @@ def perturb(images, kind, amount, background, ink, seed=0):
     else:
         cos, sin = np.cos(np.radians(amount)), np.sin(np.radians(amount))
         backward = np.array([[cos, -sin], [sin, cos]])
-    backward = np.broadcast_to(backward, (len(images), 2, 2))
-    shifts = np.broadcast_to(shift, (len(images), 2))
-    return affine(images, backward, shifts, background)
+    return affine(images, backward, shift, background)
 
 
-def spoil(images, amounts, background, ink):
+def perturb_all(images, amounts, background, ink):
     """Perturbs all images in several ways, one after another.
 
     Args:
@@ -89,7 +87,7 @@ def spoil(images, amounts, background, ink):
 
     >>> image = np.zeros((1, 5, 5, 1), "float32")
     >>> image[0, 2, 2] = 1.0
-    >>> moved = spoil(image, {"shift right": 1, "shift down": -2}, 0.0, 1.0)
+    >>> moved = perturb_all(image, {"shift right": 1, "shift down": -2}, 0.0, 1.0)
     >>> float(moved[0, 0, 3, 0])
     1.0
     """

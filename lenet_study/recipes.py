@@ -17,8 +17,8 @@ from lenet_keras import losses, metrics, sdlm
 from lenet_keras.checks import expect
 from lenet_study import networks
 from lenet_study.augmentation import AUGMENTATIONS
-from lenet_study.files import tables
 from lenet_study.optimizers import KernelMuon
+from lenet_study.settings import tables
 
 PAPER_EPOCHS = 20  # the paper calls an epoch a pass
 OPTIMIZERS = {"SDLM": sdlm.SDLM, "KernelMuon": KernelMuon}  # beside those of Keras

@@ -1,6 +1,38 @@
 """Settings as data: tables of a TOML file, and what differs from the defaults."""
 
 import dataclasses
+import tomllib
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def tables(file):
+    """Returns the tables of a TOML file of this package, by name.
+
+    A table that is `like` an earlier one starts with the settings of that table. A
+    setting that is a table itself is added to the earlier one, unless it is empty. TOML
+    has no null, so the word "none" stands for `None`.
+
+    Args:
+        file: Path of the file in this package.
+    """
+    named = _with_none(tomllib.loads(PACKAGE.joinpath(file).read_text("utf-8")))
+    for name, table in named.items():
+        base = named[table.pop("like")] if "like" in table else {}
+        for key, own in table.items():
+            if own and isinstance(own, dict):
+                table[key] = base.get(key, {}) | own
+        named[name] = base | table
+    return named
+
+
+def _with_none(value):
+    if isinstance(value, dict):
+        return {name: _with_none(element) for name, element in value.items()}
+    if isinstance(value, list):
+        return [_with_none(element) for element in value]
+    return None if value == "none" else value
 
 
 def without_defaults(instance):

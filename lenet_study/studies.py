@@ -3,11 +3,11 @@
 studies.toml has the settings that were tried, as data.
 """
 
-from lenet_study.files import tables
 from lenet_study.questions import interpretations
 from lenet_study.questions.perturbations import Robustness
 from lenet_study.questions.readers import WITHOUT, Reader
 from lenet_study.recipes import GROUPS, RECIPES
+from lenet_study.settings import tables
 from lenet_study.training.run import Run
 from lenet_study.training.sweep import grid
 

@@ -10,7 +10,7 @@ from IPython.display import display
 
 from lenet_keras.preprocessing import BACKGROUND, INK, prepare
 from lenet_study import figures
-from lenet_study.perturbations import spoil
+from lenet_study.perturbations import perturb_all
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -62,7 +62,7 @@ def spoilt_digit(images, faithful, modern):
 
     def draw(number, title="", **changes):
         amounts = {name.replace("_", " "): amount for name, amount in changes.items()}
-        x = spoil(prepare(images[[number]], "paper"), amounts, BACKGROUND, INK)
+        x = perturb_all(prepare(images[[number]], "paper"), amounts, BACKGROUND, INK)
         drawn, distances = read(x)
         outputs = {"LeNet-5, distance": distances}
         outputs["variant, probability"] = np.array(modern(x[:, 2:30, 2:30]))[0]

@@ -62,7 +62,7 @@ LAYERS_OF_THE_HOUSE = [
 FLOORS_OF_THE_STUDY = [
     ["extras", "optimizers", "pixels"],
     ["datasets", "networks"],
-    ["files", "statistics", "distortions"],
+    ["affine", "elastic", "files", "settings", "statistics"],
     ["perturbations", "family", "lines"],
     ["augmentation", "teachers"],
     ["recipes"],

@@ -223,11 +223,11 @@ def _npm_pack(url, output_file, _):
     command += ["--cache", folder / "cache", "--loglevel=error", "--logs-max=0"]
     command += ["--fetch-retries=0", f"--fetch-timeout={1000 * TIME_LIMIT}"]
     log = folder / "npm.log"
-    stdin, held_open = os.pipe()
-    with open(held_open, "wb"), open(stdin, "rb"), log.open("wb") as out:
-        streams = {"stdin": stdin, "stdout": out, "stderr": out}
-        done = subprocess.run(command, **streams, process_group=0, timeout=NPM_LIMIT)
-    if done.returncode != 0:
+    with log.open("wb") as out:
+        streams = {"stdin": subprocess.PIPE, "stdout": out, "stderr": out}
+        with subprocess.Popen(command, **streams, process_group=0) as process:
+            process.wait(NPM_LIMIT)
+    if process.returncode != 0:
         raise RuntimeError(f"npm failed: {log.read_text(errors='replace')}")
     os.replace(folder / f"{package.replace('@', '-')}.tgz", output_file)
 

@@ -1,9 +1,9 @@
 """AlexNet, the network that won the ImageNet competition of 2012."""
 
 import keras
-import numpy as np
 from keras import layers
 
+from lenet_keras.checks import expect
 from lenet_keras.layers import LocalResponseNormalization
 
 
@@ -27,8 +27,8 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
         input_shape: `(height, width, channels)`, at least 67x67 pixels. The paper's
             pixels are centred and range from about -128 to 128.
         num_classes: Positive integer.
-        groups: 2 as in the paper, or 1, where each map uses all input maps: 62,378,344
-            parameters.
+        groups: Groups of maps in C2, C4 and C5: 2 as in the paper. With 1, each map
+            uses all input maps: 62,378,344 parameters.
         name: Name of the model.
 
     Returns:
@@ -42,39 +42,24 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
     60965224
 
     Raises:
-        ValueError: If the image is too small, or `groups` is not 1 or 2.
+        ValueError: If the image is too small; from Keras, if a layer's maps cannot be
+            divided into so many groups.
 
     Reference:
         Krizhevsky, Sutskever and Hinton (2012), section 3.5 and Figure 2; section 5 on
         the initial weights.
     """
-    if np.shape(input_shape) != (3,) or min(input_shape[:2]) < 67:
-        raise ValueError(
-            "Expected an input_shape (height, width, channels) of at least 67x67 "
-            f"pixels. Received: {input_shape=}"
-        )
-    if groups not in (1, 2):
-        raise ValueError(f"Expected groups of 1 or 2. Received: {groups=}")
+    what = "an input_shape (height, width, channels) of at least 67x67 pixels"
+    expect(min(input_shape[:2]) >= 67, what, input_shape=input_shape)
     last = {"data_format": "channels_last"}
 
-    def weights(first_bias):
-        return {
-            "kernel_initializer": keras.initializers.RandomNormal(stddev=0.01),
-            "bias_initializer": "ones" if first_bias else "zeros",
-        }
+    def weights(biases):
+        normal = keras.initializers.RandomNormal(stddev=0.01)
+        return {"kernel_initializer": normal, "bias_initializer": biases}
 
-    def convolution(filters, size, name, first_bias, strides=1, groups=1):
-        return layers.Conv2D(
-            filters,
-            size,
-            strides=strides,
-            padding="same" if strides == 1 else "valid",
-            groups=groups,
-            activation="relu",
-            name=name,
-            **weights(first_bias),
-            **last,
-        )
+    def convolution(filters, size, name, biases="ones", padding="same", **more):
+        unit = {"activation": "relu", "padding": padding, "name": name, **more}
+        return layers.Conv2D(filters, size, **unit, **weights(biases), **last)
 
     def normalization(name):
         return LocalResponseNormalization(name=name, **last)
@@ -82,26 +67,26 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
     def pooling(name):  # 3x3 windows at strides of 2: they overlap
         return layers.MaxPooling2D(3, strides=2, name=name, **last)
 
-    def fully_connected(units, name):
-        return layers.Dense(units, activation="relu", name=name, **weights(1))
+    def fully_connected(units, name, activation="relu", biases="ones"):
+        return layers.Dense(units, activation, name=name, **weights(biases))
 
     inputs = keras.Input(input_shape, name="input")
-    x = convolution(96, 11, "C1", 0, strides=4)(inputs)  # 96 maps of 55x55
+    x = convolution(96, 11, "C1", "zeros", "valid", strides=4)(
+        inputs
+    )  # 96 maps of 55x55
     x = normalization("N1")(x)
     x = pooling("P1")(x)  # 96 of 27x27
-    x = convolution(256, 5, "C2", 1, groups=groups)(x)  # 256 of 27x27
+    x = convolution(256, 5, "C2", groups=groups)(x)  # 256 of 27x27
     x = normalization("N2")(x)
     x = pooling("P2")(x)  # 256 of 13x13
-    x = convolution(384, 3, "C3", 0)(x)  # 384 of 13x13
-    x = convolution(384, 3, "C4", 1, groups=groups)(x)  # 384 of 13x13
-    x = convolution(256, 3, "C5", 1, groups=groups)(x)  # 256 of 13x13
+    x = convolution(384, 3, "C3", "zeros")(x)  # 384 of 13x13
+    x = convolution(384, 3, "C4", groups=groups)(x)  # 384 of 13x13
+    x = convolution(256, 3, "C5", groups=groups)(x)  # 256 of 13x13
     x = pooling("P5")(x)  # 256 of 6x6
     x = layers.Flatten("channels_last", name="flatten")(x)  # 9,216
     x = fully_connected(4096, "F6")(x)
     x = layers.Dropout(0.5, name="D6")(x)
     x = fully_connected(4096, "F7")(x)
     x = layers.Dropout(0.5, name="D7")(x)
-    outputs = layers.Dense(
-        num_classes, activation="softmax", name="output", **weights(0)
-    )(x)
+    outputs = fully_connected(num_classes, "output", "softmax", "zeros")(x)
     return keras.Model(inputs, outputs, name=name)

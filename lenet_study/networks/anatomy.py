@@ -1,29 +1,23 @@
 """The anatomy of networks: receptive fields, growth, and the paper's own counts."""
 
 import math
+from functools import partial
 
 import keras
 from keras import layers
 
+from lenet_keras.checks import expect
 from lenet_keras.counts import Counts, calls, symbolic_layer_table
 
-# The numbers that section II-B of the paper states for each layer.
-PAPER_PARAMETERS = {
-    "C1": 156,
-    "S2": 12,
-    "C3": 1_516,
-    "S4": 32,
-    "C5": 48_120,
-    "F6": 10_164,
-    "total": 60_000,
-}
-PAPER_CONNECTIONS = {
-    "C1": 122_304,
-    "S2": 5_880,
-    "C3": 151_600,
-    "S4": 2_000,
-    "C5": 48_120,
-    "total": 340_908,
+# The parameters and connections that section II-B of the paper states.
+PAPER_COUNTS = {
+    "C1": (156, 122_304),
+    "S2": (12, 5_880),
+    "C3": (1_516, 151_600),
+    "S4": (32, 2_000),
+    "C5": (48_120, 48_120),
+    "F6": (10_164, None),
+    "total": (60_000, 340_908),
 }
 
 
@@ -46,9 +40,7 @@ def growth(build, sides, channels=1):
     [340908, 6415980]
     """
     totals = {
-        side: symbolic_layer_table(lambda side=side: build((side, side, channels)))[
-            "total"
-        ]
+        side: symbolic_layer_table(partial(build, (side, side, channels)))["total"]
         for side in sides
     }
     return Counts(totals, "side")
@@ -97,11 +89,8 @@ def receptive_fields(model):
         last = max(lasts) + (span - 1 - padding) * step
         seen[layer.name] = first, last, stride * step
         if hasattr(layer, "strides"):
-            if math.isnan(step):
-                raise ValueError(
-                    "Expected windows on rows of the image. Received: "
-                    f"layer={layer.name} after {names}, which do not keep these rows"
-                )
+            what = "windows after layers that keep the rows of the image"
+            expect(not math.isnan(step), what, layer=layer.name, after=names)
             fields[layer.name] = last - first + 1
     return fields
 

@@ -1,5 +1,7 @@
 """Baselines of the paper: networks with only fully connected layers."""
 
+from functools import partial
+
 import keras
 from keras import layers
 
@@ -15,9 +17,10 @@ def fully_connected(input_shape=(28, 28, 1), hidden=(300,), name="fully_connecte
 
     Args:
         input_shape: `(height, width, channels)`.
-        hidden: Numbers of units, one positive integer per hidden layer. `"lenet5"`
-            gives one hidden layer, with a size that brings the number of parameters as
-            close as possible to LeNet-5 with the same number of channels.
+        hidden: Numbers of units, one positive integer per hidden layer; none gives the
+            paper's linear classifier. `"lenet5"` gives one hidden layer, with a size
+            that brings the number of parameters as close as possible to LeNet-5 with
+            the same number of channels.
         name: Name of the model.
 
     Returns:
@@ -32,7 +35,7 @@ def fully_connected(input_shape=(28, 28, 1), hidden=(300,), name="fully_connecte
     59635
 
     Raises:
-        ValueError: If `hidden` does not contain positive integers only, or is empty.
+        ValueError: From Keras, if `hidden` contains anything but positive integers.
 
     Reference:
         LeCun et al. (1998), section III-C, on fully connected multilayer networks.
@@ -42,21 +45,8 @@ def fully_connected(input_shape=(28, 28, 1), hidden=(300,), name="fully_connecte
     if hidden == "lenet5":
         parameters = 60_000 + 150 * (input_shape[-1] - 1)  # C1 uses every channel
         hidden = (round((parameters - 10) / (x.shape[-1] + 1 + 10)),)
-    units_fit = isinstance(hidden, tuple | list) and all(
-        isinstance(units, int) and units > 0 for units in hidden
-    )
-    if not units_fit or not hidden:
-        raise ValueError(
-            f"Expected positive integers, or 'lenet5'. Received: hidden={hidden!r}"
-        )
+    dense = partial(layers.Dense, kernel_initializer="lecun_uniform")
     for number, units in enumerate(hidden, start=1):
-        x = layers.Dense(
-            units,
-            activation=scaled_tanh,
-            kernel_initializer="lecun_uniform",
-            name=f"hidden_{number}",
-        )(x)
-    outputs = layers.Dense(
-        10, activation="softmax", kernel_initializer="lecun_uniform", name="output"
-    )(x)
+        x = dense(units, scaled_tanh, name=f"hidden_{number}")(x)
+    outputs = dense(10, "softmax", name="output")(x)
     return keras.Model(inputs, outputs, name=name)

@@ -1,25 +1,18 @@
 """The inception block, and GoogLeNet, which has nine of them."""
 
+from functools import partial
+
 import keras
-import numpy as np
 from keras import layers
 
 from lenet_keras.layers import LocalResponseNormalization
 
 LAST = {"data_format": "channels_last"}
+_convolution = partial(layers.Conv2D, activation="relu", padding="same", **LAST)
+_pooling = partial(layers.MaxPooling2D, padding="same", **LAST)
 
 
-def inception_block(
-    inputs,
-    ones,
-    reduce_threes,
-    threes,
-    reduce_fives,
-    fives,
-    pool,
-    activation="relu",
-    name="inception",
-):
+def inception_block(inputs, sizes, activation="relu", name="inception"):
     """Applies convolutions of three sizes and a pooling in parallel.
 
     Each of the four branches receives the inputs and keeps their height and width. The
@@ -28,44 +21,39 @@ def inception_block(
 
     Args:
         inputs: Symbolic tensor of shape `(batch, height, width, maps)`.
-        ones: Positive integer: maps of the 1x1 convolution.
-        reduce_threes: Positive integer: maps of the bottleneck before the 3x3
-            convolution; `None` for no bottleneck.
-        threes: Positive integer: maps of the 3x3 convolution.
-        reduce_fives: Positive integer: maps of the bottleneck before the 5x5
-            convolution; `None` for no bottleneck.
-        fives: Positive integer: maps of the 5x5 convolution.
-        pool: Positive integer: maps of the 1x1 convolution after the 3x3 max pooling.
-            With `None` there is no convolution, and the output contains all pooled
-            maps. If all three arguments are `None`, the block is the paper's naive
-            version.
+        sizes: The numbers of maps, six positive integers in the order of the paper's
+            table: of the 1x1 convolution; of the bottleneck before the 3x3 convolution,
+            and of that convolution; the same of the 5x5 convolution; and of the 1x1
+            convolution after the 3x3 max pooling. With `None` there is no bottleneck,
+            or no convolution after the pooling, and the output contains all pooled
+            maps. Without all three, the block is the paper's naive version.
         activation: Activation function of all convolutions.
         name: Prefix of the names of the layers.
 
     Returns:
-        Symbolic tensor of shape `(batch, height, width, ones + threes + fives + pool)`.
-        With `pool=None` the last term is `maps`.
+        Symbolic tensor of the same height and width, with the maps of all four
+        branches.
 
     Example:
 
     >>> x = keras.Input((28, 28, 192))
-    >>> inception_block(x, 64, 96, 128, 16, 32, 32).shape
+    >>> inception_block(x, (64, 96, 128, 16, 32, 32)).shape
     (None, 28, 28, 256)
 
     Reference:
         Szegedy et al. (2015), "Going deeper with convolutions", section 4, Figure 2
         and the columns of Table 1.
     """
+    ones, reduce_threes, threes, reduce_fives, fives, pool = sizes
 
     def convolution(filters, size, branch):
-        return _convolution(filters, size, f"{name}_{branch}", activation=activation)
+        named = {"name": f"{name}_{branch}", "activation": activation}
+        return _convolution(filters, size, **named)
 
     def reduced(filters, branch):
         return inputs if filters is None else convolution(filters, 1, branch)(inputs)
 
-    pooled = layers.MaxPooling2D(
-        3, strides=1, padding="same", name=f"{name}_pool", **LAST
-    )(inputs)
+    pooled = _pooling(3, strides=1, name=f"{name}_pool")(inputs)
     branches = [
         convolution(ones, 1, "1x1")(inputs),
         convolution(threes, 3, "3x3")(reduced(reduce_threes, "3x3_reduce")),
@@ -75,7 +63,7 @@ def inception_block(
     return layers.Concatenate(name=f"{name}_output")(branches)
 
 
-# The columns of the paper's Table 1, as arguments of `inception_block`.
+# The columns of the paper's Table 1, as the sizes of `inception_block`.
 GOOGLENET_BLOCKS = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
@@ -96,7 +84,7 @@ def googlenet(input_shape=(224, 224, 3), num_classes=1000, name="googlenet"):
     in training.
 
     Args:
-        input_shape: `(height, width, channels)`, at least 32x32 pixels.
+        input_shape: `(height, width, channels)`.
         num_classes: Positive integer.
         name: Name of the model.
 
@@ -110,46 +98,22 @@ def googlenet(input_shape=(224, 224, 3), num_classes=1000, name="googlenet"):
     >>> symbolic_layer_table(googlenet)["total"].trainable
     6998552
 
-    Raises:
-        ValueError: If the image is too small.
-
     Reference:
         Szegedy et al. (2015), "Going deeper with convolutions", Table 1.
     """
-    if np.shape(input_shape) != (3,) or min(input_shape[:2]) < 32:
-        raise ValueError(
-            "Expected an input_shape (height, width, channels) of at least 32x32 "
-            f"pixels. Received: {input_shape=}"
-        )
-
-    def pooling(name):
-        return layers.MaxPooling2D(3, strides=2, padding="same", name=name, **LAST)
-
     inputs = keras.Input(input_shape, name="input")
-    x = _convolution(64, 7, "conv1", strides=2)(inputs)
-    x = pooling("pool1")(x)
+    x = _convolution(64, 7, strides=2, name="conv1")(inputs)
+    x = _pooling(3, strides=2, name="pool1")(x)
     x = LocalResponseNormalization(name="norm1", **LAST)(x)
-    x = _convolution(64, 1, "conv2_reduce")(x)
-    x = _convolution(192, 3, "conv2")(x)
+    x = _convolution(64, 1, name="conv2_reduce")(x)
+    x = _convolution(192, 3, name="conv2")(x)
     x = LocalResponseNormalization(name="norm2", **LAST)(x)
-    x = pooling("pool2")(x)
-    for block, filters in GOOGLENET_BLOCKS.items():
+    x = _pooling(3, strides=2, name="pool2")(x)
+    for block, sizes in GOOGLENET_BLOCKS.items():
         if block in ("4a", "5a"):
-            x = pooling(f"pool{int(block[0]) - 1}")(x)
-        x = inception_block(x, *filters, name=f"inception_{block}")
+            x = _pooling(3, strides=2, name=f"pool{int(block[0]) - 1}")(x)
+        x = inception_block(x, sizes, name=f"inception_{block}")
     x = layers.GlobalAveragePooling2D(name="pool5", **LAST)(x)
     x = layers.Dropout(0.4, name="dropout")(x)
     outputs = layers.Dense(num_classes, activation="softmax", name="output")(x)
     return keras.Model(inputs, outputs, name=name)
-
-
-def _convolution(filters, size, name, strides=1, activation="relu"):
-    return layers.Conv2D(
-        filters,
-        size,
-        strides=strides,
-        padding="same",
-        activation=activation,
-        name=name,
-        **LAST,
-    )

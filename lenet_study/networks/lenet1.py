@@ -1,28 +1,19 @@
 """LeNet-1, the predecessor of LeNet-5, from 1990."""
 
+from functools import partial
+
 import keras
-import numpy as np
 from keras import layers
 
 from lenet_keras.activations import scaled_tanh
+from lenet_keras.checks import expect
 from lenet_keras.layers import ConnectionTableConv2D, Subsampling2D
 
+_HALF = ((0,), (0, 1), (0, 1), (1,), (0, 1), (0, 1))
 #: LeNet-1, Table 1 of Le Cun et al. (1990): the maps of H2 that feed each map of H3.
+#: The last six maps see the last two of H2 as the first six see the first two.
 #: 20 kernels, so 20 * 25 weights + 12 biases = 512 parameters.
-LENET1_CONNECTIONS = (
-    (0,),
-    (0, 1),
-    (0, 1),
-    (1,),
-    (0, 1),
-    (0, 1),
-    (2,),
-    (2, 3),
-    (2, 3),
-    (3,),
-    (2, 3),
-    (2, 3),
-)
+LENET1_CONNECTIONS = _HALF + tuple(tuple(n + 2 for n in maps) for maps in _HALF)
 
 READINGS = ("1990", "dense")
 
@@ -63,34 +54,24 @@ def lenet1(input_shape=(28, 28, 1), reading="1990", name="lenet1"):
         Le Cun et al. (1990), "Handwritten digit recognition with a back-propagation
         network", section 4 and Table 1.
     """
-    if np.shape(input_shape) != (3,) or tuple(input_shape[:2]) != (28, 28):
-        raise ValueError(
-            f"Expected an input_shape of (28, 28, channels). Received: {input_shape=}"
-        )
-    if reading not in READINGS:
-        raise ValueError(f"Expected a reading among {READINGS}. Received: {reading=}")
+    what = "an input_shape of (28, 28, channels)"
+    expect(tuple(input_shape[:2]) == (28, 28), what, input_shape=input_shape)
+    expect(reading in READINGS, f"a reading among {READINGS}", reading=reading)
     is_dense = reading == "dense"
     last = {"data_format": "channels_last"}
-    unit = {
-        "activation": scaled_tanh,
-        "kernel_initializer": "lecun_uniform",
-        "use_bias": not is_dense,
-    }
-
-    def subsampling(name):
-        if is_dense:
-            return layers.MaxPooling2D(2, name=name, **last)
-        return Subsampling2D(2, name=name, **last)
+    unit = {"activation": scaled_tanh, "kernel_initializer": "lecun_uniform"}
+    unit["use_bias"] = not is_dense
+    subsampling = partial(layers.MaxPooling2D if is_dense else Subsampling2D, 2, **last)
 
     inputs = keras.Input(input_shape, name="input")
     x = layers.Conv2D(4, 5, name="H1", **unit, **last)(inputs)  # 4 maps of 24x24
-    x = subsampling("H2")(x)  # 4 of 12x12
+    x = subsampling(name="H2")(x)  # 4 of 12x12
     if is_dense:
         x = layers.Conv2D(12, 5, name="H3", **unit, **last)(x)
     else:
         table = LENET1_CONNECTIONS
         x = ConnectionTableConv2D(table, 5, name="H3", **unit, **last)(x)  # 12 of 8x8
-    x = subsampling("H4")(x)  # 12 of 4x4
+    x = subsampling(name="H4")(x)  # 12 of 4x4
     x = layers.Flatten("channels_last", name="flatten")(x)
     outputs = layers.Dense(10, name="output", **unit)(x)
     return keras.Model(inputs, outputs, name=name)

@@ -1,10 +1,10 @@
 """LeNet-4, as far as the paper describes it."""
 
 import keras
-import numpy as np
 from keras import layers
 
 from lenet_keras.activations import scaled_tanh
+from lenet_keras.checks import expect
 from lenet_keras.layers import ConnectionTableConv2D, Subsampling2D
 
 #: LeNet-4: each of the 16 maps of C3 has three adjacent maps of S2 as inputs, out of
@@ -51,10 +51,8 @@ def lenet4(input_shape=(32, 32, 1), name="lenet4"):
     Reference:
         LeCun et al. (1998), section III-C.
     """
-    if np.shape(input_shape) != (3,) or tuple(input_shape[:2]) != (32, 32):
-        raise ValueError(
-            f"Expected an input_shape of (32, 32, channels). Received: {input_shape=}"
-        )
+    what = "an input_shape of (32, 32, channels)"
+    expect(tuple(input_shape[:2]) == (32, 32), what, input_shape=input_shape)
     last = {"data_format": "channels_last"}
     unit = {"activation": scaled_tanh, "kernel_initializer": "lecun_uniform"}
 
@@ -62,9 +60,8 @@ def lenet4(input_shape=(32, 32, 1), name="lenet4"):
     x = layers.Conv2D(4, 5, name="C1", **unit, **last)(inputs)  # 4 maps of 28x28
     x = layers.Concatenate(name="twice")([x, x])
     x = Subsampling2D(2, name="S2", **last)(x)  # 8 of 14x14
-    x = ConnectionTableConv2D(  # 16 of 10x10
-        LENET4_CONNECTIONS, 5, name="C3", **unit, **last
-    )(x)
+    table = LENET4_CONNECTIONS
+    x = ConnectionTableConv2D(table, 5, name="C3", **unit, **last)(x)  # 16 of 10x10
     x = Subsampling2D(2, name="S4", **last)(x)  # 16 of 5x5
     x = layers.Flatten("channels_last", name="flatten")(x)
     x = layers.Dense(120, name="F5", **unit)(x)

@@ -3,10 +3,10 @@
 from functools import partial
 
 import keras
-import numpy as np
 from keras import layers
 
 from lenet_keras.activations import scaled_tanh
+from lenet_keras.checks import expect
 from lenet_keras.codes import rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.initializers import one_per_layer
@@ -108,26 +108,17 @@ def lenet5_variant(
     """
     given = (c3, subsampling, c5, output, normalization, block)
     for (part, known), value in zip(PARTS.items(), given, strict=True):
-        if value not in known:
-            raise ValueError(
-                f"Expected {part} among {known}. Received: {part}={value!r}"
-            )
-    if not 0 <= dropout < 1:
-        raise ValueError(f"Expected a dropout from 0 to below 1. Received: {dropout=}")
-    if np.shape(input_shape) != (3,) or tuple(input_shape[:2]) not in (
-        (28, 28),
-        (32, 32),
-    ):
-        raise ValueError(
-            "Expected an input_shape of (28, 28, channels) or (32, 32, channels). "
-            f"Received: {input_shape=}"
-        )
+        expect(value in known, f"{part} among {known}", **{part: value})
+    expect(0 <= dropout < 1, "a dropout from 0 to below 1", dropout=dropout)
+    what = "an input_shape of (28, 28, channels) or (32, 32, channels)"
+    sizes = [(28, 28), (32, 32)]
+    expect(tuple(input_shape[:2]) in sizes, what, input_shape=input_shape)
 
     activation = scaled_tanh if activation == "scaled_tanh" else activation
     last = {"data_format": "channels_last"}
     kernels = one_per_layer(kernel_initializer)
 
-    def unit():
+    def unit(activation=activation):
         return {"activation": activation, "kernel_initializer": next(kernels)}
 
     def convolution(filters, **arguments):
@@ -135,9 +126,8 @@ def lenet5_variant(
 
     def subsampled(x, name):
         if normalization is not None:
-            x = LocalResponseNormalization(
-                alpha=ALPHAS[normalization], name=f"{name}_normalization", **last
-            )(x)
+            own = {"alpha": ALPHAS[normalization], "name": f"{name}_normalization"}
+            x = LocalResponseNormalization(**own, **last)(x)
         return SUBSAMPLINGS[subsampling](name=name, **last)(x)
 
     def dropped(x, name):
@@ -155,7 +145,7 @@ def lenet5_variant(
     else:
         x = convolution(16, name="C3")(x)
     if block == "inception":
-        x = inception_block(x, 4, 8, 8, 2, 2, 2, activation=activation)
+        x = inception_block(x, (4, 8, 8, 2, 2, 2), activation)
     elif block is not None:
         x = residual_block(x, block == "residual", activation, name=block)
     x = subsampled(x, "S4")
@@ -174,7 +164,5 @@ def lenet5_variant(
     if output == "rbf":
         outputs = RBF(rbf_codes("0123456789"), name="output")(x)
     else:
-        outputs = layers.Dense(
-            10, "softmax", kernel_initializer=next(kernels), name="output"
-        )(x)
+        outputs = layers.Dense(10, name="output", **unit("softmax"))(x)
     return keras.Model(inputs, outputs, name=name)

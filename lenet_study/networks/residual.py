@@ -30,11 +30,9 @@ def residual_block(inputs, shortcut=True, activation="relu", name="residual"):
         section 3.2, equation 1, without its batch normalisation.
     """
     maps = inputs.shape[-1]
-    convolution = {"padding": "same", "data_format": "channels_last"}
-    x = layers.Conv2D(maps, 3, activation=activation, name=f"{name}_1", **convolution)(
-        inputs
-    )
-    x = layers.Conv2D(maps, 3, name=f"{name}_2", **convolution)(x)
+    size = {"padding": "same", "data_format": "channels_last"}
+    first = layers.Conv2D(maps, 3, activation=activation, name=f"{name}_1", **size)
+    x = layers.Conv2D(maps, 3, name=f"{name}_2", **size)(first(inputs))
     if shortcut:
         x = layers.Add(name=f"{name}_sum")([x, inputs])
     return layers.Activation(activation, name=f"{name}_output")(x)

@@ -16,8 +16,7 @@ from lenet_keras.models import lenet5
 from lenet_keras.preprocessing import prepare
 from lenet_keras.sdlm.optimizer import PAPER_MU, PAPER_RATES
 from lenet_study.datasets import load_mnist
-from lenet_study.files import tables
-from lenet_study.settings import without_defaults
+from lenet_study.settings import tables, without_defaults
 from lenet_study.training.callbacks import RefuseSaturation
 from lenet_study.training.job import Job, versions
 

@@ -13,7 +13,7 @@ from lenet_keras.counts import layer_table
 from lenet_keras.preprocessing import BACKGROUND, prepare
 from lenet_keras.reading import best_path, digits_of, distances_along
 from lenet_study.datasets import load_mnist
-from lenet_study.lines import FROM, KINDS, SIDE, STRIDE, compose
+from lenet_study.lines import INK_FROM, KINDS, SIDE, STRIDE, compose
 from lenet_study.training.job import Job, versions
 from lenet_study.training.run import Run
 from lenet_study.training.train import train
@@ -195,7 +195,7 @@ def segments(image):
     Returns:
         Array of shape `(pieces, 32, 32, 1)`. The ink's centre of mass is in the middle.
     """
-    inked, _ = ndimage.label((image > FROM).any(axis=0))
+    inked, _ = ndimage.label((image > INK_FROM).any(axis=0))
     pieces = np.empty((inked.max(), SIDE, SIDE, 1), "float32")
     for piece, (columns,) in zip(pieces, ndimage.find_objects(inked), strict=True):
         canvas = np.pad(image[:, columns], SIDE, constant_values=BACKGROUND)

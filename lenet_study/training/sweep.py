@@ -20,13 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lenet_study.files import (
-    append_result,
-    only_writer,
-    read_results,
-    replace_result,
-    replacing,
-)
+from lenet_study.files import only_writer, read_results, replacing, store_result
 from lenet_study.recipes import RECIPES, WITHOUT_MEANING
 from lenet_study.training.job import one_thread
 from lenet_study.training.run import Run
@@ -219,8 +213,7 @@ def _write(output, job, future):
         with replacing(path) as beside:
             beside.write_bytes(gzip.compress(text.encode(), mtime=0))
     known = {"id": job.id, "run": job.request, "configuration": job.configuration}
-    store = replace_result if job.id in _known(output) else append_result
-    store(output, known | done)
+    store_result(output, known | done)
     for file in (output.parent / ".checkpoints").glob(f"*{job.id}.npz"):
         file.unlink()  # with what a killed process left of it
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
+from lenet_study.affine import distort, distort_at_random, distorted_set
 from lenet_study.augmentation import (
     AUGMENTATIONS,
     augmented,
-    distort_at_random,
     flip_and_shift,
-    spoil,
+    salt_and_pepper,
 )
-from lenet_study.distortions import Ranges, bend, distort, distorted_set
+from lenet_study.elastic import distort_elastically
 from lenet_study.lines import lines_to_train, neighbours
 
 
@@ -46,15 +46,15 @@ def test_distortions_are_those_of_the_papers_larger_set(images, rng):
     amounts = np.random.default_rng(1).uniform(-1, 1, (200, 5))
     ours = distort_at_random(images, np.random.default_rng(1))
     # One and a half times the small ranges.
-    ranges = Ranges(shift=1.8, scale=0.135, squeeze=0.09, shear=0.225)
-    np.testing.assert_allclose(ours, distort(images, amounts, ranges), atol=1e-5)
+    ranges = np.array([1.8, 1.8, 0.135, 0.09, 0.225])
+    np.testing.assert_allclose(ours, distort(images, amounts * ranges), atol=1e-5)
     doubled = distort_at_random(images, np.random.default_rng(1), scale=2.0)
-    expected = distort(images, amounts, Ranges().times(2.0))
+    expected = distort(images, amounts * ranges * (2.0 / 1.5))
     np.testing.assert_allclose(doubled, expected, atol=1e-5)
 
 
 def test_a_tenth_of_the_pixels_is_spoilt(images, rng):
-    spoilt = spoil(images, rng)
+    spoilt = salt_and_pepper(images, rng)
     changed = (spoilt != images)[..., 0]
     assert np.mean(changed) == pytest.approx(0.1, abs=0.01)
     np.testing.assert_allclose(np.unique(spoilt[changed]), [-0.1, 1.175], rtol=1e-6)
@@ -95,7 +95,7 @@ def test_what_is_drawn_follows_from_the_seed_and_the_epoch_by_a_stream_of_its_ow
 def test_the_distorted_set_has_its_ranges(images, arguments, scale):
     labels = np.arange(len(images))
     ours = augmented(images, labels, "distorted-set", seed=5, **arguments)
-    expected = distorted_set(images, labels, 5, Ranges().times(scale))
+    expected = distorted_set(images, labels, 5, scale)
     for epoch in (0, 7):
         for part, wanted in zip(ours(epoch), expected(epoch), strict=True):
             np.testing.assert_array_equal(part, wanted)
@@ -125,7 +125,7 @@ def test_lines_follow_from_the_seed_and_the_epoch_and_hold_bent_digits(rng):
     images_of = augmented(images, labels, "lines", seed=3, elastic=2.0)
     for epoch in range(2):
         stream = np.random.default_rng([3, epoch, 1])
-        bent = bend(images, stream, elastic=2.0)
+        bent = distort_elastically(images, stream, elastic=2.0)
         x, y = lines_to_train(bent, labels, stream)
         np.testing.assert_array_equal(images_of(epoch)[0], x)
         np.testing.assert_array_equal(images_of(epoch)[1], y)

@@ -20,7 +20,7 @@ from lenet_study import command as command_line
 from lenet_study import export, mistakes, networks, perturbations, sweep, training
 from lenet_study import report as reports
 from lenet_study.datasets import sources
-from lenet_study.files import append_result
+from lenet_study.files import store_result
 from lenet_study.questions.interpretations import INTERPRETATIONS, Trial
 from lenet_study.recipes import LADDER, RECIPES
 from lenet_study.training.run import Run
@@ -367,7 +367,7 @@ def swept(monkeypatch, capsys):
                 }
                 row = {"row": row} if status == "done" else {}
                 if status:
-                    append_result(
+                    store_result(
                         output, {"id": run.id} | known | {"status": status} | row
                     )
             return [{"status": status}] * len(runs) if status else []
@@ -496,7 +496,7 @@ def test_report_says_what_it_wrote(monkeypatch, capsys, tmp_path):
     path = tmp_path / "study.jsonl"
     tiny = Run("fc-60000", "mnist", train_images=64, overrides={"epochs": 1})
     known = {"run": tiny.request, "configuration": tiny.configuration}
-    append_result(path, {"id": tiny.id} | known | do_run(tiny))
+    store_result(path, {"id": tiny.id} | known | tiny.do())
     code, out, _ = run(monkeypatch, capsys, "report", path)
     assert code == 0
     assert out == f"Written to {tmp_path}: study.jsonl, study.md\n"

@@ -1,6 +1,6 @@
 import json
-import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -9,15 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from lenet_study import files
 from lenet_study.files import (
-    append_result,
     check_writable,
     only_writer,
     read_results,
-    replace_result,
     replacing,
-    tables,
+    store_result,
 )
 
 
@@ -30,7 +27,7 @@ def result(number, **more):
 def file(tmp_path):
     path = tmp_path / "study.jsonl"
     for number in range(3):
-        append_result(path, result(number))
+        store_result(path, result(number))
     return path
 
 
@@ -57,21 +54,9 @@ def test_what_replaces_a_file_is_on_the_disk_before(tmp_path, monkeypatch):
     assert calls == ["fsync", "replace"]
 
 
-def test_results_are_read_as_they_were_appended(file):
+def test_results_are_read_as_they_were_stored(file):
     assert read_results(file) == [result(number) for number in range(3)]
     assert file.read_text().count("\n") == 3
-
-
-@pytest.mark.parametrize("length", [1, 9, 30, -1])
-def test_a_torn_last_line_is_left_out_and_cut_before_the_next(file, length, caplog):
-    torn = json.dumps(result(3))
-    whole = file.read_bytes()
-    file.write_bytes(whole + torn[:length].encode())
-    with caplog.at_level(logging.WARNING):
-        assert len(read_results(file)) == 3
-    assert f"{file}: the last line was cut off" in caplog.text
-    append_result(file, result(4))
-    assert file.read_bytes() == whole + json.dumps(result(4)).encode() + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +69,7 @@ def test_a_torn_last_line_is_left_out_and_cut_before_the_next(file, length, capl
         (json.dumps(result(0)) + "\n\n" + json.dumps(result(1)) + "\n", 2),
         (json.dumps(result(0)) + "\n" + json.dumps(result(1))[:40] + "\n", 2),
         (json.dumps(result(0)) + "\nnotes of mine", 2),
+        (json.dumps(result(0)) + "\n" + json.dumps(result(1))[:40], 2),
     ],
 )
 def test_something_else_is_refused_by_file_and_line(tmp_path, content, line, message):
@@ -98,23 +84,50 @@ def test_an_empty_file_has_no_results(tmp_path):
     assert read_results(tmp_path / "empty.jsonl") == []
 
 
-def test_an_append_that_fails_leaves_the_file_as_it_was(file, monkeypatch):
+def test_a_store_that_fails_leaves_the_file_as_it_was(file, monkeypatch):
     before = file.read_bytes()
 
     def full(descriptor):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        append_result(file, result(3))
+    for number in (1, 3):
+        with pytest.raises(OSError, match="No space"):
+            store_result(file, result(number))
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
+KILLED = """
+import os, signal, sys
+from lenet_study.files import store_result
+os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
+store_result(sys.argv[1], {"id": "4", "run": {}, "configuration": {}, "status": "done"})
+"""
+
+
+def test_a_process_that_is_killed_leaves_the_file_as_it_was(file):
+    before = file.read_bytes()
+    package = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", KILLED, file], cwd=package)
+    assert done.returncode == -signal.SIGKILL
     assert file.read_bytes() == before
 
 
 def test_a_result_is_replaced_in_its_place(file):
-    replace_result(file, result(1, row={"new": True}))
+    store_result(file, result(1, row={"new": True}))
     assert [r["configuration"]["number"] for r in read_results(file)] == [0, 1, 2]
     assert read_results(file)[1]["row"] == {"new": True}
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_other_lines_stay_byte_for_byte(tmp_path):
+    stored = Path(__file__).parents[2] / "data/results/robustness.jsonl"
+    file = tmp_path / stored.name
+    file.write_bytes(stored.read_bytes())
+    store_result(file, result(7))
+    added = json.dumps(result(7)) + "\n"
+    assert file.read_bytes() == stored.read_bytes() + added.encode()
 
 
 HOLDER = """
@@ -153,41 +166,5 @@ def test_a_place_that_cannot_be_written_is_found_before(tmp_path):
     assert (tmp_path / "file").read_text() == "content"
     with pytest.raises(OSError, match="file"):
         check_writable(tmp_path / "file" / "below.keras")
-    with pytest.raises(IsADirectoryError, match=r"Received: .*new, a folder"):
+    with pytest.raises(IsADirectoryError, match="new"):
         check_writable(tmp_path / "new")
-
-
-SETTINGS = """
-[first]
-rate = 1.0
-loss_arguments = { j = 10.0 }
-network_arguments = { c3 = "full" }
-
-[second]
-like = "first"
-augmentation = "none"
-loss_arguments = {}
-network_arguments = { output = "softmax" }
-"""
-
-
-def test_a_table_like_another_has_its_settings_and_adds_arguments(
-    tmp_path, monkeypatch
-):
-    (tmp_path / "settings.toml").write_text(SETTINGS)
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "files.py"))
-    first, second = tables("settings.toml").values()
-    assert first["network_arguments"] == {"c3": "full"}
-    assert second == {
-        "rate": 1.0,
-        "augmentation": None,
-        "loss_arguments": {},
-        "network_arguments": {"c3": "full", "output": "softmax"},
-    }
-
-
-def test_a_table_like_an_unknown_one_is_an_error(tmp_path, monkeypatch):
-    (tmp_path / "settings.toml").write_text('[a]\nlike = "b"\n')
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "files.py"))
-    with pytest.raises(KeyError, match="b"):
-        tables("settings.toml")

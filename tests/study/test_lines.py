@@ -6,14 +6,14 @@ import pytest
 from lenet_keras.preprocessing import prepare
 from lenet_study.datasets import load_mnist
 from lenet_study.lines import (
-    FROM,
+    INK_FROM,
     KINDS,
     PITCH,
     compose,
+    distance_between,
     lines_to_train,
-    move,
     neighbours,
-    step,
+    shift,
 )
 
 BACKGROUND, INK = -0.1, 1.175
@@ -35,21 +35,21 @@ def boxes(*sides):
 
 def columns(image):
     """The columns with ink, as runs from a column to another."""
-    ink = np.pad((image[..., 0] > FROM).any(axis=0), 1).astype(int)
+    ink = np.pad((image[..., 0] > INK_FROM).any(axis=0), 1).astype(int)
     return [np.flatnonzero(np.diff(ink) == by) for by in (1, -1)]
 
 
 @pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("gap", [-2, 0, 5])
-def test_a_step_leaves_the_gap_between_bars(rows, gap):
+def test_the_distance_leaves_the_gap_between_bars(rows, gap):
     left, right = boxes((10, 22)), boxes((8, 24))
     # From the end of one bar, 22, to the begin of the other, 8.
-    assert step(left, right, np.array([gap]), rows) == [14 + gap]
+    assert distance_between(left, right, np.array([gap]), rows) == [14 + gap]
 
 
 def test_thin_bars_keep_the_pitch():
     thin = boxes((15, 17))
-    assert step(thin, thin, np.array([-2]), True) == [PITCH]
+    assert distance_between(thin, thin, np.array([-2]), True) == [PITCH]
 
 
 def test_a_gap_in_a_row_lets_slanted_digits_overlap():
@@ -57,7 +57,7 @@ def test_a_gap_in_a_row_lets_slanted_digits_overlap():
     for row in range(4, 28):
         slanted[0, row, 28 - row : 31 - row] = INK
     by_row, by_column = (
-        step(slanted, slanted, np.array([8]), r) for r in (True, False)
+        distance_between(slanted, slanted, np.array([8]), r) for r in (True, False)
     )
     assert by_row == [3 + 8]
     assert by_column == [26 + 8]
@@ -76,7 +76,7 @@ def test_spaced_digits_have_their_columns_between_them(digits):
     starts = lines.starts
     for n in range(4):
         left, right = x[:300].reshape(60, 5, 32, 32, 1)[:, n : n + 2].swapaxes(0, 1)
-        least = step(left, right, low, False)
+        least = distance_between(left, right, low, False)
         assert (np.diff(starts)[:, n] >= least).all()
 
 
@@ -172,15 +172,24 @@ def test_other_digits_and_kinds_are_refused(digits):
         compose(own, rng, "near")
 
 
-def test_moves_are_those_of_numpy(rng):
+def test_shifts_are_those_of_numpy(rng):
     images = rng.uniform(0, 1, (5, 32, 32, 1)).astype("float32")
     by = np.array([-40, -3, 0, 2, 31])
     for axis in (1, 2):
-        moved = move(images, by, axis)
+        moved = shift(images, by, axis)
         for image, new, pixels in zip(images, moved, by, strict=True):
             wide = np.pad(image, [(64, 64), (64, 64), (0, 0)], constant_values=-0.1)
             expected = np.roll(wide, pixels, axis=axis - 1)[64:96, 64:96]
             np.testing.assert_array_equal(new, expected.astype("float32"))
+
+
+def test_shifts_of_any_images_bring_in_the_background_that_is_asked_for(rng):
+    images = rng.uniform(0, 1, (2, 5, 9, 3))
+    moved = shift(images, np.array([2, -1]), axis=2, background=7.0)
+    assert (moved[0, :, :2] == 7).all()
+    assert (moved[1, :, -1:] == 7).all()
+    np.testing.assert_array_equal(moved[0, :, 2:], images[0, :, :-2])
+    np.testing.assert_array_equal(moved[1, :, :-1], images[1, :, 1:])
 
 
 class TestNeighbours:
@@ -203,7 +212,7 @@ class TestNeighbours:
         rng = np.random.default_rng(0)
         seen, targets = neighbours(images, labels, rng, present=0, rubbish=1)
         assert not targets.any()
-        ink = (seen[..., 0] > FROM).any(axis=1)
+        ink = (seen[..., 0] > INK_FROM).any(axis=1)
         assert not ink[:, 15:17].any()
         assert not ink.any(axis=1).all()  # some fields are empty
 
@@ -212,7 +221,7 @@ class TestNeighbours:
         labels = np.zeros(200, int)
         rng = np.random.default_rng(0)
         seen, _ = neighbours(images, labels, rng, present=1, rubbish=0)
-        ink = (seen[..., 0] > FROM).any(axis=1)
+        ink = (seen[..., 0] > INK_FROM).any(axis=1)
         assert ink[:, :8].any(axis=1).mean() > 0.9
         assert ink[:, 24:].any(axis=1).mean() > 0.9
 
@@ -247,7 +256,7 @@ class TestLinesToTrain:
 
     def test_kinds_have_their_shares(self, digits):
         x, _ = lines_to_train(*digits, np.random.default_rng(0))
-        blank = [(line[..., 0] <= FROM).all(axis=0)[40:80].any() for line in x]
+        blank = [(line[..., 0] <= INK_FROM).all(axis=0)[40:80].any() for line in x]
         assert np.mean(blank[-20:]) == 1  # the spaced ones show gaps
         levels = [len(np.unique(line[:2])) for line in x]  # no digit reaches up there
         assert set(levels[:40]) == set(levels[-20:]) == {1}
@@ -260,8 +269,8 @@ class TestLinesToTrain:
         x, _ = lines_to_train(wide, np.zeros(200), np.random.default_rng(0))
         assert x.shape[2] > 200
 
-    def test_digits_are_distorted_before_they_are_written(self, digits):
+    def test_a_single_line_is_enough(self, digits):
         images, labels = digits
-        dark = lambda x, rng: np.full_like(x, BACKGROUND)  # noqa: E731
-        x, _ = lines_to_train(images, labels, np.random.default_rng(0), dark)
-        assert (x[:40] == np.float32(BACKGROUND)).all()
+        x, y = lines_to_train(images[:7], labels[:7], np.random.default_rng(0))
+        assert x.shape == (1, 32, 200, 1)
+        assert y.shape == (1, 5)

@@ -8,7 +8,7 @@ import pytest
 from lenet_study import perturbations as module
 from lenet_study.datasets import load_mnist
 from lenet_study.networks import fully_connected
-from lenet_study.perturbations import AMOUNTS, perturb, spoil
+from lenet_study.perturbations import AMOUNTS, perturb, perturb_all
 from lenet_study.pixels import network_input
 from lenet_study.questions import perturbations as question
 from lenet_study.results import load_measured
@@ -183,5 +183,7 @@ def test_a_digit_is_spoilt_in_one_way_after_another():
     expected = images
     for kind in ("rotation", "shift right", "noise"):
         expected = perturb(expected, kind, amounts[kind], BACKGROUND, INK)
-    np.testing.assert_array_equal(spoil(images, amounts, BACKGROUND, INK), expected)
-    np.testing.assert_array_equal(spoil(images, {}, BACKGROUND, INK), images)
+    both = perturb_all(images, amounts, BACKGROUND, INK)
+    np.testing.assert_array_equal(both, expected)
+    neither = perturb_all(images, {}, BACKGROUND, INK)
+    np.testing.assert_array_equal(neither, images)

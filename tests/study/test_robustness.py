@@ -4,7 +4,7 @@ import pytest
 from lenet_keras import pretrained
 from lenet_keras.preprocessing import prepare
 from lenet_study.datasets import load_mnist
-from lenet_study.files import append_result
+from lenet_study.files import store_result
 from lenet_study.questions import perturbations as robustness
 from lenet_study.results import load_measured
 
@@ -53,7 +53,7 @@ def test_a_network_is_measured_on_changed_and_on_rejected_digits(
 
     file = tmp_path / "robustness.jsonl"
     stored = {"id": shipped.id, "run": shipped.request}
-    append_result(file, stored | {"configuration": shipped.configuration} | result)
+    store_result(file, stored | {"configuration": shipped.configuration} | result)
     perturbed, rejection = (load_measured(n, file) for n in ("perturbed", "rejection"))
     assert perturbed["network"].tolist() == [name] * 2
     assert rejection["error"].is_monotonic_decreasing

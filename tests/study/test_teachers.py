@@ -9,7 +9,7 @@ import pytest
 from lenet_keras.preprocessing import prepare
 from lenet_study import pretrain
 from lenet_study.datasets import sources
-from lenet_study.distortions import bend
+from lenet_study.elastic import distort_elastically
 from lenet_study.recipes import RECIPES
 from lenet_study.training.teachers import load_logits, logits_path, soft_labels
 from lenet_study.training.train import Result
@@ -120,8 +120,9 @@ def test_a_teachers_answers_are_the_mean_over_views(tmp_path, monkeypatch):
     files = sorted(path.name for path in (tmp_path / "teachers").iterdir())
     assert files == ["mnist.json", "mnist.npy"]
     assert record["run"] == {"held_out_accuracy": 0.99}
+    x = prepare(digits, "paper")
     views = [
-        bend(prepare(digits, "paper"), np.random.default_rng([0, epoch, 1]))
+        distort_elastically(x, np.random.default_rng([0, epoch, 1]))
         for epoch in range(8)
     ]
     expected = np.log(np.mean([v.mean(axis=(1, 2, 3)) for v in views], axis=0))

@@ -160,7 +160,7 @@ def after(layer, *branches):
     ],
 )
 def test_windows_on_other_rows_are_refused(model, before, message):
-    assert f"layer=window after ['{before}']" in message(receptive_fields, model)
+    assert f"layer='window', after=['{before}']" in message(receptive_fields, model)
 
 
 def test_layers_of_unknown_windows_are_refused():

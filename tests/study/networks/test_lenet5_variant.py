@@ -294,7 +294,6 @@ def test_layers_of_one_shape_start_differently():
     "arguments",
     [
         {"input_shape": (30, 30, 1)},
-        {"input_shape": (32, 32)},
         {"c3": "half"},
         {"subsampling": "mean"},
         {"c5": "recurrent"},
