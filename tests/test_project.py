@@ -164,7 +164,7 @@ def test_the_compiler_the_export_and_the_input_alone_name_a_backend(file):
 
 
 def test_the_package_needs_keras_and_numpy_alone(backend, run_python):
-    printed = run_python(ROOT / "tests/keras_and_numpy.py", backend=backend)
+    printed = run_python(ROOT / "tests/helpers/keras_and_numpy.py", backend=backend)
     assert "trainable=60000" in printed
 
 

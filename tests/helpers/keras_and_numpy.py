@@ -1,6 +1,6 @@
 """Uses all of `lenet_keras` in a process that refuses it everything else.
 
-    python tests/keras_and_numpy.py
+    python tests/helpers/keras_and_numpy.py
 
 The package's own modules may import the standard library, Keras, NumPy, the backend,
 and each other, but not the study. What Keras imports itself is its own affair.

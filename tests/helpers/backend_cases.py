@@ -42,7 +42,7 @@ from lenet_keras.sdlm.rules import Subsampling2DRule
 
 TABLE = ((2, 0), (1,), (0, 1, 2), (2,))
 DIGITS = rbf_codes("0123456789")
-GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.keras"))
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.keras"))
 
 # Class, arguments, and the shapes of a batch of inputs and of its outputs. The weights
 # are set later: JAX would compile a program for each random draw.

@@ -1,6 +1,6 @@
 """Computes all backend cases in a process of its own.
 
-    KERAS_BACKEND=torch python tests/on_backend.py results.npz
+    KERAS_BACKEND=torch python tests/helpers/on_backend.py results.npz
 
 The file has the numbers of each case; or, of a case that fails, the text of its error.
 """
