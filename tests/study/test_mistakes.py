@@ -15,7 +15,7 @@ from lenet_study.mistakes import (
     rejection_curve,
 )
 from lenet_study.sweep import do_run
-from lenet_study.training import Run, train
+from lenet_study.training import Run
 
 
 @pytest.fixture
@@ -61,7 +61,13 @@ def test_as_few_as_possible_are_rejected(answers):
 
 def test_the_answers_are_the_two_nearest_classes_of_each_digit(tmp_path):
     run = Run("lenet5-mnist", "mnist", train_images=60, overrides={"epochs": 1})
-    result = do_run(run, measure)
+    models = []
+
+    def measure_and_keep(run, model):
+        models.append(model)
+        return measure(run, model)
+
+    result = do_run(run, measure_and_keep)
     ((name, text),) = result["files"].items()
     assert name == "answers/lenet5-mnist_mnist_train_images-60_epochs-1_seed-0.csv"
     answers = pd.read_csv(io.StringIO(text))
@@ -70,7 +76,7 @@ def test_the_answers_are_the_two_nearest_classes_of_each_digit(tmp_path):
     ]
     _, (x, labels) = load_mnist()
     assert answers["label"].tolist() == labels.tolist()
-    distances = train(run, verbose=0).model.predict(prepare(x, "paper"), verbose=0)
+    distances = models[0].predict(prepare(x, "paper"), verbose=0)
     for row, expected in zip(answers.itertuples(), distances, strict=True):
         first, second = sorted(range(10), key=lambda digit: expected[digit])[:2]
         if expected[second] - expected[first] > 0.01:
