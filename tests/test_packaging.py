@@ -4,8 +4,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import keras_and_numpy
-
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -45,11 +43,6 @@ def test_pins_are_in_one_place():
     # PyTorch is no part of the environment. CI installs it for one step.
     assert re.findall(r"\w+==", (ROOT / ".ci/run").read_text()) == ["torch=="]
     assert "torch" not in requirements(PROJECT["optional-dependencies"]["suite"])
-
-
-def test_the_package_needs_keras_and_numpy_alone(backend, run_python):
-    printed = run_python(keras_and_numpy.__file__, backend=backend)
-    assert "trainable=60000" in printed
 
 
 def test_without_the_extra_the_study_says_which_one_is_missing(run_python):
