@@ -14,6 +14,19 @@ import tensorflow as tf
 import lenet_keras
 from lenet_keras.layers import RBF, RBFPosterior
 
+# pytest-xdist gives each file to one core. The longest start first, so that both cores
+# end together.
+LONGEST = [
+    *("test_training", "test_sweep", "test_backends", "test_trainer", "test_export"),
+    *("test_command", "test_curvature", "test_interpretations", "test_saving"),
+    *("test_devices", "test_mistakes"),
+]
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: index for index, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
+
 
 @pytest.fixture(autouse=True)
 def random_seed():

@@ -1,6 +1,5 @@
-import pathlib
-
 import numpy as np
+import on_backend
 import pytest
 from backend_cases import CASES
 
@@ -8,12 +7,12 @@ from backend_cases import CASES
 @pytest.fixture(scope="module")
 def results_on(tmp_path_factory, run_python):
     """Runs all cases on a backend, once, in a process of its own."""
-    script, results = pathlib.Path(__file__).with_name("on_backend.py"), {}
+    results = {}
 
     def run(backend):
         if backend not in results:
             file = tmp_path_factory.mktemp(backend) / "results.npz"
-            run_python(script, file, backend=backend)
+            run_python(on_backend.__file__, file, backend=backend)
             results[backend] = np.load(file)
         return results[backend]
 

@@ -361,9 +361,7 @@ def layer_by_layer(model, x, start):
                 tape.watch(inputs)
                 outputs = layer(inputs)
                 flat = tf.reshape(outputs, [-1])
-            jacobians = tape.jacobian(
-                flat, [inputs, *weights], experimental_use_pfor=False
-            )
+            jacobians = tape.jacobian(flat, [inputs, *weights])
             steps.append((weights, jacobians))
             inputs = outputs
         h = np.full(flat.shape, start)

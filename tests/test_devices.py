@@ -1,14 +1,12 @@
-from pathlib import Path
-
 import numpy as np
+import on_two_devices
 import pytest
 
 
 @pytest.fixture(scope="module")
 def results(run_python, tmp_path_factory):
     file = tmp_path_factory.mktemp("devices") / "results.npz"
-    script = Path(__file__).with_name("on_two_devices.py")
-    run_python(script, file, backend="tensorflow")
+    run_python(on_two_devices.__file__, file, backend="tensorflow")
     with np.load(file) as stored:
         return dict(stored)
 

@@ -3,6 +3,7 @@
 That their outputs are right is what `pytest --nbval` compares.
 """
 
+import json
 import math
 import re
 import tomllib
@@ -198,3 +199,49 @@ def test_each_number_in_the_text_has_its_source(name):
             values = [value for numbers in near for value in numbers]
             for number in numbers_in(cell.source):
                 assert number in elsewhere or is_shown(number, values), number
+
+
+def test_the_notebooks_are_there_in_reading_order():
+    assert [name[:2] for name in NAMES] == [f"{n:02}" for n in range(1, 14)]
+
+
+def code_cells(name):
+    return [cell for cell in cells(name) if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_cells_ran_in_order_and_without_an_error(name):
+    own = code_cells(name)
+    assert [cell.execution_count for cell in own] == list(range(1, len(own) + 1))
+    for cell in own:
+        assert all(output.output_type != "error" for output in cell.outputs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_of_the_machine_is_stored(name):
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            assert output.get("name") != "stderr"
+            assert "object at 0x" not in json.dumps(output)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_few_cells_go_uncompared_and_each_has_a_verdict_after_it(name):
+    own = code_cells(name)
+    ignored = [
+        index
+        for index, cell in enumerate(own)
+        if cell.metadata.get("tags") == ["nbval-ignore-output"]
+    ]
+    assert len(ignored) <= max(2, len(own) // 3)
+    for index in ignored:
+        after = next(n for n in range(index, len(own)) if n not in ignored)
+        verdict = own[after].outputs[0].data["text/plain"]
+        assert "True" in verdict
+        assert "False" not in verdict
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_shows_pictures(name):
+    outputs = [output for cell in code_cells(name) for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs)

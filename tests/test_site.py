@@ -1,4 +1,4 @@
-"""What `make docs` refuses, a page that loads from another host, and what it shows."""
+"""The pages: what `make docs` refuses, what it shows, and that the examples run."""
 
 import re
 import runpy
@@ -87,3 +87,18 @@ def test_every_page_and_notebook_is_reached_from_readme():
     pages = {page for page in (ROOT / "docs").glob("*.md") if page.stem not in site}
     assert len(pages) >= 11
     assert pages | set((ROOT / "notebooks").glob("*.ipynb")) <= reached
+
+
+@pytest.mark.parametrize(("page", "count"), [("README.md", 2), ("docs/layers.md", 3)])
+def test_the_examples_run_as_they_are_printed(page, count, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(examples) == count
+    for example in examples:
+        names = {}
+        exec(example, names)
+        if "answers" in names:
+            assert names["answers"].shape == (len(names["distances"]),)
+        else:
+            assert names["model"].output_shape == (None, 10)

@@ -4,7 +4,8 @@
 
 `NAME.keras` is made by the package in the folder CHECKOUT, and `NAME.npz` has inputs,
 labels and what the network computed from them. All golden files must load on each
-backend and give these numbers, in all later versions (`tests/backend_cases.py`):
+backend and give these numbers, in all later versions; `backend_cases.py` in
+`tests/helpers/` compares:
 
 - `1d339af`: made in `git worktree add CHECKOUT 1d339af`, the first commit with `SDLM`.
   There the loss and the posterior have no temperature.

@@ -8,6 +8,7 @@ import pytest
 
 from lenet_keras.preprocessing import prepare
 from lenet_study.datasets import load_mnist
+from lenet_study.questions import mistakes as module
 from lenet_study.questions.mistakes import (
     load_answers,
     mistakes,
@@ -15,7 +16,6 @@ from lenet_study.questions.mistakes import (
     rejection_curve,
 )
 from lenet_study.training.run import Run
-from lenet_study.training.train import train
 
 
 @pytest.fixture
@@ -59,8 +59,15 @@ def test_as_few_as_possible_are_rejected(answers):
     assert rejected_for(answers, error=100) == 0
 
 
-def test_the_answers_are_the_two_nearest_classes_of_each_digit(tmp_path):
+def test_the_answers_are_the_two_nearest_classes_of_each_digit(monkeypatch):
     run = Run("lenet5-mnist", "mnist", train_images=60, overrides={"epochs": 1})
+    models, measure = [], module.measure
+
+    def measure_and_keep(run, model):
+        models.append(model)
+        return measure(run, model)
+
+    monkeypatch.setattr(module, "measure", measure_and_keep)
     measured = dataclasses.replace(
         run, measure="lenet_study.questions.mistakes:measure"
     )
@@ -74,7 +81,7 @@ def test_the_answers_are_the_two_nearest_classes_of_each_digit(tmp_path):
     ]
     _, (x, labels) = load_mnist()
     assert answers["label"].tolist() == labels.tolist()
-    distances = train(run, verbose=0).model.predict(prepare(x, "paper"), verbose=0)
+    distances = models[0].predict(prepare(x, "paper"), verbose=0)
     for row, expected in zip(answers.itertuples(), distances, strict=True):
         first, second = sorted(range(10), key=lambda digit: expected[digit])[:2]
         if expected[second] - expected[first] > 0.01:

@@ -34,7 +34,7 @@ from lenet_keras.losses import (
     SparseMeanSquaredError,
 )
 from lenet_keras.metrics import RBFAccuracy, rbf_accuracy
-from lenet_keras.models import lenet5
+from lenet_keras.models import lenet5, lenet5_modern
 from lenet_keras.preprocessing import PIXELS, prepare
 from lenet_keras.sdlm import compiled as compiled_module
 from lenet_keras.sdlm.compiled import compiled
@@ -42,7 +42,7 @@ from lenet_keras.sdlm.rules import Subsampling2DRule
 
 TABLE = ((2, 0), (1,), (0, 1, 2), (2,))
 DIGITS = rbf_codes("0123456789")
-GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.keras"))
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.keras"))
 
 # Class, arguments, and the shapes of a batch of inputs and of its outputs. The weights
 # are set later: JAX would compile a program for each random draw.
@@ -602,6 +602,8 @@ def initial_kernel(rng):
 def counted(rng):
     table = counts.layer_table(lenet5(kernel_initializer=keras.initializers.Zeros))
     assert table["total"] == counts.symbolic_layer_table(lenet5)["total"]
+    modern = counts.symbolic_layer_table(lenet5_modern)["total"]
+    assert modern.trainable == 61_706
     assert list(table["total"][1:]) == [60_000, 840, 340_908, 328_096]
     return table["total"][1:]
 
@@ -629,6 +631,16 @@ def imports_tensorflow_only_if_it_is_the_backend(rng):
     is_backend = keras.backend.backend() == "tensorflow"
     assert ("tensorflow" in sys.modules) == is_backend
     return []
+
+
+def needs_keras_and_numpy_alone(rng):
+    """All cases before this one ran while `on_backend.py` refused everything else."""
+    try:
+        __import__("pandas", {"__name__": "lenet_keras.counts"})
+    except ModuleNotFoundError:
+        assert not any(module.startswith("lenet_study") for module in sys.modules)
+        return []
+    raise AssertionError("pandas was not refused")
 
 
 CASES = {
@@ -695,4 +707,5 @@ CASES |= {
     "initial kernel": initial_kernel,
     "counts": counted,
     "prepare": prepared,
+    "needs Keras and NumPy alone": needs_keras_and_numpy_alone,
 }

@@ -1,6 +1,7 @@
 """Trains with averages of the weights, and prints how far they are from loops, as JSON.
 
-It is run in a process of its own, on the backend of `KERAS_BACKEND`.
+It is run in a process of its own, on the backend of `KERAS_BACKEND`. Each argument is
+a momentum, and gets a training and a line.
 """
 
 import json
@@ -81,4 +82,5 @@ def main(momentum):
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    for argument in sys.argv[1:]:
+        main(float(argument))
