@@ -105,9 +105,10 @@ def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
             futures = {submit(job): job for job in todo}
             try:
                 for future in as_completed(futures):
-                    job = futures.pop(future)  # Dask does again what is held and lost
+                    job = futures.pop(future)
                     _write(output, job, future)
                     bar.tell(job.id, job.epochs)
+                    del future  # Dask does again what is held when a worker is lost
             finally:
                 for future in futures:
                     future.cancel()  # if the sweep is stopped, what has not started

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from jobs import Waiting
 
 from conftest import takes_ctrl_c
 from lenet_keras.sdlm import DivergenceError
 from lenet_study.datasets.sources import DataError
-from lenet_study.files import read_results
+from lenet_study.files import only_writer, read_results, store_result
 from lenet_study.recipes import LADDER, RECIPES
 from lenet_study.results import load
 from lenet_study.training import run as run_module
@@ -150,7 +151,7 @@ class Stop(KeyboardInterrupt):
 
 
 def test_a_run_that_was_stopped_resumes_after_its_last_epoch(output, monkeypatch):
-    told, epochs = [], 20  # enough that the run is not over before it is stopped
+    told, epochs = [], 12  # enough that the run is not over before it is stopped
     run = dataclasses.replace(TINY, overrides={"epochs": epochs})
     tell = module._Bar.tell
 
@@ -332,18 +333,15 @@ def test_a_foreign_file_is_refused_and_left(output, message):
 
 def start_sweep(tmp_path):
     """Starts a sweep whose job lasts until a file is there; it is named `go`."""
-    started = tmp_path / "started"
+    started, output = tmp_path / "started", tmp_path / "study.jsonl"
     job = f"Waiting({str(started)!r}, {str(tmp_path / 'go')!r})"
-    output = str(tmp_path / "study.jsonl")
-    script = "\n".join(
-        [
-            "from helpers.jobs import Waiting",
-            "from lenet_study.training.sweep import sweep",
-            f"print(len(sweep([{job}], {output!r}, workers=1)))",
-        ]
+    script = (
+        "from jobs import Waiting\n"
+        "from lenet_study.training.sweep import sweep\n"
+        f"print(len(sweep([{job}], {str(output)!r}, workers=1)))"
     )
-    tests = str(Path(__file__).parents[1])
-    paths = [tests, *filter(None, [os.environ.get("PYTHONPATH")])]
+    helpers = str(Path(__file__).parents[1] / "helpers")
+    paths = [helpers, *filter(None, [os.environ.get("PYTHONPATH")])]
     return started, subprocess.Popen(
         [sys.executable, "-c", script],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
@@ -355,21 +353,21 @@ def start_sweep(tmp_path):
 
 
 def test_of_two_sweeps_of_one_run_the_second_waits_and_takes_the_first_ones(tmp_path):
-    started, first = start_sweep(tmp_path)
-    with first:
-        while not started.exists():
-            assert first.poll() is None
-            time.sleep(0.1)
-        _, second = start_sweep(tmp_path)
+    output = tmp_path / "study.jsonl"
+    job = Waiting(str(tmp_path / "started"), str(tmp_path / "go"))
+    with only_writer(output):  # as the first sweep
+        started, second = start_sweep(tmp_path)
         for line in second.stderr:
             if "Waiting until it ends" in line:
                 break
         else:
             pytest.fail("the second sweep did not wait")
-        (tmp_path / "go").touch()
-        assert first.communicate()[0] == second.communicate()[0] == "1\n"
-    assert len(started.read_text().split()) == 1  # it was done once
-    assert len(read_results(tmp_path / "study.jsonl")) == 1
+        known = {"run": job.request, "configuration": job.configuration}
+        store_result(output, {"id": job.id, **known, "status": "done"})
+    with second:
+        assert second.communicate()[0] == "1\n"
+    assert not started.exists()  # it was not done again
+    assert len(read_results(output)) == 1
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["kill", "int"])
@@ -461,17 +459,17 @@ def test_a_learning_rate_that_diverges_is_not_chosen(here, output, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-def test_dask_workers_do_the_runs_and_one_that_is_killed_loses_none(
+def test_a_dask_worker_that_is_killed_loses_no_run_and_repeats_none_that_is_done(
     output, caplog, monkeypatch
 ):
     distributed = pytest.importorskip("distributed")
-    short = dataclasses.replace(LONG, overrides={"epochs": 5})
-    runs = [seeded(short, seed) for seed in range(4)]
+    short = dataclasses.replace(LONG, overrides={"epochs": 4})
+    runs = [seeded(short, seed) for seed in range(3)]
     killed, told = [], []
     tell = module._Bar.tell
 
     def keep(bar, run_id, epoch):
-        told.append(epoch)
+        told.append((run_id, epoch))
         tell(bar, run_id, epoch)
 
     monkeypatch.setattr(module._Bar, "tell", keep)
@@ -485,12 +483,11 @@ def test_dask_workers_do_the_runs_and_one_that_is_killed_loses_none(
         def kill():
             while "has no workers" not in caplog.text:
                 time.sleep(0.1)
-            cluster.scale(2)
+            cluster.scale(1)
             while not output.exists():
                 time.sleep(0.1)
-            busy = [worker for worker, tasks in client.processing().items() if tasks]
-            killed.append(busy[0])
-            os.kill(client.run(os.getpid)[busy[0]], signal.SIGKILL)
+            killed.extend(client.run(os.getpid).values())
+            os.kill(killed[0], signal.SIGKILL)
 
         thread = threading.Thread(target=kill)
         thread.start()
@@ -499,8 +496,10 @@ def test_dask_workers_do_the_runs_and_one_that_is_killed_loses_none(
     assert killed
     assert [result["id"] for result in results] == [run.id for run in runs]
     assert all(result["status"] == "done" for result in results)
-    assert len(done(output)) == 4
-    assert {1, 2, 3} <= set(told)  # and not only when a run has ended
+    first, *_ = read_results(output)
+    assert len(done(output)) == 3
+    assert {1, 2, 3} <= {epoch for _, epoch in told}  # not only when a run has ended
+    assert told.count((first["id"], 1)) == 1
     # Workers on one thread each make what this machine makes.
     again = runs[2].do()["row"]["test_accuracy"]
     assert results[2]["row"]["test_accuracy"] == pytest.approx(again, abs=0.005)
