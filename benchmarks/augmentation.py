@@ -15,7 +15,7 @@ from lenet_study.augmentation import augmented
 from lenet_study.datasets import load_mnist
 from lenet_study.recipes import RECIPES
 from lenet_study.training.job import one_thread
-from lenet_study.training.train import fit_minibatches, steps_per_execution
+from lenet_study.training.train import fit_minibatches
 
 EPOCHS = 2 if TINY else 4
 IMAGES = 640 if TINY else 60_000
@@ -42,7 +42,7 @@ def measure(name):
     images = augmented(x, y, recipe.augmentation, **recipe.augmentation_arguments)
     height, width, channels = x.shape[1:]
     model = recipe.build((height, None if recipe.reads_lines else width, channels))
-    recipe.compile(model, len(x), steps_per_execution=steps_per_execution())
+    recipe.compile(model, len(x))
     times = np.zeros((EPOCHS, 2))  # of the augmentation, and of all
 
     def epoch_of(epoch):
@@ -53,9 +53,7 @@ def measure(name):
 
     for epoch in range(EPOCHS):
         start = time.perf_counter()
-        fit_minibatches(
-            model, epoch_of, recipe.batch_size, epoch + 1, initial_epoch=epoch
-        )
+        fit_minibatches(model, epoch_of, recipe.batch_size, [epoch])
         times[epoch, 1] = time.perf_counter() - start
     alone, whole = times[1:].T
     seconds = f"{np.median(whole):.1f}"

@@ -18,7 +18,7 @@ from lenet_keras.activations import scaled_tanh
 from lenet_keras.layers import C3_CONNECTIONS, RBF, ConnectionTableConv2D
 from lenet_study.recipes import RECIPES
 from lenet_study.training.callbacks import RefuseDivergence
-from lenet_study.training.train import fit_minibatches, steps_per_execution
+from lenet_study.training.train import fit_minibatches
 
 ROUNDS = 1 if TINY else 15
 IMAGES = 320 if TINY else 6_400
@@ -115,10 +115,10 @@ def gradients(layer):
 
 def epoch(model, recipe, x, y, batch_size):
     """A function that trains a model for one epoch like the recipes."""
-    RECIPES[recipe].compile(model, 60_000, steps_per_execution=steps_per_execution())
+    RECIPES[recipe].compile(model, 60_000)
     callbacks = [RefuseDivergence()]
     return lambda: fit_minibatches(
-        model, lambda _: (x, y), batch_size, 1, callbacks=callbacks
+        model, lambda _: (x, y), batch_size, range(1), callbacks=callbacks
     )
 
 

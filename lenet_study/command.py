@@ -596,11 +596,7 @@ def sweep(
             )
         for dataset in {run.dataset for run in runs()}:
             sources.fetch(dataset)
-        chosen = tuned(recipes, datasets, output, train_images=images, **where)
-
-        def rates(recipe, dataset):
-            return [chosen[recipe, dataset]]
-
+        rates = tuned(recipes, datasets, output, train_images=images, **where)
     _sweep(runs(rates), output, where, overwrite=overwrite)
 
 

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import shlex
-from pathlib import Path
 
 import numpy as np
 
@@ -20,24 +19,22 @@ from lenet_study.training.train import load_images, train
 VIEWS = 8  # changed versions of each image, over which a teacher's answers are averaged
 
 
-def pretrain(name, folder=pretrained.FOLDER, **arguments):
+def pretrain(name, **arguments):
     """Trains one of the networks, with seed 0, and writes its weights and its record.
 
     Args:
         name: Name of a recipe. It starts with the network and the data set.
-        folder: Folder to write to. During training it also holds the checkpoint.
         **arguments: Additional arguments of `Run`.
 
     Returns:
         The record, as in `lenet_keras.pretrained.records`.
     """
-    folder = Path(folder)
+    folder = pretrained.FOLDER  # in training it also holds the checkpoint
     weights, records = folder / f"{name}.weights.h5", folder / "records.json"
     run = Run(name, name.split("-")[1], **arguments)
     recipe = run.settings
     with _trained(run, weights, records) as trained:
         _, (x, y) = load_images(run)
-        x = network_input(x, recipe.pixels)
         # The file of a compiled network would also hold the state of the optimizer.
         model = recipe.build(x.shape[1:])
         model.set_weights(trained.model.get_weights())
@@ -63,13 +60,12 @@ def pretrain(name, folder=pretrained.FOLDER, **arguments):
     return record
 
 
-def teach(dataset, held_out=10_000):
+def teach(dataset):
     """Trains the larger network of a data set and stores its answers as labels.
 
     Args:
-        dataset: `"mnist"` or `"cifar10"`.
-        held_out: Number of training images, counted from the last, that it does not
-            train on, and that measure it.
+        dataset: `"mnist"` or `"cifar10"`. The last 10,000 training images measure the
+            network, which does not train on them.
 
     Returns:
         Dictionary of the `run`, its row, and the `sha256` of the answers. Both are in
@@ -77,15 +73,12 @@ def teach(dataset, held_out=10_000):
         changed versions of each training image, and the record.
     """
     path = logits_path(dataset)
-    run = Run(f"teacher-{dataset}", dataset, held_out=held_out)
+    run = Run(f"teacher-{dataset}", dataset, held_out=10_000)
     recipe = run.settings
     with _trained(run, path, path.with_suffix(".json")) as trained:
-        arrays = sources.load(dataset)
-        x = network_input(arrays["x_train"], recipe.pixels)
-        changed = recipe.augmentation, 0
-        views = augmented(
-            x, arrays["y_train"], *changed, **recipe.augmentation_arguments
-        )
+        x, y, *_ = sources.load(dataset).values()
+        x, arguments = network_input(x, recipe.pixels), recipe.augmentation_arguments
+        views = augmented(x, y, recipe.augmentation, **arguments)
         answers = sum(
             trained.model.predict(views(epoch)[0], batch_size=500, verbose=0)
             for epoch in range(VIEWS)

@@ -6,11 +6,8 @@ from functools import partial
 from numbers import Real
 
 import keras
-from keras.metrics import (
-    CategoricalAccuracy,
-    MeanMetricWrapper,
-    SparseCategoricalAccuracy,
-)
+from keras import ops
+from keras.metrics import CategoricalAccuracy, SparseCategoricalAccuracy
 from pandas import Interval
 
 from lenet_keras import losses, metrics, sdlm
@@ -21,7 +18,9 @@ from lenet_study.optimizers import KernelMuon
 from lenet_study.settings import tables
 
 PAPER_EPOCHS = 20  # the paper calls an epoch a pass
-OPTIMIZERS = {"SDLM": sdlm.SDLM, "KernelMuon": KernelMuon}  # beside those of Keras
+OPTIMIZERS = {"SDLM": sdlm.SDLM, "KernelMuon": KernelMuon} | {
+    name: own for name, own in vars(keras.optimizers).items() if name[0].isupper()
+}
 
 
 def _lines_right(y_true, y_pred, j):
@@ -29,7 +28,6 @@ def _lines_right(y_true, y_pred, j):
 
     Equal states in a row are one digit, and rubbish is none.
     """
-    ops = keras.ops
     distances, labels = y_pred[:, 0], ops.cast(y_true, "int32")
     rubbish = ops.full_like(distances[..., :1], j)
     states = ops.argmin(ops.concatenate([distances, rubbish], axis=-1), axis=-1)
@@ -43,12 +41,14 @@ def _lines_right(y_true, y_pred, j):
     return ops.cast(ops.logical_and(fits, number[:, -1] == length), "float32")
 
 
+_lines_accuracy = partial(keras.metrics.MeanMetricWrapper, _lines_right)
+
 # The labels that each loss takes, and the accuracy that fits it.
 LOSSES = {
     "MaximumAPosteriori": ("classes", metrics.RBFAccuracy),
     "RBFMeanSquaredError": ("classes", metrics.RBFAccuracy),
     "CategoricalMaximumAPosteriori": ("probabilities", metrics.RBFAccuracy),
-    "LineMaximumAPosteriori": ("lines", partial(MeanMetricWrapper, _lines_right)),
+    "LineMaximumAPosteriori": ("lines", _lines_accuracy),
     "SparseMeanSquaredError": ("classes", SparseCategoricalAccuracy),
     "SparseCategoricalCrossentropy": ("classes", SparseCategoricalAccuracy),
     "CategoricalCrossentropy": ("probabilities", CategoricalAccuracy),
@@ -56,18 +56,13 @@ LOSSES = {
 
 FROM_0, FROM_1 = (Interval(least, math.inf, closed="left") for least in (0, 1))
 POSITIVE = Interval(0, math.inf, closed="neither")
-LIMITS = {
-    "learning_rate": POSITIVE,
-    "batch_size": FROM_1,
-    "epochs": FROM_1,
-    "warmup_epochs": FROM_0,
-    "plain_epochs": FROM_0,
-    "ema_momentum": Interval(0, 1, closed="left"),
-    "label_smoothing": Interval(0, 1, closed="left"),
-    "teacher_weight": Interval(0, 1, closed="both"),
-    "teacher_temperature": POSITIVE,
-    "estimates_in_first_epoch": FROM_1,
-}
+LIMITS = (
+    dict.fromkeys(["learning_rate", "teacher_temperature"], POSITIVE)
+    | dict.fromkeys(["batch_size", "epochs", "estimates_in_first_epoch"], FROM_1)
+    | dict.fromkeys(["warmup_epochs", "plain_epochs"], FROM_0)
+    | dict.fromkeys(["ema_momentum", "label_smoothing"], Interval(0, 1, closed="left"))
+    | {"teacher_weight": Interval(0, 1, closed="both")}
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,11 +148,10 @@ class Recipe:
 
     def _known(self):
         """Returns the values that settings may have with this optimizer and loss."""
-        of_keras = [name for name in dir(keras.optimizers) if name[0].isupper()]
         augmentations = {None, *AUGMENTATIONS} - {"lines"}
         known = LIMITS | {
             "network": networks.__all__,
-            "optimizer": [*OPTIMIZERS, *of_keras],
+            "optimizer": list(OPTIMIZERS),
             "order": ["every_epoch"],
             "schedule": ["constant", "cosine"],
         }
@@ -196,37 +190,34 @@ class Recipe:
         """
         return getattr(networks, self.network)(image_shape, **self.network_arguments)
 
-    def compile(self, model, train_images, **arguments):
+    def compile(self, model, train_images):
         """Compiles a model with the loss, a new optimizer and the metric `accuracy`.
+
+        One call of the compiled function makes ten updates; on PyTorch, one.
 
         Args:
             model: The network.
             train_images: Number of images in an epoch.
-            **arguments: Additional arguments of `keras.Model.compile`.
         """
         rate = self.learning_rate
         if self.schedule == "cosine":
             in_epoch = math.ceil(train_images / self.batch_size)
             first = min(self.warmup_epochs, self.epochs - 1)
-            warmup = {}
-            if first:
-                warmup = {"warmup_target": rate, "warmup_steps": in_epoch * first}
-                rate = 0.0
             updates = in_epoch * (self.epochs - first)
-            rate = keras.optimizers.schedules.CosineDecay(rate, updates, **warmup)
+            start, target = (0.0, rate) if first else (rate, None)
+            warmup = {"warmup_target": target, "warmup_steps": in_epoch * first}
+            rate = keras.optimizers.schedules.CosineDecay(start, updates, **warmup)
         elif self.schedule != "constant":
             share = 1 if self.schedule == "paper" else self.epochs / PAPER_EPOCHS
             paper_epoch = max(1, round(train_images * share))
             rate = sdlm.paper_schedule(paper_epoch, rate)
-        own = OPTIMIZERS.get(self.optimizer)
-        optimizer = own or getattr(keras.optimizers, self.optimizer)
-        optimizer = optimizer(rate, **self.optimizer_arguments)
+        optimizer = OPTIMIZERS[self.optimizer](rate, **self.optimizer_arguments)
         loss = getattr(losses, self.loss, None) or getattr(keras.losses, self.loss)
         loss = loss(**self.loss_arguments)
-        _, accuracy = LOSSES[self.loss]
         cost = {"j": loss.j} if self.reads_lines else {}
-        metric = accuracy(name="accuracy", **cost)
-        model.compile(optimizer, loss, metrics=[metric], **arguments)
+        metric = LOSSES[self.loss][1](name="accuracy", **cost)
+        steps = 1 if keras.backend.backend() == "torch" else 10
+        model.compile(optimizer, loss, metrics=[metric], steps_per_execution=steps)
 
 
 RECIPES = {name: Recipe(**table) for name, table in tables("recipes.toml").items()}
@@ -255,7 +246,6 @@ CLAIMED = ["loss-9", "lenet5_modern-adam", *BASELINES]
 PERMUTED = [f"{name}-permuted" for name in CLAIMED]
 NOISY = [f"{name}-noise" for name in CLAIMED[:2]]
 
-LENET1 = [name for name in RECIPES if name.startswith("lenet1-")]
 RELATIVES = [name for name in RECIPES if name.split("-")[0] == "modern"]
 
 # Lists of recipes by name, for sweeps.
@@ -264,7 +254,7 @@ GROUPS = {
     "baselines": BASELINES,
     "claims": [*CLAIMED, *NOISY],
     "permuted": PERMUTED,
-    "lenet1": LENET1,
+    "lenet1": [name for name in RECIPES if name.startswith("lenet1-")],
     "relatives": RELATIVES,
 }
 

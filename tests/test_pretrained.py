@@ -165,7 +165,7 @@ class TestPretrain:
             return result
 
         monkeypatch.setattr(pretrain, "train", keep)
-        record = pretrain.pretrain(small, tmp_path, train_images=200)
+        record = pretrain.pretrain(small, train_images=200)
         file = (tmp_path / f"{small}.weights.h5").read_bytes()
         assert record["sha256"] == hashlib.sha256(file).hexdigest()
         assert pretrained.records() == {small: record}
@@ -187,6 +187,7 @@ class TestPretrain:
         self, tmp_path, monkeypatch
     ):
         (tmp_path / "file").touch()
+        monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "file")
         monkeypatch.setattr(pretrain, "train", lambda *arguments: 1 / 0)
         with pytest.raises(OSError, match="file"):
-            pretrain.pretrain("lenet5-mnist", tmp_path / "file")
+            pretrain.pretrain("lenet5-mnist")

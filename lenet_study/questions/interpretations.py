@@ -98,27 +98,23 @@ class Interpretation:
         For an error `s` times as large, `s * g / (mu + s * h)` is `g / (mu / s + h)`.
         A step of the mean's coefficient `4 * c` moves `c` as a step with `16 * mu`.
         """
-        return [
-            self._scale(weight) * PAPER_MU + self.curvature_scale * h
-            for weight, h in zip(model.trainable_weights, curvature, strict=True)
-        ]
+        pairs = zip(model.trainable_weights, curvature, strict=True)
+        return [self._scale(w) * PAPER_MU + self.curvature_scale * h for w, h in pairs]
 
     def rates(self, model, curvature):
         """Returns the learning rates of the first epoch, for the scaled error."""
-        scales = map(self._scale, model.trainable_weights)
         first = self.rate_scale * max(PAPER_RATES)
         divisors = self.divisors(model, curvature)
-        return [first * s / d for s, d in zip(scales, divisors, strict=True)]
+        pairs = zip(model.trainable_weights, divisors, strict=True)
+        return [first * self._scale(weight) / divisor for weight, divisor in pairs]
 
     def _scale(self, weight):
         average = self.subsampling == "average" and weight.name == "coefficient"
         return (WINDOW**2 if average else 1) / self.error_scale
 
 
-INTERPRETATIONS = {
-    name: Interpretation(**table)
-    for name, table in tables("questions/interpretations.toml").items()
-}
+TABLES = tables("questions/interpretations.toml")
+INTERPRETATIONS = {name: Interpretation(**table) for name, table in TABLES.items()}
 
 
 def probe(interpretation, seed=0):
@@ -187,33 +183,26 @@ class Trial(Job):
         """
         interpretation = INTERPRETATIONS[self.interpretation]
         (x, y), _ = load_mnist()
-        x, unseen = prepare(x, "paper"), slice(-HELD_OUT, None)
-        used = slice(min(self.train_images, len(x) - HELD_OUT))
+        x = prepare(x, "paper")
+        unseen = x[-HELD_OUT:], y[-HELD_OUT:]
+        used = min(self.train_images, len(x) - HELD_OUT)
+        x, y = x[:used], y[:used]
         model = interpretation.network(self.seed)
-        rates = sdlm.paper_schedule(used.stop, interpretation.rate_scale)
-        accuracy = RBFAccuracy(name="accuracy")
-        model.compile(sdlm.SDLM(rates), model.loss, metrics=[accuracy])
-        curvature = _Curvature(interpretation, x[used], y[used], self.seed)
+        rates = sdlm.paper_schedule(used, interpretation.rate_scale)
+        model.compile(sdlm.SDLM(rates), model.loss, metrics=[RBFAccuracy("accuracy")])
+        curvature = _Curvature(interpretation, x, y, self.seed)
+        callbacks = [curvature, RefuseSaturation(x)]
+        asked = {"epochs": self.epochs, "seed": self.seed, "validation_data": unseen}
         failure = ""
         try:
-            sdlm.fit(
-                model,
-                x[used],
-                y[used],
-                epochs=self.epochs,
-                seed=self.seed,
-                validation_data=(x[unseen], y[unseen]),
-                callbacks=[curvature, RefuseSaturation(x[used])],
-                verbose=0,
-            )
+            sdlm.fit(model, x, y, callbacks=callbacks, verbose=0, **asked)
         except sdlm.DivergenceError as error:
             failure = str(error).split(":")[0]
         accuracies = model.history.history.get("val_accuracy", [])
-        errors = {
-            f"error_{epoch}": round(100 * (1 - accuracy), 2)
-            for epoch, accuracy in enumerate(accuracies, start=1)
-        }
-        row = {**curvature.first_rates, **errors, "failure": failure, **versions()}
+        row = dict(curvature.first_rates)
+        for epoch, accuracy in enumerate(accuracies, start=1):
+            row[f"error_{epoch}"] = round(100 * (1 - accuracy), 2)
+        row |= {"failure": failure} | versions()
         return {"status": "done", "row": row}
 
 

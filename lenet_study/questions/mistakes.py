@@ -7,7 +7,6 @@ import pandas as pd
 
 from lenet_keras.checks import expect
 from lenet_study.files import read_results
-from lenet_study.pixels import network_input
 from lenet_study.training.train import load_images
 
 
@@ -24,7 +23,6 @@ def measure(run, model):
         distances.
     """
     _, (x, labels) = load_images(run)
-    x = network_input(x, run.settings.pixels)
     outputs = model.predict(x, batch_size=1000, verbose=0)
     table = nearest_two(outputs, labels).round(3)
     return {"files": {_file(run.name): table.to_csv(index=False)}}
@@ -43,15 +41,9 @@ def nearest_two(distances, labels):
     """
     nearest = np.argsort(distances, axis=1)[:, :2]
     best, second = np.take_along_axis(distances, nearest, axis=1).T
-    return pd.DataFrame(
-        {
-            "label": labels,
-            "answer": nearest[:, 0],
-            "distance": best,
-            "second_answer": nearest[:, 1],
-            "second_distance": second,
-        }
-    )
+    columns = {"label": labels, "answer": nearest[:, 0], "distance": best}
+    columns |= {"second_answer": nearest[:, 1], "second_distance": second}
+    return pd.DataFrame(columns)
 
 
 def _file(name):

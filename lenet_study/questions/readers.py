@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import operator
 import timeit
 
 import numpy as np
@@ -87,13 +88,13 @@ class Reader(Job):
         measured, row = [], dict(costs)
         for kind, length in itertools.product(KINDS, LENGTHS):
             lines, texts = lines_of(x_test, y_test, self, kind, length)
-            slid = read_all(_seen(model, lines.images, self), **costs)
-            both = {"slid": slid, "cut": read_pieces(single, lines.images)}
-            errors = {
-                f"{how}_{name}": error
-                for how, read in both.items()
-                for name, error in error_rates(texts, read).items()
-            }
+            distances = distances_along(model, lines.images, self.stride or STRIDE)
+            slid = read_all(distances, **costs)
+            cut = read_pieces(single, lines.images)
+            errors = {}
+            for how, read in (("slid", slid), ("cut", cut)):
+                rates = error_rates(texts, read)
+                errors |= {f"{how}_{name}": error for name, error in rates.items()}
             measured.append({"kind": kind, "length": length} | errors)
             if (kind, length) == ("touching", 5):
                 row |= errors
@@ -121,19 +122,15 @@ def tune(model, x, labels, reader):
     seen = []
     for kind in KINDS:
         lines, texts = lines_of(x, labels, reader, kind, TUNED_LENGTH)
-        seen.append((_seen(model, lines.images, reader), texts))
-    return [
-        {
-            "j": j,
-            "start": start,
-            "wrong": sum(
-                read != text
-                for distances, texts in seen
-                for read, text in zip(read_all(distances, j, start), texts, strict=True)
-            ),
-        }
-        for j, start in itertools.product(TRIED_J, TRIED_START)
-    ]
+        distances = distances_along(model, lines.images, reader.stride or STRIDE)
+        seen.append((distances, texts))
+    tuning = []
+    for j, start in itertools.product(TRIED_J, TRIED_START):
+        wrong = 0
+        for distances, texts in seen:
+            wrong += sum(map(operator.ne, read_all(distances, j, start), texts))
+        tuning.append({"j": j, "start": start, "wrong": wrong})
+    return tuning
 
 
 def lines_of(x, labels, reader, kind, length):
@@ -153,10 +150,6 @@ def lines_of(x, labels, reader, kind, length):
     chosen = rng.integers(0, len(x), (reader.lines, length))
     texts = ["".join(map(str, line)) for line in labels[chosen].tolist()]
     return compose(x[chosen], rng, kind), texts
-
-
-def _seen(model, images, reader):
-    return distances_along(model, images, reader.stride or STRIDE)
 
 
 def read_all(distances, j, start):

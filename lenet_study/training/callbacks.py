@@ -16,12 +16,11 @@ class ProgressBar(keras.callbacks.Callback):
         **kwargs: Other arguments of `tqdm.tqdm`.
     """
 
-    LAYOUT = "{desc}: {percentage:3.0f}%|{bar}| epoch {n:.1f}/{total}, {remaining} left"
+    LAYOUT = "{l_bar}{bar}| epoch {n:.1f}/{total}, {remaining} left{postfix}"
 
     def __init__(self, title, epochs, **kwargs):
         super().__init__()
-        layout = self.LAYOUT + "{postfix}"
-        self.bar = tqdm(desc=title, total=epochs, bar_format=layout, **kwargs)
+        self.bar = tqdm(desc=title, total=epochs, bar_format=self.LAYOUT, **kwargs)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
@@ -33,10 +32,6 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.bar.set_postfix({"train accuracy": f"{logs['accuracy']:.4f}"})
-
-    def close(self):
-        """Ends the bar."""
-        self.bar.close()
 
 
 class RefuseSaturation(keras.callbacks.Callback):
@@ -84,17 +79,15 @@ class RefuseDivergence(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        self._check(logs["loss"])
+        loss = float(logs.get("val_loss", logs["loss"]))
+        if not np.isfinite(loss):
+            raise sdlm.DivergenceError(
+                f"Training diverged in epoch {self.epoch + 1}: the loss is {loss}. "
+                "Try a smaller learning rate"
+            )
 
     def on_epoch_end(self, epoch, logs=None):
-        self._check(logs.get("val_loss", logs["loss"]))
-
-    def _check(self, loss):
-        if not np.isfinite(float(loss)):
-            raise sdlm.DivergenceError(
-                f"Training diverged in epoch {self.epoch + 1}: the loss is "
-                f"{float(loss)}. Try a smaller learning rate"
-            )
+        self.on_train_batch_end(None, logs)
 
 
 class AveragedWeights(keras.callbacks.Callback):
@@ -115,33 +108,29 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def __init__(self, model, momentum):
         super().__init__()
-        self.momentum, self.updates = momentum, 0
-        self.averaged = model.weights if momentum else []
-        self.values = [keras.ops.convert_to_numpy(w) for w in self.averaged]
+        self.set_model(model)
+        self.momentum = momentum
+        self.values = model.get_weights() if momentum else []
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.done = self.updates
+        self.updates = int(self.model.optimizer.iterations)
 
     def on_train_batch_end(self, batch, logs=None):
-        in_epoch = min(batch + 1, self.params["steps"])
-        new = self.done + in_epoch - self.updates
-        self.updates += new
-        if self.averaged and keras.backend.backend() == "jax":
+        if not self.momentum:
+            return
+        if keras.backend.backend() == "jax":
             self.model.jax_state_sync()  # training has the weights elsewhere
-        kept = min(self.momentum, (1 + self.updates) / (10 + self.updates)) ** new
-        for index, weight in enumerate(self.averaged):
-            value = keras.ops.convert_to_numpy(weight)
-            self.values[index] = kept * self.values[index] + (1 - kept) * value
+        before, self.updates = self.updates, int(self.model.optimizer.iterations)
+        momentum = min(self.momentum, (1 + self.updates) / (10 + self.updates))
+        kept = momentum ** (self.updates - before)
+        pairs = zip(self.values, self.model.get_weights(), strict=True)
+        self.values = [kept * average + (1 - kept) * own for average, own in pairs]
 
-    def on_test_begin(self, logs=None):
-        self.exchange()
-
-    def on_test_end(self, logs=None):
-        self.exchange()
-
-    def exchange(self):
+    def exchange(self, logs=None):
         """Exchanges the weights and their averages."""
-        for index, weight in enumerate(self.averaged):
-            value = keras.ops.convert_to_numpy(weight)
-            weight.assign(self.values[index])
-            self.values[index] = np.array(value)
+        if self.momentum:
+            own = self.model.get_weights()
+            self.model.set_weights(self.values)
+            self.values = own
+
+    on_test_begin = on_test_end = exchange  # evaluation measures the averages

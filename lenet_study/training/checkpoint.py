@@ -43,12 +43,9 @@ class History(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         seconds = round(time.perf_counter() - self.start, 1)
         unseen = self.run.unseen
-        row = {
-            "train_loss": logs["loss"],
-            "train_accuracy": logs["accuracy"],
-            f"{unseen}_loss": logs["val_loss"],
-            f"{unseen}_accuracy": logs["val_accuracy"],
-        }
+        row = {"train_loss": logs["loss"], "train_accuracy": logs["accuracy"]}
+        for name in ("loss", "accuracy"):
+            row[f"{unseen}_{name}"] = logs[f"val_{name}"]
         rates, optimizer = {}, self.model.optimizer
         if isinstance(optimizer, sdlm.SDLM):
             after = evaluate(self.model, *self.train_images)
@@ -62,11 +59,7 @@ class History(keras.callbacks.Callback):
             self._save()
 
     def _save(self):
-        known = {
-            "configuration": self.run.configuration,
-            "history": self.rows,
-            "updates": self.averages.updates,
-        }
+        known = {"configuration": self.run.configuration, "history": self.rows}
         state = map(keras.ops.convert_to_numpy, _state(self.model))
         with replacing(self.path) as beside, beside.open("wb") as file:
             np.savez(file, *state, *self.averages.values, known=json.dumps(known))
@@ -80,7 +73,6 @@ class History(keras.callbacks.Callback):
                 arrays = dict(content)
             known = json.loads(str(arrays.pop("known")))
             configuration, self.rows = known["configuration"], known["history"]
-            self.averages.updates = known["updates"]
         except Exception as error:  # NumPy raises many types for a damaged file
             raise CheckpointError(
                 "Expected a checkpoint that can be read; remove the file to train from "
@@ -88,12 +80,11 @@ class History(keras.callbacks.Callback):
             ) from None
         own = self.run.configuration
         names = sorted(own.keys() | configuration.keys())
-        other = [name for name in names if own.get(name) != configuration.get(name)]
+        other = ", ".join(n for n in names if own.get(n) != configuration.get(n))
         if other:
             raise CheckpointError(
                 "Expected a checkpoint of the same run; nothing was trained, and the "
-                f"file was not changed. Received: {self.path}, with another "
-                f"{', '.join(other)}"
+                f"file was not changed. Received: {self.path}, with another {other}"
             )
         model.optimizer.build(model.trainable_variables)
         state, values = _state(model), list(arrays.values())

@@ -34,7 +34,7 @@ def main():
         done = job.do(Path(checkpoint), lambda epochs: tell(epochs=epochs))
         tell(result=done)
     except Exception as error:
-        tell(failed=f"failed: {type(error).__name__}: {error}")
+        tell(result={"failed": f"failed: {type(error).__name__}: {error}"})
 
 
 def _end_with_input():

@@ -36,7 +36,7 @@ class Job:
     @property
     def configuration(self):
         """All settings that determine the result, as JSON values."""
-        raise NotImplementedError
+        return self.request
 
     @property
     def id(self):
@@ -60,7 +60,6 @@ class Job:
             results, or the `error`; and what else the job measures. Its `files` map the
             path of a file beside the results file to its text.
         """
-        raise NotImplementedError
 
 
 def identity(configuration):

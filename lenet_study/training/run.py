@@ -1,7 +1,6 @@
 """A run: one training of a recipe on a data set."""
 
 import dataclasses
-import logging
 import pkgutil
 from numbers import Integral
 
@@ -10,13 +9,12 @@ import keras
 from lenet_keras.checks import expect
 from lenet_keras.sdlm import DivergenceError
 from lenet_study.datasets.sources import PINS
+from lenet_study.files import log
 from lenet_study.recipes import RECIPES, Recipe
 from lenet_study.settings import as_json, without_defaults
 from lenet_study.training.checkpoint import CheckpointError
 from lenet_study.training.job import Job
 from lenet_study.training.train import train
-
-log = logging.getLogger("lenet_keras")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,38 +59,31 @@ class Run(Job):
 
     def __post_init__(self):
         fields = [f.name for f in dataclasses.fields(Recipe) if f.compare]
-        for name, value, known in (
-            ("recipe", [self.recipe], RECIPES),
-            ("dataset", [self.dataset], PINS),
-            ("overrides", self.overrides, fields),
-        ):
-            fits = set(value) <= set(known)
-            expect(fits, f"{name} among {list(known)}", **{name: getattr(self, name)})
+        expect(self.recipe in RECIPES, f"recipe among {[*RECIPES]}", recipe=self.recipe)
+        expect(self.dataset in PINS, f"dataset among {[*PINS]}", dataset=self.dataset)
+        fits = set(self.overrides) <= set(fields)
+        expect(fits, f"overrides among {fields}", overrides=self.overrides)
         available = PINS[self.dataset]["shapes"]["y_train"][0]
         used = available if self.train_images is None else self.train_images
         numbers = {"seed": self.seed, "train_images": used, "held_out": self.held_out}
         for name, value in numbers.items():
             fits = isinstance(value, Integral) and value >= 0
             expect(fits, "an integer of 0 or more", **{name: value})
-            object.__setattr__(self, name, int(value))  # not an integer of NumPy
-        expect(
-            self.held_out < used <= available,
-            "fewer held-out images than training images, and at most "
-            f"{available} training images",
-            held_out=self.held_out,
-            train_images=used,
-        )
+            numbers[name] = int(value)  # not an integer of NumPy
+        fits = self.held_out < used <= available
+        what = f"fewer held-out than training images, and at most {available} in all"
+        expect(fits, what, held_out=self.held_out, train_images=used)
         # Each run has only one description.
         if used == available:
-            object.__setattr__(self, "train_images", None)
+            numbers["train_images"] = None
         recipe = RECIPES[self.recipe]
         changed = {
             name: value
             for name, value in self.overrides.items()
             if as_json(value) != as_json(getattr(recipe, name))
         }
-        object.__setattr__(self, "overrides", changed)
         dataclasses.replace(recipe, **changed)  # checks the settings
+        vars(self).update(numbers, overrides=changed)  # the fields are frozen
 
     @property
     def settings(self):
@@ -132,19 +123,17 @@ class Run(Job):
         words = [f"{name} {value}" for name, value in (request | overrides).items()]
         return ", ".join([recipe, dataset, *words, f"seed {seed}"])
 
-    def do(self, checkpoint=None, progress=None):
+    def do(self, checkpoint=None, progress=lambda epochs: None):
         """Trains. The result has the `row` and the `history` from `train`."""
-        tell = progress or (lambda epochs: None)
         callback = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: tell(epoch + 1)
+            on_epoch_end=lambda epoch, logs: progress(epoch + 1)
         )
         try:
-            try:
-                result = train(self, checkpoint, [callback], verbose=0)
-            except CheckpointError as error:
-                log.warning("%s. It was removed; the run starts again.", error)
-                checkpoint.unlink()
-                result = train(self, checkpoint, [callback], verbose=0)
+            result = train(self, checkpoint, [callback], verbose=0)
+        except CheckpointError as error:
+            log.warning("%s. It was removed; the run starts again.", error)
+            checkpoint.unlink()
+            return self.do(checkpoint, progress)
         except DivergenceError as error:
             return {"status": "diverged", "error": str(error)}
         history = result.history.reset_index().to_dict(orient="records")

@@ -10,7 +10,6 @@ import dataclasses
 import gzip
 import itertools
 import json
-import logging
 import subprocess
 import sys
 import threading
@@ -20,15 +19,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lenet_study.files import only_writer, read_results, replacing, store_result
-from lenet_study.recipes import RECIPES, WITHOUT_MEANING
+from lenet_study import files
+from lenet_study.files import log
+from lenet_study.recipes import WITHOUT_MEANING
 from lenet_study.training.job import one_thread
 from lenet_study.training.run import Run
 
-log = logging.getLogger("lenet_keras")
 
-
-def grid(recipes, datasets, seeds, learning_rates=None, overrides=None, **settings):
+def grid(recipes, datasets, seeds, rates=None, overrides=None, **settings):
     """Returns the runs of all recipes on all data sets with all seeds.
 
     It leaves out meaningless combinations, such as padding CIFAR-10's images.
@@ -37,24 +35,21 @@ def grid(recipes, datasets, seeds, learning_rates=None, overrides=None, **settin
         recipes: Names of recipes.
         datasets: Names of data sets.
         seeds: Integers.
-        learning_rates: Optional function of recipe and data set that returns the
-            learning rates to run. The default is the recipe's own learning rate.
+        rates: Optional dictionary from recipe and data set to a learning rate, as from
+            `tuned`. The default is the recipe's own learning rate.
         overrides: Optional settings that replace the recipes' settings.
         **settings: `train_images`, `held_out` and `measure` of all runs.
 
     Returns:
         List of `Run`, each once.
     """
-    return _each_once(
-        Run(recipe, dataset, seed, **settings, overrides=(overrides or {}) | rate)
-        for dataset, recipe, seed in itertools.product(datasets, recipes, seeds)
-        if (recipe, dataset) not in WITHOUT_MEANING
-        for rate in (
-            [{"learning_rate": rate} for rate in learning_rates(recipe, dataset)]
-            if learning_rates
-            else [{}]
-        )
-    )
+    runs = []
+    for dataset, recipe, seed in itertools.product(datasets, recipes, seeds):
+        if (recipe, dataset) not in WITHOUT_MEANING:
+            rate = {"learning_rate": rates[recipe, dataset]} if rates else {}
+            changes = (overrides or {}) | rate
+            runs.append(Run(recipe, dataset, seed, **settings, overrides=changes))
+    return _each_once(runs)
 
 
 def _each_once(jobs):
@@ -94,7 +89,7 @@ def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
         ValueError: If the file is not a results file.
     """
     output, jobs = Path(output), _each_once(jobs)
-    with only_writer(output):
+    with files.only_writer(output):
         known = _known(output)
         todo = [job for job in jobs if overwrite or job.id not in known]
         left, total = (sum(job.epochs for job in some) for some in (todo, jobs))
@@ -117,7 +112,7 @@ def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
 
 
 def _known(output):
-    results = read_results(output) if output.exists() else []
+    results = files.read_results(output) if output.exists() else []
     return {result["id"]: result for result in results}
 
 
@@ -176,10 +171,6 @@ def _on_cluster(job):
     return {"id": job.id} | done
 
 
-class JobError(RuntimeError):
-    """The process of a job has no result. The message says why."""
-
-
 def _in_child(job, output, bar, children):
     """Does a job in its own process, so that a crash affects no other job."""
     checkpoint = output.parent / ".checkpoints" / f"{job.id}.npz"
@@ -196,9 +187,7 @@ def _in_child(job, output, bar, children):
         for told in map(json.loads, child.stdout):
             if "epochs" in told:
                 bar.tell(job.id, told["epochs"])
-    if "result" not in told:
-        raise JobError(told.get("failed", "killed"))
-    return {"id": job.id} | told["result"]
+    return {"id": job.id} | told.get("result", {"failed": "killed"})
 
 
 def _write(output, job, future):
@@ -211,77 +200,69 @@ def _write(output, job, future):
     for name, text in done.pop("files", {}).items():
         path = output.parent / f"{name}.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as beside:
+        with files.replacing(path) as beside:
             beside.write_bytes(gzip.compress(text.encode(), mtime=0))
     known = {"id": job.id, "run": job.request, "configuration": job.configuration}
-    store_result(output, known | done)
+    files.store_result(output, known | done)
     for file in (output.parent / ".checkpoints").glob(f"*{job.id}.npz"):
         file.unlink()  # with what a killed process left of it
 
 
 def _failure(job, future):
     error = future.exception()
-    if error is None:
-        same = future.result()["id"] == job.id
-        return (
-            None if same else "failed: the worker has other recipes than this machine"
-        )
-    if isinstance(error, JobError):
-        return str(error)
-    kind = type(error).__name__
-    return "killed" if kind == "KilledWorker" else f"failed: {kind}: {error}"
+    if error is not None:
+        kind = type(error).__name__
+        return "killed" if kind == "KilledWorker" else f"failed: {kind}: {error}"
+    done = future.result()
+    if done["id"] != job.id:
+        return "failed: the worker has other recipes than this machine"
+    return done.get("failed")
 
 
 # `tuned` tries these multiples of the recipe's own learning rate.
 RATE_FACTORS = (0.3, 1.0, 3.0)
 
 
-def tuned(
-    recipes, datasets, output, held_out=10_000, epochs=3, train_images=None, **where
-):
+def tuned(recipes, datasets, output, train_images=None, **where):
     """Chooses a learning rate for each recipe on each data set, on held-out images.
+
+    The runs have seed 0 and three epochs, and hold out the last 10,000 training images.
 
     Args:
         recipes: Names of recipes.
         datasets: Names of data sets.
         output: Path of the study's file, as for `sweep`.
-        held_out: Positive integer, the number of training images to measure on.
-        epochs: Positive integer.
         train_images: Number of training images. By default the runs use all.
         **where: `workers` and `scheduler`, as for `sweep`.
 
     Returns:
         Dictionary from recipe and data set to the learning rate with the highest
-        held-out accuracy after the final epoch, with seed 0. Of equally good rates it
-        is the smallest.
+        held-out accuracy after the final epoch. Of equally good rates it is the
+        smallest.
 
     Raises:
         RuntimeError: If a recipe diverged at all learning rates, or a run failed.
     """
-    runs = grid(
-        recipes,
-        datasets,
-        [0],
-        lambda recipe, dataset: [
-            round(factor * RECIPES[recipe].learning_rate, 8) for factor in RATE_FACTORS
-        ],
-        overrides={"epochs": epochs},
-        held_out=held_out,
-        train_images=train_images,
-    )
-    results = {result["id"]: result for result in sweep(runs, output, **where)}
+    settings = {"held_out": 10_000, "train_images": train_images}
+    tried = {}
+    for run in grid(recipes, datasets, [0], **settings):
+        rates = [round(f * run.settings.learning_rate, 8) for f in RATE_FACTORS]
+        changes = [{"epochs": 3, "learning_rate": rate} for rate in rates]
+        runs = [dataclasses.replace(run, overrides=change) for change in changes]
+        tried[run.recipe, run.dataset] = runs
+    sweep(itertools.chain(*tried.values()), output, **where)
+    results = _known(Path(output))
     chosen = {}
-    for case in dict.fromkeys((run.recipe, run.dataset) for run in runs):
-        own = [run.id for run in runs if (run.recipe, run.dataset) == case]
-        stored = [results[name] for name in own if name in results]
+    for case, runs in tried.items():
+        stored = [results[run.id] for run in runs if run.id in results]
         rows = [result["row"] for result in stored if "row" in result]
-        if len(stored) < len(own) or not rows:
+        if len(stored) < len(runs) or not rows:
             raise RuntimeError(
                 f"Expected a learning rate for {' on '.join(case)}. "
-                f"Received: {len(stored)} of {len(own)} runs in {output}, "
+                f"Received: {len(stored)} of {len(runs)} runs in {output}, "
                 f"{len(stored) - len(rows)} of them diverged"
             )
-        rows.sort(key=lambda row: row["learning_rate"])
+        # Of equally good ones, the first: the smallest learning rate.
         best = max(rows, key=lambda row: row["held_out_accuracy"])
         chosen[case] = best["learning_rate"]
     return chosen

@@ -13,12 +13,7 @@ from lenet_study.augmentation import augmented
 from lenet_study.datasets import sources
 from lenet_study.lines import lines_to_train
 from lenet_study.pixels import network_input
-from lenet_study.training.callbacks import (
-    AveragedWeights,
-    ProgressBar,
-    RefuseDivergence,
-    RefuseSaturation,
-)
+from lenet_study.training import callbacks as own
 from lenet_study.training.checkpoint import History, evaluate
 from lenet_study.training.job import versions
 from lenet_study.training.teachers import soft_labels
@@ -73,7 +68,6 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     """
     recipe = run.settings
     (x, y), (x_unseen, y_unseen) = load_images(run)
-    x, x_unseen = (network_input(part, recipe.pixels) for part in (x, x_unseen))
     targets = soft_labels(y, run.dataset, recipe) if recipe.soft else y
     if recipe.soft:
         y, y_unseen = (np.eye(10, dtype="float32")[part] for part in (y, y_unseen))
@@ -90,58 +84,45 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
         return (x, targets) if plain else changed(epoch)
 
     keras.utils.set_random_seed(run.seed)
-    height, _, channels = shape
-    wide = (height, None, channels)
+    wide = (shape[0], None, shape[-1])
     model = recipe.build(wide if recipe.reads_lines else shape)
-    recipe.compile(model, len(x), steps_per_execution=steps_per_execution())
-    averages = AveragedWeights(model, recipe.ema_momentum)
+    recipe.compile(model, len(x))
+    averages = own.AveragedWeights(model, recipe.ema_momentum)
     rows = History(run, (x, y), averages, checkpoint)
     rows.restore(model)
     done = len(rows.rows)
-    bar = ProgressBar(run.name, recipe.epochs, initial=done, disable=not verbose)
+    bar = own.ProgressBar(run.name, recipe.epochs, initial=done, disable=not verbose)
     arguments = {
-        "epochs": recipe.epochs,
-        "initial_epoch": done,
         "seed": run.seed,
         "validation_data": (x_unseen, y_unseen),
-        "callbacks": [RefuseDivergence(), averages, bar, rows, *callbacks],
+        "callbacks": [own.RefuseDivergence(), averages, bar, rows, *callbacks],
     }
-    try:
+    with bar.bar:
         if recipe.optimizer == "SDLM":
-            _fit_patterns(model, run, images, x, y, **arguments)
+            _fit_patterns(model, run, images, x, y, initial_epoch=done, **arguments)
         else:
-            fit_minibatches(model, images, recipe.batch_size, **arguments)
-    finally:
-        bar.close()
+            epochs = range(done, recipe.epochs)
+            fit_minibatches(model, images, recipe.batch_size, epochs, **arguments)
     averages.exchange()
 
     history = pd.DataFrame(rows.rows).set_index("epoch")
-    after = evaluate(model, x, y)
     counted = recipe.build(shape) if recipe.reads_lines else model
     counts = layer_table(counted)["total"]._asdict()
     del counts["output_shape"]
+    row = {"recipe": run.recipe, "dataset": run.dataset, "seed": run.seed}
+    for name in ("network", "epochs", "batch_size", "learning_rate"):
+        row[name] = getattr(recipe, name)
+    row |= {"train_images": digits, "held_out": run.held_out} | counts
     unseen = f"{run.unseen}_accuracy"
-    row = {
-        "recipe": run.recipe,
-        "dataset": run.dataset,
-        "seed": run.seed,
-        "network": recipe.network,
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "learning_rate": recipe.learning_rate,
-        "train_images": digits,
-        "held_out": run.held_out,
-        **counts,
-        "train_accuracy": round(after["accuracy"], 5),
-        unseen: float(history[unseen].iloc[-1]),
-        "seconds": round(float(history["seconds"].sum()), 1),
-        **versions(),
-    }
+    row["train_accuracy"] = round(evaluate(model, x, y)["accuracy"], 5)
+    row[unseen] = float(history[unseen].iloc[-1])
+    row["seconds"] = round(float(history["seconds"].sum()), 1)
+    row |= versions()
     return Result(model, history, row)
 
 
 def load_images(run):
-    """Returns the images of a run, as stored in the data set.
+    """Returns the images of a run, as its network takes them.
 
     Args:
         run: `lenet_study.training.run.Run`.
@@ -150,27 +131,17 @@ def load_images(run):
         `(x, y), (x_unseen, y_unseen)`: the images to train on, and the held-out images
         or else the test images, to measure on.
     """
-    x, y, *test = sources.load(run.dataset).values()
+    x, y, *unseen = sources.load(run.dataset).values()
     used = run.train_images or len(x)
     split = used - run.held_out
-    unseen = (x[split:used], y[split:used]) if run.held_out else test
-    return (x[:split], y[:split]), unseen
-
-
-def steps_per_execution():
-    """Returns the number of updates in one call of the compiled function."""
-    return 1 if keras.backend.backend() == "torch" else 10
+    if run.held_out:
+        unseen = x[split:used], y[split:used]
+    parts = (x[:split], y[:split]), unseen
+    return [(network_input(x, run.settings.pixels), y) for x, y in parts]
 
 
 def fit_minibatches(
-    model,
-    epochs_of,
-    batch_size,
-    epochs,
-    validation_data=None,
-    initial_epoch=0,
-    seed=0,
-    callbacks=(),
+    model, epochs_of, batch_size, epochs, seed=0, validation_data=None, callbacks=()
 ):
     """Trains a compiled model by Keras's `fit`, in an order that the seed determines.
 
@@ -183,14 +154,13 @@ def fit_minibatches(
         model: Compiled `keras.Model`.
         epochs_of: Function of the epoch, from 0, that returns its images and labels.
         batch_size: Positive integer, images per update.
-        epochs: Positive integer, the epoch, from 1, after which training ends.
-        validation_data: Optional images and labels to measure on after each epoch.
-        initial_epoch: Epoch, from 0, at which training starts.
+        epochs: The epochs to train, from 0, such as `range(10)`.
         seed: Integer.
+        validation_data: Optional images and labels to measure on after each epoch.
         callbacks: Keras callbacks.
     """
     validation = validation_data and _batches(*validation_data, 1000)
-    for epoch in range(initial_epoch, epochs):
+    for epoch in epochs:
         x, y = epochs_of(epoch)
         if np.ndim(y) == 1:  # neither probabilities nor lines
             classes = model.output_shape[-1]
@@ -222,17 +192,12 @@ def _batches(x, y, size):
     return tf.data.Dataset.from_tensor_slices((x, y)).batch(size).with_options(options)
 
 
-def _fit_patterns(model, run, images, x, y, **arguments):
+def _fit_patterns(model, run, images, x, y, callbacks, **arguments):
     """Trains by the method of 1998."""
     recipe = run.settings
     estimation = sdlm.CurvatureEstimation(
-        x,
-        y,
-        patterns=min(500, len(x)),
-        estimates_in_first_epoch=recipe.estimates_in_first_epoch,
-        seed=run.seed,
+        x, y, min(500, len(x)), recipe.estimates_in_first_epoch, run.seed
     )
-    own = [estimation, RefuseSaturation(x)]
-    arguments["callbacks"] = [*own, *arguments["callbacks"]]
-    order = False if recipe.order == "given" else recipe.order
-    sdlm.fit(model, images, shuffle=order, verbose=0, **arguments)
+    arguments["callbacks"] = [estimation, own.RefuseSaturation(x), *callbacks]
+    arguments["shuffle"] = False if recipe.order == "given" else recipe.order
+    sdlm.fit(model, images, epochs=recipe.epochs, verbose=0, **arguments)

@@ -10,7 +10,6 @@ import sys
 import keras
 import numpy as np
 
-from lenet_keras.preprocessing import prepare
 from lenet_study.training.run import Run
 from lenet_study.training.train import load_images, train
 
@@ -64,7 +63,6 @@ def main(momentum):
     result = train(run, callbacks=[weights], verbose=0)
     ours = result.model.get_weights()
     _, (x, y) = load_images(run)
-    x = prepare(x, run.settings.pixels)
     answers = result.model.predict(x, verbose=0).argmax(axis=1)
     print(
         json.dumps(

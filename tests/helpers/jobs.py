@@ -15,10 +15,6 @@ class Waiting(Job):
     started: str
     go: str
 
-    @property
-    def configuration(self):
-        return self.request
-
     def do(self, checkpoint=None, progress=None):
         with open(self.started, "a") as file:
             file.write(f"{os.getpid()}\n")

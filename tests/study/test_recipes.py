@@ -9,8 +9,8 @@ from lenet_study import networks
 from lenet_study.pixels import network_input
 from lenet_study.recipes import (
     BASELINES,
+    GROUPS,
     LADDER,
-    LENET1,
     NOISY,
     PERMUTED,
     RECIPES,
@@ -253,7 +253,7 @@ def test_each_relative_has_one_idea():
 def test_lenet1_is_trained_both_ways_on_both_sizes_of_digits():
     methods = {
         (r.optimizer, r.pixels, r.network_arguments.get("reading"))
-        for r in map(RECIPES.get, LENET1)
+        for r in map(RECIPES.get, GROUPS["lenet1"])
     }
     assert methods == {
         (optimizer, pixels, reading)

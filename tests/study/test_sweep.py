@@ -425,12 +425,12 @@ def test_the_bar_moves_by_the_epoch_and_starts_where_the_sweep_stopped(
 
 
 def test_the_learning_rate_is_the_best_of_three_on_held_out_images(here, output):
-    rates = tuned(["fc-300", "1998"], ["mnist"], output, held_out=7, epochs=3)
+    rates = tuned(["fc-300", "1998"], ["mnist"], output)
     assert rates == {("fc-300", "mnist"): 0.003, ("1998", "mnist"): 0.075}
     tried = [rate for recipe, _, _, rate in here if recipe == "fc-300"]
     assert tried == [0.0003, 0.001, 0.003]
     rows = load(output)
-    assert set(rows["held_out"]) == {7}
+    assert set(rows["held_out"]) == {10_000}
     assert set(rows["epochs"]) == {3}
     assert "test_accuracy" not in rows
 
