@@ -1,7 +1,7 @@
 """The codes of the RBF output: 96 characters as 7x12 bitmaps."""
 
 import json
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
@@ -9,9 +9,7 @@ from lenet_keras.checks import expect
 
 # Twelve rows per character from top to bottom, one hexadecimal byte per row. Bit 6 is
 # the leftmost column. A set bit is ink.
-_BITMAPS = json.loads(
-    resources.files(__package__).joinpath("rbf_codes.json").read_text()
-)
+_BITMAPS = json.loads(Path(__file__).with_name("rbf_codes.json").read_text("utf-8"))
 
 
 def rbf_codes(characters):

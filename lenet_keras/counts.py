@@ -255,13 +255,7 @@ def _count(layer):
     output_shape = tuple(layer.output.shape[1:])
     what = "outputs of a known size"
     expect(None not in output_shape, what, layer=layer.name, output_shape=output_shape)
-    return Count(
-        output_shape,
-        _size(layer.trainable_weights),
-        _size(layer.non_trainable_weights),
-        *COUNTING_RULES[type(layer)](layer, math.prod(output_shape)),
-    )
-
-
-def _size(weights):
-    return sum(math.prod(weight.shape) for weight in weights)
+    trainable = sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+    fixed = layer.count_params() - trainable
+    costs = COUNTING_RULES[type(layer)](layer, math.prod(output_shape))
+    return Count(output_shape, trainable, fixed, *costs)

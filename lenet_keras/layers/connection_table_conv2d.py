@@ -192,10 +192,8 @@ def _indices(table):
         rows = len(table)
         table = map(np.flatnonzero, np.array(table, bool).T)
     table = tuple(tuple(sorted(map(operator.index, entry))) for entry in table)
+    what = "distinct indices from 0 in each entry, or a NumPy array of zeros and ones"
     for entry in table or [()]:
         fits = entry and entry[0] >= 0 and len(set(entry)) == len(entry)
-        what = (
-            "distinct indices from 0 in each entry, or a NumPy array of zeros and ones"
-        )
         expect(fits, what, connection_table=table, entry=entry)
     return table, rows

@@ -9,6 +9,9 @@ from lenet_keras.activations import scaled_tanh
 from lenet_keras.checks import expect
 from lenet_keras.layers.maps import maps_axis, per_map
 
+# The settings of each weight: arguments and attributes such as `bias_regularizer`.
+SETTINGS = ("initializer", "regularizer", "constraint")
+
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
 class Subsampling2D(keras.layers.AveragePooling2D):
@@ -102,20 +105,12 @@ class Subsampling2D(keras.layers.AveragePooling2D):
         maps = input_shape[axis]
         self.compute_output_shape(input_shape)  # raises if the images are too small
         self.input_spec = keras.InputSpec(ndim=4, axes={axis: maps})
-        self.coefficient = self.add_weight(
-            name="coefficient",
-            shape=(maps,),
-            initializer=self.coefficient_initializer,
-            regularizer=self.coefficient_regularizer,
-            constraint=self.coefficient_constraint,
-        )
-        self.bias = self.add_weight(
-            name="bias",
-            shape=(maps,),
-            initializer=self.bias_initializer,
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
-        )
+        self.coefficient = self._add_weight_per_map("coefficient", maps)
+        self.bias = self._add_weight_per_map("bias", maps)
+
+    def _add_weight_per_map(self, name, maps):
+        settings = {part: getattr(self, f"{name}_{part}") for part in SETTINGS}
+        return self.add_weight(name=name, shape=(maps,), **settings)
 
     def call(self, inputs):
         averages = super().call(inputs)
@@ -129,19 +124,9 @@ class Subsampling2D(keras.layers.AveragePooling2D):
         return self.activation(averages * coefficient + bias)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "coefficient_initializer": keras.initializers.serialize(
-                self.coefficient_initializer
-            ),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "coefficient_regularizer": keras.regularizers.serialize(
-                self.coefficient_regularizer
-            ),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "coefficient_constraint": keras.constraints.serialize(
-                self.coefficient_constraint
-            ),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
-        }
+        config = super().get_config()
+        config["activation"] = keras.activations.serialize(self.activation)
+        for part in SETTINGS:
+            for name in (f"coefficient_{part}", f"bias_{part}"):
+                config[name] = keras.saving.serialize_keras_object(getattr(self, name))
+        return config

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras.layers import Conv2D, Dense, Flatten
 
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.checks import expect
@@ -84,39 +85,22 @@ def lenet5(
     rbf = RBF(codes, name="output")
     kernels = one_per_layer(kernel_initializer)
 
-    def convolution(filters, name):
-        return keras.layers.Conv2D(
-            filters,
-            kernel_size=5,
-            data_format="channels_last",
-            activation=scaled_tanh,
-            kernel_initializer=next(kernels),
-            name=name,
-        )
+    def squashed(layer, units, name, **settings):
+        settings |= {"activation": scaled_tanh, "kernel_initializer": next(kernels)}
+        return layer(units, name=name, **settings)
 
-    def subsampling(name):
-        return Subsampling2D(data_format="channels_last", name=name)
+    last = {"data_format": "channels_last"}
+    windows = {"kernel_size": 5, **last}
 
     inputs = keras.Input(input_shape, name="input")
-    x = convolution(6, name="C1")(inputs)  # 6 maps of 28x28, 156 parameters
-    x = subsampling(name="S2")(x)  # 6 of 14x14, 12
-    x = ConnectionTableConv2D(  # 16 of 10x10, 1,516
-        C3_CONNECTIONS,
-        kernel_size=5,
-        data_format="channels_last",
-        activation=scaled_tanh,
-        kernel_initializer=next(kernels),
-        name="C3",
-    )(x)
-    x = subsampling(name="S4")(x)  # 16 of 5x5, 32
-    x = convolution(120, name="C5")(x)  # 120 of 1x1, 48,120
+    x = squashed(Conv2D, 6, "C1", **windows)(inputs)  # 6 maps of 28x28, 156 parameters
+    x = Subsampling2D(name="S2", **last)(x)  # 6 of 14x14, 12
+    # 16 of 10x10, 1,516: each uses the maps of S2 that the table gives it.
+    x = squashed(ConnectionTableConv2D, C3_CONNECTIONS, "C3", **windows)(x)
+    x = Subsampling2D(name="S4", **last)(x)  # 16 of 5x5, 32
+    x = squashed(Conv2D, 120, "C5", **windows)(x)  # 120 of 1x1, 48,120
     if sides == [32, 32]:
-        x = keras.layers.Flatten("channels_last", name="flatten")(x)
-    x = keras.layers.Dense(  # 84 units, 10,164
-        rbf.initial_codes.shape[1],
-        activation=scaled_tanh,
-        kernel_initializer=next(kernels),
-        name="F6",
-    )(x)
+        x = Flatten(name="flatten", **last)(x)
+    x = squashed(Dense, rbf.initial_codes.shape[1], "F6")(x)  # 84 units, 10,164
     outputs = rbf(x)  # 10 distances, 840 fixed values
     return keras.Model(inputs, outputs, name=name)

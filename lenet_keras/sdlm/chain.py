@@ -69,17 +69,16 @@ class Chain:
         output = keras.KerasTensor(model.input_shape)
         self.input_shape = output.shape[1:]
         self.rules = [RULES[type(layer)](layer) for layer in layers]
-        for rule in self.rules:
-            output = rule.layer.compute_output_spec(output)
-            rule.output_shape = shape = output.shape[1:]
-        expect(len(shape) == 1, "one vector of outputs per pattern", output_shape=shape)
-        self.output_size = shape[0]
         if self.finish is keras.activations.softmax:
             self.rules[-1].activation = keras.activations.linear
         for rule in self.rules:
+            output = rule.layer.compute_output_spec(output)
+            rule.output_shape = shape = output.shape[1:]
             what = f"an activation of layer {rule.layer.name!r} that acts on each unit"
             fits = _acts_on_single_units(rule.activation)
             expect(fits, f"{what} alone", activation=rule.activation)
+        expect(len(shape) == 1, "one vector of outputs per pattern", output_shape=shape)
+        self.output_size = shape[0]
         self.variables = [v for rule in self.rules for v in rule.layer.weights]
         config = {**self.loss.get_config(), "name": None}
         rules = [(type(rule), rule.layer, rule.activation) for rule in self.rules]

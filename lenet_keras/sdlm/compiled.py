@@ -8,13 +8,13 @@ import numpy as np
 
 from lenet_keras.checks import expect
 
-# The programs of each model, by what they depend on. They go with the model.
+# The programs of each model or optimizer, by what they depend on. They go with it.
 _PROGRAMS = weakref.WeakKeyDictionary()
 
 
-def program(model, key, function):
-    """Returns a compiled function of a model: the first that was given for the key."""
-    programs = _PROGRAMS.setdefault(model, {})
+def program(owner, key, function):
+    """Returns a compiled function of an owner: the first that it gave for the key."""
+    programs = _PROGRAMS.setdefault(owner, {})
     if key not in programs:
         programs[key] = compiled(function)
     return programs[key]
@@ -85,13 +85,8 @@ def vjp(function, *arguments):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(arguments)
             result = function(*arguments)
-
-        def pull_back(vector):
-            return tape.gradient(
-                result, arguments, vector, tf.UnconnectedGradients.ZERO
-            )
-
-        return result, pull_back
+        unused = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}
+        return result, functools.partial(tape.gradient, result, arguments, **unused)
     if backend == "jax":
         import jax
 
@@ -100,16 +95,14 @@ def vjp(function, *arguments):
 
     # torch.func.vjp takes longer.
     arguments = keras.tree.map_structure(
-        lambda tensor: tensor.detach().requires_grad_(), arguments
+        lambda a: a.detach().requires_grad_(), arguments
     )
     with torch.enable_grad():
         result = function(*arguments)
 
     def pull_back(vector):
         tensors = keras.tree.flatten(arguments)
-        products = torch.autograd.grad(
-            result, tensors, vector, allow_unused=True, materialize_grads=True
-        )
+        products = torch.autograd.grad(result, tensors, vector, materialize_grads=True)
         return keras.tree.pack_sequence_as(arguments, products)
 
     return result.detach(), pull_back

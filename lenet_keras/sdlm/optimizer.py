@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from lenet_keras.checks import expect
-from lenet_keras.sdlm.compiled import compiled, value_of
+from lenet_keras.sdlm.compiled import program, value_of
 
 # The learning rates of the paper's 20 epochs, and the number of epochs with each.
 PAPER_RATES = {5e-4: 2, 2e-4: 3, 1e-4: 3, 5e-5: 4, 1e-5: 8}
@@ -58,19 +58,14 @@ class SDLM(keras.optimizers.Optimizer):
         expect(mu > 0, "a positive mu", mu=mu)
         self.mu = mu
         self.curvature, self._has_curvature = [], False
-        self._schedule = self._rates = None
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
         # Negative until it is set, so a saved state shows whether it was set.
-        self.curvature = [
-            self.add_variable_from_reference(
-                variable, name="curvature", initializer=keras.initializers.Constant(-1)
-            )
-            for variable in variables
-        ]
+        unset = keras.initializers.Constant(-1)
+        self.curvature = self.add_optimizer_variables(variables, "curvature", unset)
 
     def set_curvature(self, curvature):
         """Sets `h`, which determines the learning rates until the next call.
@@ -123,11 +118,10 @@ class SDLM(keras.optimizers.Optimizer):
         schedule = self._learning_rate
         if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             return ops.full((updates,), ops.convert_to_tensor(self.learning_rate))
-        if schedule is not self._schedule:
-            self._schedule = schedule
-            self._rates = compiled(lambda steps: ops.map(schedule, steps))
+        # The program keeps the schedule, so no other one gets its `id`.
+        rates = program(self, id(schedule), lambda steps: ops.map(schedule, steps))
         steps = ops.arange(updates, dtype=self.iterations.dtype)
-        return self._rates(ops.convert_to_tensor(self.iterations) + steps)
+        return rates(ops.convert_to_tensor(self.iterations) + steps)
 
     def update_step(self, gradient, variable, learning_rate):
         scale = self._scale(self.curvature[self._get_variable_index(variable)])

@@ -141,14 +141,10 @@ class WeightedSums(Rule):
         return [kernel]
 
     def unpack(self, weights):
-        (kernel,) = weights
-        if not self.layer.use_bias:
-            return [ops.reshape(kernel, self.kernel_shape)]
-        return [ops.reshape(kernel[:-1], self.kernel_shape), kernel[-1]]
-
-    @property
-    def kernel_shape(self):
-        return self.layer.kernel.shape
+        (kernel,), bias = weights, []
+        if self.layer.use_bias:
+            kernel, bias = kernel[:-1], [kernel[-1]]
+        return [ops.reshape(kernel, (*self.layer.kernel.shape[:-1], -1)), *bias]
 
     def forward(self, x, weights):
         columns, shape = self.columns(x)
@@ -180,10 +176,8 @@ class Conv2DRule(WeightedSums):
         x = _padded(x, layer.kernel_size, layer.strides, layer.padding)
         x = ops.concatenate(_slices(x, 2, width, layer.strides[1]))
         rows = _slices(x, 1, height, layer.strides[0])
-        return [ops.reshape(r, (x.shape[0], -1)) for r in rows], (
-            -1,
-            *rows[0].shape[1:],
-        )
+        shape = (-1, *rows[0].shape[1:])
+        return [ops.reshape(row, (x.shape[0], -1)) for row in rows], shape
 
 
 def _padded(x, window, strides, padding, value=0.0):
@@ -207,10 +201,6 @@ def _slices(x, axis, length, stride):
 @register_rule(ConnectionTableConv2D)
 class ConnectionTableRule(Conv2DRule):
     """A convolution in which missing kernels and their rates are zero."""
-
-    @property
-    def kernel_shape(self):
-        return self.layer.dense_kernel.shape
 
     def pack(self, values):
         kernel, *bias = values
@@ -276,9 +266,8 @@ class MaxPooling2DRule(Rule):
     def forward(self, x, weights):
         layer = self.layer
         x = _padded(x, layer.pool_size, layer.strides, layer.padding, -np.inf)
-        for axis in (1, 2):
-            window = layer.pool_size[axis - 1], layer.strides[axis - 1]
-            x = functools.reduce(ops.maximum, _slices(x, axis, *window))
+        for window in zip((1, 2), layer.pool_size, layer.strides, strict=True):
+            x = functools.reduce(ops.maximum, _slices(x, *window))
         return x
 
     def curvature(self, x, weights, signal):
