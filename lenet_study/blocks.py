@@ -40,7 +40,7 @@ from lenet_study.statistics import (
     mean_interval,
     paired_difference,
 )
-from lenet_study.studies import INGREDIENTS, ingredient, protocol_choices
+from lenet_study.studies import STUDIES, jobs, titled
 
 
 class Blocks:
@@ -182,7 +182,7 @@ def _protocol_median(blocks, recipe):
 def tried(blocks):
     """Returns the held-out errors of the protocol's choices, a list for each choice."""
     runs = blocks.runs("protocol-choices").set_index("id")
-    runs = runs.loc[[run.id for run in protocol_choices()]]
+    runs = runs.loc[[run.id for run in jobs(STUDIES["protocol-choices"]["jobs"])]]
     by = [runs[name] for name in ("recipe", "changes", "learning_rate")]
     return errors(runs, "held_out").groupby(by, sort=False).apply(list)
 
@@ -384,16 +384,16 @@ TABLES = {
     ),
     "protocol-choices": _tried_table,
     "ladder": lambda b: narrow(overview(b.runs("ladder")), SIDE_BY_SIDE),
-    "recommended": lambda b: narrow(
-        summary(b.runs("recommended")), without("seeds", "measured on")
+    "shorter": lambda b: narrow(
+        summary(b.runs("shorter")), without("seeds", "measured on")
     ),
     "best": lambda b: narrow(
         summary(_recommended(b.runs("best"))),
         without("measured on"),
     ),
-    "choices": lambda b: choices_table(b.runs("choices")),
+    "choices": lambda b: choices_table(b.runs("choices"), titled("choices")),
     "ingredients": lambda b: choices_table(
-        b.runs("ingredients"), INGREDIENTS, ingredient
+        b.runs("ingredients"), titled("ingredients")
     ),
     "perturbed": lambda b: perturbed_table(b.perturbed()),
     "robustness": lambda b: perturbed_table(b.robustness()[0]),

@@ -27,7 +27,7 @@ from lenet_study.results import (
 )
 from lenet_study.robustness import load_robustness
 from lenet_study.statistics import error_percent
-from lenet_study.studies import CHOICES, INGREDIENTS, choice, ingredient
+from lenet_study.studies import titled
 
 
 def report(path):
@@ -136,14 +136,14 @@ def _comparison(path, runs):
     }
 
 
-def choices_table(runs, tried=CHOICES, run_of=choice):
+def choices_table(runs, tried):
     """Returns the held-out errors of what was tried in a recipe's place.
 
     Args:
         runs: `pandas.DataFrame`, as `lenet_study.results.load` returns it, with
             all runs of the study.
-        tried: Dictionary of recipes, each with what was tried by its title.
-        run_of: Function of a recipe and a title that returns the run.
+        tried: The run of each title by recipe, as `lenet_study.studies.titled` returns
+            them.
 
     Returns:
         Markdown with a column a recipe, and a row for each thing that was
@@ -157,8 +157,7 @@ def choices_table(runs, tried=CHOICES, run_of=choice):
     )
     rows = {}
     for recipe, titles in tried.items():
-        for title in titles:
-            run = run_of(recipe, title)
+        for title, run in titles.items():
             if run.id not in errors:
                 raise ValueError(f"Expected all runs. Received: none of {run.name}")
             row = rows.setdefault(title, dict.fromkeys(tried, ""))
@@ -166,6 +165,10 @@ def choices_table(runs, tried=CHOICES, run_of=choice):
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame = frame.rename_axis("held-out error, %").reset_index()
     return markdown(frame)
+
+
+def _choices(path, runs):
+    return {".md": choices_table(runs, titled(path.stem))}
 
 
 # Of all amounts of the perturbations, those that a table has room for.
@@ -272,10 +275,8 @@ VIEWS = {
     "compare": _compare,
     "ladder": _comparison,
     "relatives": _comparison,
-    "choices": lambda path, runs: {".md": choices_table(runs)},
-    "ingredients": lambda path, runs: {
-        ".md": choices_table(runs, INGREDIENTS, ingredient)
-    },
+    "choices": _choices,
+    "ingredients": _choices,
     "perturbed": _perturbed,
     "interpretations": _interpretations,
     "robustness": _robustness,

@@ -1,142 +1,177 @@
-"""The project's studies: named lists of runs, and their additional measurements.
+"""The project's studies: what each one trains or measures, what it shows, and where.
 
-studies.toml has the settings that were tried, as data.
+studies.toml has them, as data.
 """
 
-from typing import NamedTuple
+import itertools
 
-from lenet_study import (
-    interpretations,
-    mistakes,
-    perturbations,
-    readers,
-    robustness,
-)
+import pandas as pd
+
+from lenet_keras.checks import expect
+from lenet_study import mistakes, perturbations, readers, robustness
 from lenet_study.files import tables
+from lenet_study.interpretations import INTERPRETATIONS, Trial, do_trial
 from lenet_study.pretrain import Shipped
 from lenet_study.recipes import GROUPS, RECIPES
 from lenet_study.sweep import do_run, grid
-from lenet_study.training import Run
+
+STUDIES = tables("studies.toml")
 
 # The complete CIFAR-10 has ten times the sample's images: fewer epochs take as long.
 SHORT_EPOCHS = {"cifar10": {"epochs": 3}}
 
-TRIED = tables("studies.toml")
-CHOICES = TRIED["choices"]  # by recipe and title
-INGREDIENTS = TRIED["ingredients"]  # by recipe of the best result and title
+OTHER_JOBS = {"trial": Trial, "robustness": Shipped, "reader": readers.Reader}
+DO = {
+    "trial": do_trial,
+    "robustness": robustness.do_shipped,
+    "reader": readers.do_reader,
+}
+MEASURES = {"mistakes": mistakes.measure, "perturbed": perturbations.measure}
 
 
-def comparison_runs(full, seeds, cifar10="cifar10"):
-    """Returns the runs that compare the two networks.
+def how(grids):
+    """Returns the arguments `do` and `measure` of `lenet_study.sweep.sweep`."""
+    do = DO.get(grids[0].get("job"), do_run)
+    return {"do": do, "measure": MEASURES.get(grids[0].get("measure"))}
+
+
+def jobs(grids, tuned=None):
+    """Returns the jobs of some grids.
 
     Args:
-        full: Whether to train both networks alike for ten epochs, and the modern
-            variant by study note 002's recipe too. Otherwise each has the short recipe
-            of its data set.
-        seeds: Integers.
-        cifar10: `"cifar10"` or `"cifar10-sample"`.
+        grids: List of dictionaries, as in studies.toml.
+        tuned: Optional function that chooses learning rates, as
+            `lenet_study.sweep.tuned` does, for a grid with `tune`. By default each
+            recipe has its own learning rate.
 
     Returns:
-        List of `Run`.
+        List of `Run`, or of other jobs for `lenet_study.sweep.sweep`.
+
+    Example:
+
+    >>> [run.name for run in jobs([{"recipes": ["note-002"], "seeds": 1}])]
+    ['note-002, mnist, seed 0', 'note-002, cifar10, seed 0']
     """
-    networks = ["lenet5", "lenet5_modern"]
-    if full:
-        recipes = [*(f"{network}-adam" for network in networks), "note-002"]
-        return grid(recipes, ["mnist", cifar10], seeds)
+    return [
+        job
+        for own in grids
+        for job in (_others(**own) if "job" in own else _runs(tuned, **own))
+    ]
+
+
+def _others(job, **arguments):
+    if job == "trial":
+        arguments = {"interpretation": INTERPRETATIONS} | arguments
+    return [
+        OTHER_JOBS[job](**dict(zip(arguments, values, strict=True)))
+        for values in itertools.product(*arguments.values())
+    ]
+
+
+def _runs(
+    tuned,
+    recipes,
+    datasets=("mnist", "cifar10"),
+    seeds=1,
+    overrides=None,
+    instead=None,
+    tune=False,
+    measure=None,
+    **settings,
+):
+    recipes = list(dict.fromkeys(r for n in recipes for r in GROUPS.get(n, [n])))
+    rates = None
+    if tune and tuned:
+        chosen = tuned(recipes, datasets, train_images=settings.get("train_images"))
+
+        def rates(recipe, dataset):
+            return [chosen[recipe, dataset]]
+
     return [
         run
-        for dataset in ("mnist", cifar10)
+        for recipe in recipes
+        for changes in (instead or {"nothing": {}}).values()
         for run in grid(
-            [f"{network}-{dataset.split('-')[0]}-short" for network in networks],
-            [dataset],
-            seeds,
-            overrides=SHORT_EPOCHS.get(dataset),
+            [recipe],
+            datasets,
+            range(seeds) if isinstance(seeds, int) else seeds,
+            rates,
+            overrides=changed(recipe, (overrides or {}) | changes),
+            **settings,
         )
     ]
 
 
-def protocol():
-    """Returns the runs of the paper's method: losses, sizes, distorted digits."""
-    return [
-        *grid(["lenet5-mnist"], ["mnist"], range(5)),
-        *grid(["lenet5-mnist-loss-8"], ["mnist"], range(3)),
-        *grid(["lenet5-mnist"], ["mnist"], range(3), train_images=15_000),
-        *grid(["lenet5-mnist"], ["mnist"], range(3), train_images=30_000),
-        *grid(["lenet5-mnist-distorted"], ["mnist"], range(3)),
-    ]
+def changed(recipe, settings):
+    """Returns overrides of a recipe: `loss_arguments.j` changes one argument alone.
 
+    Args:
+        recipe: Name of a recipe.
+        settings: Dictionary of overrides. A name may have a dot.
 
-def protocol_choices():
-    """Returns the runs on held-out digits that chose the settings of the method."""
-    return [
-        Run(recipe, "mnist", seed, None, 10_000, {"epochs": 12} | tried["overrides"])
-        for recipe, choices in TRIED["protocol-choices"].items()
-        for tried in choices
-        for seed in range(tried["seeds"])
-    ]
+    Example:
 
+    >>> changed("lenet5-cifar10", {"epochs": 2, "loss_arguments.j": 5})
+    {'epochs': 2, 'loss_arguments': {'j': 5, 'temperature': 20.0}}
 
-def choice(recipe, title):
-    """Returns one run of `CHOICES`: ten epochs, measured on held-out images."""
-    overrides = {"epochs": 10} | CHOICES[recipe][title]
-    return Run(recipe, recipe.split("-")[1], held_out=10_000, overrides=overrides)
-
-
-def ingredient(recipe, title):
-    """Returns one run of `INGREDIENTS`: a third of the epochs, on held-out images."""
-    overrides = {"epochs": RECIPES[recipe].epochs // 3} | INGREDIENTS[recipe][title]
-    return Run(recipe, recipe.split("-")[1], held_out=10_000, overrides=overrides)
-
-
-class Study(NamedTuple):
-    """A named list of runs.
-
-    Attributes:
-        runs: Function that returns the runs.
-        do: Function that does one run, for `lenet_study.sweep.sweep`.
-        measure: Function that measures more than the accuracy, or `None`.
+    Raises:
+        ValueError: If what is before the dot has no arguments.
     """
+    overrides = {}
+    for name, value in settings.items():
+        field, dot, argument = name.partition(".")
+        if dot:
+            before = overrides.get(field, getattr(RECIPES[recipe], field, {}))
+            expect(isinstance(before, dict), "arguments before the dot", setting=name)
+            value = before | {argument: value}
+        overrides[field] = value
+    return overrides
 
-    runs: object
-    do: object = do_run
-    measure: object = None
+
+def titled(study):
+    """Returns the runs of a study by recipe and by the title of what was tried.
+
+    Args:
+        study: `"choices"` or `"ingredients"`.
+    """
+    tried = {}
+    for own in STUDIES[study]["jobs"]:
+        for title, changes in own["instead"].items():
+            for run in jobs([own | {"instead": {title: changes}}]):
+                tried.setdefault(run.recipe, {})[title] = run
+    return tried
 
 
-STUDIES = {
-    "compare": Study(lambda: comparison_runs(full=True, seeds=range(2))),
-    "protocol": Study(protocol, measure=mistakes.measure),
-    "protocol-choices": Study(protocol_choices),
-    "choices": Study(
-        lambda: [choice(name, t) for name in CHOICES for t in CHOICES[name]]
-    ),
-    "ingredients": Study(
-        lambda: [ingredient(name, t) for name in INGREDIENTS for t in INGREDIENTS[name]]
-    ),
-    "perturbed": Study(
-        lambda: grid(GROUPS["claims"], ["mnist"], range(3)),
-        measure=perturbations.measure,
-    ),
-    "interpretations": Study(
-        lambda: [
-            interpretations.Trial(name, seed)
-            for name in interpretations.INTERPRETATIONS
-            for seed in range(2)
-        ],
-        do=interpretations.do_trial,
-    ),
-    "robustness": Study(
-        lambda: [Shipped(name) for name in robustness.NETWORKS],
-        do=robustness.do_shipped,
-    ),
-    "lines": Study(
-        lambda: [
-            *(readers.Reader(name) for name in readers.NETWORKS),
-            *(
-                readers.Reader("lenet5-mnist-line", without=part)
-                for part in readers.WITHOUT
-            ),
-            *(readers.Reader("lenet5-mnist-line-best", stride=n) for n in (2, 1)),
-        ],
-        do=readers.do_reader,
-    ),
-}
+def comparison(full, seeds, cifar10="cifar10"):
+    """Returns the grids that compare the two networks.
+
+    Args:
+        full: Whether to do the study `compare`, ten epochs. Otherwise each network has
+            the short recipe of its data set.
+        seeds: Number of seeds.
+        cifar10: `"cifar10"` or `"cifar10-sample"`, for the short recipes.
+    """
+    grids = STUDIES["compare"]["jobs"] if full else [_short("mnist"), _short(cifar10)]
+    return [own | {"seeds": seeds} for own in grids]
+
+
+def _short(dataset):
+    name = dataset.split("-")[0]
+    return {
+        "recipes": [f"lenet5-{name}-short", f"lenet5_modern-{name}-short"],
+        "datasets": [dataset],
+        "overrides": SHORT_EPOCHS.get(dataset, {}),
+    }
+
+
+def overview():
+    """Returns the studies as `pandas.DataFrame`: each one's command and its pages."""
+    return pd.DataFrame(
+        {
+            "study": f"`{name}.jsonl`",
+            "command": f"`lenet-keras sweep {name}`",
+            "what it shows": study["shows"],
+            "page": ", ".join(f"[{p}](../../docs/{p}.md)" for p in study["page"]),
+        }
+        for name, study in STUDIES.items()
+    )

@@ -9,7 +9,7 @@ from lenet_keras import pretrained
 from lenet_keras.models import lenet5
 from lenet_study import readers
 from lenet_study.recipes import RECIPES
-from lenet_study.studies import STUDIES
+from lenet_study.studies import STUDIES, jobs
 
 BACKGROUND, INK = -0.1, 1.175
 
@@ -73,7 +73,7 @@ def test_the_cost_of_sliding_is_that_of_the_layers():
 
 
 def test_the_study_has_a_reader_for_each_network():
-    runs = STUDIES["lines"].runs()
+    runs = jobs(STUDIES["lines"]["jobs"])
     assert len({run.id for run in runs}) == len(runs)
     shipped = [run for run in runs if run.without is run.stride is None]
     assert [run.network for run in shipped] == readers.NETWORKS
