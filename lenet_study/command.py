@@ -97,16 +97,16 @@ def _options(*options):
 
 
 run_options = _options(
-    click.option("--epochs", type=int, help="In place of the recipe's."),
-    click.option("--train-images", type=int, help="Use only the first ones."),
-    click.option("--held-out", type=int, help="Measure on the last training images."),
+    click.option("--epochs", type=int, help="Epochs, in place of the recipe's."),
+    click.option("--train-images", type=int, help="Use only so many, the first ones."),
+    click.option("--held-out", type=int, help="Measure on so many of them, the last."),
     click.option("--set", multiple=True, type=_setting, metavar="NAME=VALUE"),
 )
 sweep_options = _options(
     click.option("--output", type=FILE, help="Results file. New runs are added."),
     click.option("--workers", default=2, type=COUNT, help="Processes of one thread."),
     click.option("--scheduler", help="Address of a Dask scheduler with other workers."),
-    click.option("--overwrite", is_flag=True, help="Repeat runs that are stored."),
+    click.option("--overwrite", is_flag=True, help="Repeat and replace stored runs."),
 )
 
 
@@ -124,7 +124,7 @@ class Group(click.Group):
     command_class = Command
 
 
-@click.group(cls=Group, no_args_is_help=True, context_settings={"show_default": True})
+@click.group(cls=Group, context_settings={"show_default": True})
 @click.version_option(package_name="lenet_keras")
 def cli():
     """The faithful LeNet-5 of 1998 and its modern variant, trained and compared."""
@@ -196,7 +196,7 @@ def _report(output):
 @click.argument("network")
 @click.argument("dataset")
 @click.option("--recipe", help="How to train it. The default is the recommended one.")
-@click.option("--learning-rate", type=float, help="In place of the recipe's.")
+@click.option("--learning-rate", type=float, help="Rate, in place of the recipe's.")
 @click.option("--seed", default=0)
 @run_options
 @click.option("--save", type=FILE, help="Write the trained network to a .keras file.")
@@ -206,6 +206,9 @@ def train(network, dataset, recipe, save, checkpoint, **options):
 
     NETWORK is lenet5, lenet5_modern or another network of a recipe. DATASET is mnist,
     cifar10 or cifar10-sample.
+
+    --held-out N measures on the last N training images, not on the test images. --set
+    replaces a setting of the recipe, such as batch_size=32 or loss_arguments.j=5.
 
     \b
     Examples:
@@ -217,8 +220,7 @@ def train(network, dataset, recipe, save, checkpoint, **options):
     from lenet_study import files, recipes, studies, training
 
     recipe = recipe or recipes.recommended(network, dataset)
-    known = recipes.RECIPES
-    fitting = [name for name in known if known[name].network == network]
+    fitting = [n for n, own in recipes.RECIPES.items() if own.network == network]
     _refuse_unknown(recipe, fitting, f"a recipe of {network}")
     if save and save.suffix != ".keras":
         raise click.BadParameter(f"Expected a .keras file. Received: {save}")
@@ -254,8 +256,7 @@ def pretrain(name):
     from lenet_study.training import one_thread
 
     teachers = [name for name in recipes.RECIPES if name.startswith("teacher-")]
-    known = [*pretrain.NAMES, *teachers]
-    _refuse_unknown(name, known, "a trained network or a teacher")
+    _refuse_unknown(name, [*pretrain.NAMES, *teachers], "a network or a teacher")
     one_thread()
     if name in teachers:
         row = pretrain.teach(name.removeprefix("teacher-"))["run"]
@@ -270,7 +271,7 @@ def pretrain(name):
 
 @cli.command()
 @click.argument("network", metavar="NAME_OR_FILE.keras")
-@click.option("--format", required=True, help="Such as onnx.")
+@click.option("--format", required=True, help="A format, see above.")
 @click.option("--output", required=True, type=PATH, help="For saved_model a folder.")
 @click.option("--outputs", default="last", type=click.Choice(["last", "layers"]))
 @click.option("--pixels", help="As in lenet_keras.preprocessing.prepare.")
@@ -308,10 +309,10 @@ def export(network, format, output, outputs, **arguments):
 
 @cli.command()
 @click.argument("names", nargs=-1, required=True)
-@click.option("--dataset", "datasets", multiple=True, help="Both, if not given.")
+@click.option("--dataset", "datasets", multiple=True, help="One of the data sets.")
 @click.option("--seeds", type=_seeds, metavar="SEEDS", help="One, or several as 0-4.")
 @run_options
-@click.option("--tune", flag_value=True, help="Choose the learning rate first.")
+@click.option("--tune", is_flag=True, default=None, help="First choose the rates.")
 @sweep_options
 def sweep(names, output, workers, scheduler, overwrite, **options):
     """Do many runs, and resume where a sweep stopped.
@@ -319,9 +320,11 @@ def sweep(names, output, workers, scheduler, overwrite, **options):
     NAMES is one study of data/results, such as protocol or ladder: the command repeats
     it. Or NAMES are recipes, or groups of recipes: `ladder`, `baselines`, `claims`,
     `permuted`, `lenet1`, `relatives`. The options from --dataset to --tune apply to
-    them. A name with such an option is no study.
+    them; a name with such an option is no study.
 
-    --tune takes the best of three learning rates on 10,000 held-out images.
+    --dataset can be given several times. Without it there are mnist and cifar10.
+    --held-out and --set are those of `lenet-keras train`. --tune takes the best of
+    three learning rates on 10,000 held-out images.
 
     The results file gets each run as soon as it is done. By default it is
     results/STUDY.jsonl, or results/sweep.jsonl for recipes. Runs that the file holds
@@ -436,8 +439,7 @@ def verify():
     states = sources.verify()
     for name, state in states.items():
         click.echo(f"  {name:16} {state}")
-    if "damaged" in states.values():
-        sys.exit(1)
+    sys.exit("damaged" in states.values())
 
 
 OF_THE_USER = (ImportError, OSError, RuntimeError, ValueError)
@@ -446,12 +448,9 @@ OF_THE_USER = (ImportError, OSError, RuntimeError, ValueError)
 def main():
     """Runs the command line. Errors that a user can cause end in a message."""
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        sys.exit(cli.main(sys.argv[1:] or ["--help"], standalone_mode=False))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()  # the help
-        sys.exit(error.exit_code)
     except (click.ClickException, *OF_THE_USER) as error:
         message = getattr(error, "format_message", error.__str__)()
         click.echo(f"lenet-keras: {message}", err=True)

@@ -17,9 +17,6 @@ from lenet_study.sweep import do_run, grid
 
 STUDIES = tables("studies.toml")
 
-# The complete CIFAR-10 has ten times the sample's images: fewer epochs take as long.
-SHORT_EPOCHS = {"cifar10": {"epochs": 3}}
-
 OTHER_JOBS = {"trial": Trial, "robustness": Shipped, "reader": readers.Reader}
 DO = {
     "trial": do_trial,
@@ -151,17 +148,9 @@ def comparison(full, seeds, cifar10="cifar10"):
         seeds: Number of seeds.
         cifar10: `"cifar10"` or `"cifar10-sample"`, for the short recipes.
     """
-    grids = STUDIES["compare"]["jobs"] if full else [_short("mnist"), _short(cifar10)]
-    return [own | {"seeds": seeds} for own in grids]
-
-
-def _short(dataset):
-    name = dataset.split("-")[0]
-    return {
-        "recipes": [f"lenet5-{name}-short", f"lenet5_modern-{name}-short"],
-        "datasets": [dataset],
-        "overrides": SHORT_EPOCHS.get(dataset, {}),
-    }
+    study = STUDIES["compare"]
+    short = [study["short"][dataset] for dataset in ("mnist", cifar10)]
+    return [own | {"seeds": seeds} for own in (study["jobs"] if full else short)]
 
 
 def overview():
