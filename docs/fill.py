@@ -165,12 +165,14 @@ TABLES = {
     "protocol-choices": lambda: tables.protocol_choices(runs("protocol-choices")),
     "ladder": lambda: side_by_side("ladder"),
     "relatives": lambda: side_by_side("relatives"),
-    "recommended": lambda: summary("recommended"),
+    "shorter": lambda: summary("shorter"),
     "best": lambda: summary("best"),
     "best/seeds": lambda: tables.seeds(with_seeds("best")),
     "perturbed/runs": lambda: tables.summary(runs("perturbed")),
     "lenet1": lambda: summary("lenet1"),
-    "lines": lambda: tables.lines(of_lines().query("network in @results.NETWORK_TITLES")),
+    "lines": lambda: tables.lines(
+        of_lines().query("network in @results.NETWORK_TITLES")
+    ),
     "lines/gains": lambda: tables.lines_wrong(of_lines(), "trained on"),
     "lines/strides": lambda: tables.lines_wrong(of_lines(), "stride, in pixels"),
     "lines/longer": lambda: tables.lines_longer(runs("longer")),

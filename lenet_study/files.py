@@ -170,4 +170,6 @@ def tables(file):
 def _with_none(value):
     if isinstance(value, dict):
         return {name: _with_none(element) for name, element in value.items()}
+    if isinstance(value, list):
+        return [_with_none(element) for element in value]
     return None if value == "none" else value

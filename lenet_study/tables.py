@@ -4,7 +4,7 @@ import pandas as pd
 
 from lenet_keras import pretrained
 from lenet_keras.checks import expect
-from lenet_study import results, studies
+from lenet_study import results
 from lenet_study.family import timeline
 from lenet_study.files import read_results
 from lenet_study.lines import KINDS
@@ -13,6 +13,7 @@ from lenet_study.questions.readers import Reader
 from lenet_study.recipes import RECIPES
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES, load, load_measured
 from lenet_study.statistics import Interval, mean_interval
+from lenet_study.studies import STUDIES, jobs, titled
 
 # The columns of words are aligned left, those of numbers right.
 WORDS = [
@@ -240,7 +241,9 @@ def seeds(runs):
 
 def protocol_choices(runs):
     """Returns each seed's held-out error with other settings of the paper's method."""
-    runs = runs.set_index("id").loc[[run.id for run in studies.protocol_choices()]]
+    runs = runs.set_index("id").loc[
+        [run.id for run in jobs(STUDIES["protocol-choices"]["jobs"])]
+    ]
     by = ["recipe", "changes", "learning_rate"]
     table = runs.groupby(by, sort=False)["held_out_error"].agg(_each).reset_index()
     table["learning_rate"] = table["learning_rate"].map("{:.3g}".format)
@@ -248,14 +251,13 @@ def protocol_choices(runs):
     return table.set_axis(headings, axis=1)
 
 
-def choices(runs, tried=studies.CHOICES, run_of=studies.choice):
+def choices(runs, study="choices"):
     """Returns the held-out errors, in percent, of what was tried in a recipe's place.
 
     Args:
         runs: `pandas.DataFrame`, as `lenet_study.results.load` returns it, with all
             runs of the study.
-        tried: Dictionary of recipes, each with what was tried by its title.
-        run_of: Function of a recipe and a title that returns the run.
+        study: As for `lenet_study.studies.titled`.
 
     Returns:
         `pandas.DataFrame` of text with a column a recipe, and a row for each thing that
@@ -266,8 +268,7 @@ def choices(runs, tried=studies.CHOICES, run_of=studies.choice):
     """
     errors = runs.set_index("id")["held_out_error"].dropna()
     cells = {}
-    for recipe, titles in tried.items():
-        wanted = {title: run_of(recipe, title) for title in titles}
+    for recipe, wanted in titled(study).items():
         missing = [run.name for run in wanted.values() if run.id not in errors]
         expect(not missing, "all runs", missing=missing)
         cells[recipe] = {title: errors[run.id] for title, run in wanted.items()}
@@ -276,7 +277,7 @@ def choices(runs, tried=studies.CHOICES, run_of=studies.choice):
 
 def ingredients(runs):
     """Returns the same for the ingredients of the best trainings."""
-    return choices(runs, studies.INGREDIENTS, studies.ingredient)
+    return choices(runs, "ingredients")
 
 
 # Of all amounts of the perturbations, those that a table has room for.
