@@ -235,11 +235,12 @@ def pretrain(name):
     Example:
       lenet-keras pretrain lenet5-mnist
     """
+    from lenet_keras import pretrained
     from lenet_study import pretrain, recipes
     from lenet_study.training.job import one_thread
 
     teachers = [name for name in recipes.RECIPES if name.startswith("teacher-")]
-    _refuse_unknown(name, [*pretrain.NAMES, *teachers], "a network or a teacher")
+    _refuse_unknown(name, [*pretrained.records(), *teachers], "a network or a teacher")
     one_thread()
     if name in teachers:
         row = pretrain.teach(name.removeprefix("teacher-"))["run"]
@@ -352,9 +353,9 @@ def report(files):
       lenet-keras report results/mine.jsonl
       lenet-keras report
     """
-    from lenet_study import report as reports
+    from lenet_study.results import stored_studies
 
-    stored = files or reports.stored_studies()
+    stored = files or stored_studies()
     for file in stored:
         _report(file)
     if not files:

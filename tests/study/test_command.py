@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import lenet_keras
 from conftest import takes_ctrl_c
 from lenet_study import command as command_line
-from lenet_study import export
+from lenet_study import export, results
 from lenet_study import report as reports
 from lenet_study.datasets import sources
 from lenet_study.files import append_result
@@ -559,7 +559,7 @@ def test_report_of_all_studies_fills_the_pages_too(monkeypatch, capsys, tmp_path
     script = tmp_path / "docs/fill.py"
     script.parent.mkdir()
     script.write_text("print('filled by', __name__)")
-    monkeypatch.setattr(reports, "stored_studies", lambda: [path])
+    monkeypatch.setattr(results, "stored_studies", lambda: [path])
     monkeypatch.setattr(reports, "report", lambda file: [file.with_suffix(".md")])
     code, out, _ = run(monkeypatch, capsys, "report")
     assert code == 0
@@ -570,6 +570,6 @@ def test_report_of_all_studies_fills_the_pages_too(monkeypatch, capsys, tmp_path
 
 
 def test_every_recipe_and_trial_has_words_for_its_name():
-    assert Trial("literal", 1).name == "literal, seed 1"
+    assert Trial("literal", 1).name.startswith("interpretation literal, seed 1")
     assert all(recipe.title for recipe in RECIPES.values())
     assert json.dumps(Run("max", "mnist").request)

@@ -415,14 +415,11 @@ def test_perturbed_lines_are_means_over_the_seeds():
 
 
 def test_every_network_that_is_tried_has_a_line_of_its_own():
+    shipped = jobs(STUDIES["robustness"]["jobs"] + STUDIES["lines"]["jobs"])
     assert set(figures.TRAINED_STYLES) == {
         *CLAIMED,
         *NOISY,
-        *(
-            job.network
-            for study in ("robustness", "lines")
-            for job in jobs(STUDIES[study]["jobs"])
-        ),
+        *(job.network for job in shipped),
     }
     titles = {NETWORK_TITLES[recipe] for recipe in figures.TRAINED_STYLES}
     assert len(titles) == len(figures.TRAINED_STYLES)
