@@ -7,7 +7,6 @@ import itertools
 
 import pandas as pd
 
-from lenet_keras.checks import expect
 from lenet_study import mistakes, perturbations, readers, robustness
 from lenet_study.files import tables
 from lenet_study.interpretations import INTERPRETATIONS, Trial, do_trial
@@ -17,18 +16,18 @@ from lenet_study.sweep import do_run, grid
 
 STUDIES = tables("studies.toml")
 
-OTHER_JOBS = {"trial": Trial, "robustness": Shipped, "reader": readers.Reader}
-DO = {
-    "trial": do_trial,
-    "robustness": robustness.do_shipped,
-    "reader": readers.do_reader,
+# What is no training of a recipe, and what does it.
+OTHER_JOBS = {
+    "trial": (Trial, do_trial),
+    "robustness": (Shipped, robustness.do_shipped),
+    "reader": (readers.Reader, readers.do_reader),
 }
 MEASURES = {"mistakes": mistakes.measure, "perturbed": perturbations.measure}
 
 
 def how(grids):
     """Returns the arguments `do` and `measure` of `lenet_study.sweep.sweep`."""
-    do = DO.get(grids[0].get("job"), do_run)
+    _, do = OTHER_JOBS.get(grids[0].get("job"), (None, do_run))
     return {"do": do, "measure": MEASURES.get(grids[0].get("measure"))}
 
 
@@ -60,7 +59,7 @@ def _others(job, **arguments):
     if job == "trial":
         arguments = {"interpretation": INTERPRETATIONS} | arguments
     return [
-        OTHER_JOBS[job](**dict(zip(arguments, values, strict=True)))
+        OTHER_JOBS[job][0](**dict(zip(arguments, values, strict=True)))
         for values in itertools.product(*arguments.values())
     ]
 
@@ -77,13 +76,9 @@ def _runs(
     **settings,
 ):
     recipes = list(dict.fromkeys(r for n in recipes for r in GROUPS.get(n, [n])))
-    rates = None
-    if tune and tuned:
-        chosen = tuned(recipes, datasets, train_images=settings.get("train_images"))
-
-        def rates(recipe, dataset):
-            return [chosen[recipe, dataset]]
-
+    images = settings.get("train_images")
+    chosen = tuned(recipes, datasets, train_images=images) if tune and tuned else {}
+    rates = (lambda recipe, dataset: [chosen[recipe, dataset]]) if chosen else None
     return [
         run
         for recipe in recipes
@@ -110,18 +105,14 @@ def changed(recipe, settings):
 
     >>> changed("lenet5-cifar10", {"epochs": 2, "loss_arguments.j": 5})
     {'epochs': 2, 'loss_arguments': {'j': 5, 'temperature': 20.0}}
-
-    Raises:
-        ValueError: If what is before the dot has no arguments.
     """
     overrides = {}
     for name, value in settings.items():
-        field, dot, argument = name.partition(".")
-        if dot:
-            before = overrides.get(field, getattr(RECIPES[recipe], field, {}))
-            expect(isinstance(before, dict), "arguments before the dot", setting=name)
-            value = before | {argument: value}
-        overrides[field] = value
+        field, _, argument = name.partition(".")
+        before = overrides.get(field, getattr(RECIPES[recipe], field, None))
+        if argument and isinstance(before, dict):
+            name, value = field, before | {argument: value}
+        overrides[name] = value
     return overrides
 
 
