@@ -332,9 +332,8 @@ def sweep(names, output, workers, scheduler, overwrite, **options):
         _refuse_unknown(name, [*STUDIES, *recipes], "a study, a group or a recipe")
         fits = study or name in recipes
         expect(fits, "a study alone, without settings of runs", names=names, **given)
-    if given.get("tune"):
-        fits = "held_out" not in given
-        expect(fits, "--tune without --held-out: it measures on test images", **given)
+    fits = not given.get("tune") or "held_out" not in given
+    expect(fits, "--tune without --held-out: it measures on test images", **given)
     grids = study["jobs"] if study else [{"recipes": names} | given]
     output = output or Path(f"results/{names[0] if study else 'sweep'}.jsonl")
     _sweep(grids, output, overwrite, workers=workers, scheduler=scheduler)

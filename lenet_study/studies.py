@@ -7,7 +7,6 @@ import itertools
 
 import pandas as pd
 
-from lenet_keras.checks import expect
 from lenet_study.files import tables
 from lenet_study.questions.interpretations import INTERPRETATIONS, Trial
 from lenet_study.questions.perturbations import Robustness
@@ -63,13 +62,9 @@ def _runs(
     **settings,
 ):
     recipes = list(dict.fromkeys(r for n in recipes for r in GROUPS.get(n, [n])))
-    rates = None
-    if tune and tuned:
-        chosen = tuned(recipes, datasets, train_images=settings.get("train_images"))
-
-        def rates(recipe, dataset):
-            return [chosen[recipe, dataset]]
-
+    images = settings.get("train_images")
+    chosen = tuned(recipes, datasets, train_images=images) if tune and tuned else {}
+    rates = (lambda recipe, dataset: [chosen[recipe, dataset]]) if chosen else None
     return [
         run
         for recipe in recipes
@@ -96,18 +91,14 @@ def changed(recipe, settings):
 
     >>> changed("lenet5-cifar10", {"epochs": 2, "loss_arguments.j": 5})
     {'epochs': 2, 'loss_arguments': {'j': 5, 'temperature': 20.0}}
-
-    Raises:
-        ValueError: If what is before the dot has no arguments.
     """
     overrides = {}
     for name, value in settings.items():
-        field, dot, argument = name.partition(".")
-        if dot:
-            before = overrides.get(field, getattr(RECIPES[recipe], field, {}))
-            expect(isinstance(before, dict), "arguments before the dot", setting=name)
-            value = before | {argument: value}
-        overrides[field] = value
+        field, _, argument = name.partition(".")
+        before = overrides.get(field, getattr(RECIPES[recipe], field, None))
+        if argument and isinstance(before, dict):
+            name, value = field, before | {argument: value}
+        overrides[name] = value
     return overrides
 
 
