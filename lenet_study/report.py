@@ -13,12 +13,12 @@ def report(path):
     """Writes the tables and pictures of a study beside its results file.
 
     By the file's name it knows what the study shows: `compare`, `ladder`, `relatives`,
-    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness` and `lines`
-    have tables of their own, and most of them a picture. Of any other file it writes
+    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness`, `lines` and
+    `repeated` have tables of their own, and some a picture. Of any other file it writes
     the `summary`.
 
     Args:
-        path: Path of the results file.
+        path: `pathlib.Path` of the results file.
 
     Returns:
         List of the paths that were written.
@@ -98,12 +98,15 @@ def _comparison(path, runs):
     final = set(runs[runs["held_out"] == 0]["recipe"])
     if not set(recipes) - optional <= final:
         return {}
-    own = runs[runs["recipe"].isin(recipes)]
+    among = runs["recipe"].isin(recipes)
+    own, others = runs[among], runs[~among]
     by_dataset, made = {}, [markdown(tables.overview(own, comparison))]
     for name in results.datasets(own):
         by_dataset[name] = results.rungs(own, name, comparison)
         table = tables.of_rungs(own, name, comparison)
         made.append(f"## {DATASET_TITLES[name]}\n\n{markdown(table)}")
+    if len(others):
+        made.append(markdown(tables.summary(others)))
     done = runs["status"].eq("done").sum()
     hours = runs["seconds"].sum() / 3600
     made.append(TITLES["notes"]["changes"].format(runs=done, hours=hours))

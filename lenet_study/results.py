@@ -47,9 +47,7 @@ def load(*paths):
         ValueError: If a file is not a results file, or the settings of a run are not
             those of its recipe.
     """
-    return with_errors(
-        _known(result) | result.get("row", {}) for result in _checked(paths)
-    )
+    return with_errors(_known(r) | r.get("row", {}) for r in _checked(paths))
 
 
 def load_history(*paths):
