@@ -11,20 +11,21 @@ import re
 from pathlib import Path
 
 from lenet_keras.checks import expect
-from lenet_study import results, tables
+from lenet_study import results, studies, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = r"<!-- (?:begin|end) \S+ -->"
 BLOCK = rf"(<!-- begin (\S+) -->)(?:(?!{MARKER}).)*(<!-- end \2 -->)"
 
 
-def fill(text, make):
+def fill(text, make, page=None):
     """Returns a page with each marked block made anew.
 
     Args:
         text: The page, in Markdown.
         make: Function of a block's name that returns its text. It raises `KeyError`
             if it does not know the name.
+        page: Optional path of the page, for errors.
 
     Example:
 
@@ -41,13 +42,13 @@ def fill(text, make):
         try:
             text = make(name).strip()
         except (LookupError, ValueError, FileNotFoundError) as error:
-            what = f"Expected the name of a block. Received: {begin}, {error!r}"
-            raise ValueError(what) from error
+            received = f"Received: {begin}, page={page}, {error!r}"
+            raise ValueError(f"Expected the name of a block. {received}") from error
         return begin + (f"\n\n{text}\n\n" if "\n" in text else text) + end
 
     filled = re.sub(BLOCK, made, text, flags=re.DOTALL)
     left = re.findall(MARKER, re.sub(BLOCK, "", text, flags=re.DOTALL))
-    expect(not left, "blocks that begin and end", markers=left)
+    expect(not left, "blocks that begin and end", page=page, markers=left)
     return filled
 
 
@@ -63,21 +64,16 @@ def fill_pages(root=ROOT):
     Raises:
         ValueError: If a page has an unknown block, or one that does not end.
     """
-    pages, filled = [root / "README.md", root / "data/results/README.md"], {}
-    for path in [*pages, *sorted((root / "docs").glob("*.md"))]:
-        text = path.read_text(encoding="utf-8")
-        try:
-            made = fill(text, block)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-        if made != text:
-            filled[path] = made
-    for path, text in filled.items():
-        path.write_text(text, encoding="utf-8")
-    return [*filled]
+    pages = [root / "README.md", root / "data/results/README.md"]
+    pages += sorted((root / "docs").glob("*.md"))
+    before = {page: page.read_text(encoding="utf-8") for page in pages}
+    after = {page: fill(text, block, page) for page, text in before.items()}
+    changed = [page for page in pages if after[page] != before[page]]
+    for page in changed:
+        page.write_text(after[page], encoding="utf-8")
+    return changed
 
 
-@functools.cache
 def block(name):
     """Returns a table in Markdown, or one of its cells.
 
@@ -153,19 +149,13 @@ def side_by_side(study):
     return frame.rename(columns=lambda n: short.get(n, n.replace(": test error", "")))
 
 
-def protocol(kind):
-    """Returns the errors of the paper's method on test or training digits."""
-    history = results.load_history(stored("protocol"))
-    return tables.protocol(runs("protocol"), history, kind)
-
-
 TABLES = {
-    "protocol": lambda: protocol("test"),
-    "protocol-training": lambda: protocol("training"),
+    "protocol": lambda: tables.protocol(stored("protocol")),
+    "protocol-training": lambda: tables.protocol(stored("protocol"), "training"),
     "protocol-choices": lambda: tables.protocol_choices(runs("protocol-choices")),
     "ladder": lambda: side_by_side("ladder"),
     "relatives": lambda: side_by_side("relatives"),
-    "recommended": lambda: summary("recommended"),
+    "shorter": lambda: summary("shorter"),
     "best": lambda: summary("best"),
     "best/seeds": lambda: tables.seeds(with_seeds("best")),
     "perturbed/runs": lambda: tables.summary(runs("perturbed")),
@@ -177,6 +167,7 @@ TABLES = {
     "lines/strides": lambda: tables.lines_wrong(of_lines(), "stride, in pixels"),
     "lines/longer": lambda: tables.lines_longer(runs("longer")),
     "lines/costs": lambda: tables.lines_cost(stored("lines")),
+    "studies": studies.overview,
     "family": tables.family,
     "pretrained": tables.trained,
 }

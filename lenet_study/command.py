@@ -1,4 +1,4 @@
-"""The command `lenet-keras`: compare, train, reproduce, sweep, report and the others.
+"""The command `lenet-keras`: compare, train, sweep, report and the others.
 
 This module imports click alone, so help comes at once. Each command imports what
 it needs when it runs.
@@ -6,41 +6,24 @@ it needs when it runs.
 
 import contextlib
 import difflib
+import functools
 import json
 import logging
 import runpy
 import sys
-import tomllib
 from pathlib import Path
 
+from lenet_study.extras import needs, quietly
+
 try:
-    import click
-except ModuleNotFoundError:
-    sys.exit(
-        'lenet-keras: Expected the extra "study" of lenet_keras. Received: no module '
-        "click. Install it: pip install 'lenet_keras[study]'"
-    )
+    with needs("study"):
+        import click
+except ModuleNotFoundError as error:
+    sys.exit(f"lenet-keras: {error}")
 
-from lenet_study.extras import quietly
-
-
-def _names(file):
-    """Returns what a data file of the package defines, by name."""
-    text = Path(__file__).parents[1].joinpath(file).read_text("utf-8")
-    return json.loads(text) if file.endswith("json") else tomllib.loads(text)
-
-
-RECIPES = _names("lenet_study/recipes.toml")
-INTERPRETATIONS = list(_names("lenet_study/questions/interpretations.toml"))
-DATASETS = list(_names("lenet_study/datasets/sources.toml"))
-PRETRAINED = list(_names("lenet_keras/pretrained/records.json"))
-TEACHERS = ["teacher-mnist", "teacher-cifar10"]
-FORMATS = ["saved_model", "onnx", "litert", "litert-int8"]
-TRAINABLE = sorted({own["network"] for own in RECIPES.values() if "network" in own})
-NETWORKS = [
-    *("alexnet", "fully_connected", "googlenet", "lenet1", "lenet4"),
-    *("lenet5", "lenet5_modern", "lenet5_variant", "teacher"),
-]
+PATH = click.Path(path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+COUNT = click.IntRange(min=1)
 
 
 def import_quietly():
@@ -50,122 +33,61 @@ def import_quietly():
         import lenet_study.datasets  # noqa: F401  (its error names the extra)
 
 
-def _seeds(context, option, text):
+def _seeds(text):
     """Returns the seeds that `3` or `0-4` names."""
-    first, *last = text.split("-", maxsplit=1)
-    try:
-        seeds = range(int(first), int(last[0] if last else first) + 1)
-    except ValueError:
-        seeds = range(0)
-    if not seeds:
-        raise click.BadParameter(f"Expected a seed, or two as 0-4. Received: {text}")
-    return seeds
+    ends = text.split("-", maxsplit=1)
+    with contextlib.suppress(ValueError):
+        if seeds := range(int(ends[0]), int(ends[-1]) + 1):
+            return seeds
+    raise click.BadParameter(f"Expected a seed, or two as 0-4. Received: {text}")
 
 
-def _settings(context, option, texts):
-    """Returns the settings that `epochs=2` or `loss_arguments.j=5` name."""
-    settings = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise click.BadParameter(f"Expected NAME=VALUE. Received: {text}")
-        settings[name] = value  # a word, if it is not JSON
-        with contextlib.suppress(ValueError):
-            settings[name] = json.loads(value)
-    return settings
+def _setting(text):
+    """Returns the name and the value of `epochs=2` or `loss_arguments.j=5`."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"Expected NAME=VALUE. Received: {text}")
+    with contextlib.suppress(ValueError):
+        return name, json.loads(value)
+    return name, value  # a word
 
 
-def _overrides(recipe, settings, epochs=None, learning_rate=None):
-    """Returns overrides of a recipe: `loss_arguments.j` changes one argument alone."""
-    from lenet_study import recipes
-
-    overrides = {"epochs": epochs, "learning_rate": learning_rate}
-    overrides = {name: value for name, value in overrides.items() if value is not None}
-    for name, value in settings.items():
-        field, dot, argument = name.partition(".")
-        if dot:
-            before = overrides.get(field, getattr(recipes.RECIPES[recipe], field, {}))
-            if not isinstance(before, dict):
-                raise click.BadParameter(f"Expected NAME=VALUE. Received: {name}")
-            value = before | {argument: value}
-        overrides[field] = value
-    return overrides
+def _given(set, epochs, learning_rate=None, **options):
+    """Returns the options that were given, as the settings of a run or of a grid."""
+    own = {"epochs": epochs, "learning_rate": learning_rate}
+    own = {name: value for name, value in own.items() if value is not None}
+    options["overrides"] = own | dict(set)
+    return {n: v for n, v in options.items() if v is not None and v not in ((), {})}
 
 
 def _refuse_unknown(name, known, what):
     if name not in known:
         near = difflib.get_close_matches(name, known, n=5, cutoff=0.5) or known
-        raise click.BadParameter(
-            f"Expected {what}, such as {', '.join(near)}. Received: {name}"
-        )
+        message = f"Expected {what}, such as {', '.join(near)}. Received: {name}"
+        raise click.BadParameter(message)
 
 
-seeds_option = click.option(
-    "--seeds",
-    default="0",
-    show_default=True,
-    callback=_seeds,
-    help="A seed, or the first and the last as 0-4.",
-)
-epochs_option = click.option(
-    "--epochs",
-    type=click.IntRange(min=1),
-    help="Number of epochs, in place of the recipe's.",
-)
-train_images_option = click.option(
-    "--train-images",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Use only the first N training images.",
-)
-held_out_option = click.option(
-    "--held-out",
-    default=0,
-    metavar="N",
-    type=click.IntRange(min=0),
-    help="Measure on the last N training images, not on the test images.",
-)
-set_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    callback=_settings,
-    metavar="NAME=VALUE",
-    help="Replace a setting of the recipe, such as batch_size=32 or "
-    "loss_arguments.j=5.",
-)
-overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Repeat runs that are stored, and replace them."
-)
+def _options(*options):
+    """Returns a decorator that adds options to a command."""
+
+    def add(command):
+        return functools.reduce(lambda c, option: option(c), reversed(options), command)
+
+    return add
 
 
-def where_options(function):
-    """Adds the options that say where runs are done."""
-    for option in (
-        click.option(
-            "--scheduler", help="Address of a Dask scheduler, to run on its workers."
-        ),
-        click.option(
-            "--workers",
-            default=2,
-            show_default=True,
-            type=click.IntRange(min=1),
-            help="Parallel runs on this machine, one thread each.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def output_option(default):
-    """Returns the option that names the results file of a command."""
-    return click.option(
-        "--output",
-        default=default,
-        show_default=True,
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="Results file with one run per line. New runs are added.",
-    )
+run_options = _options(
+    click.option("--epochs", type=int, help="Epochs, in place of the recipe's."),
+    click.option("--train-images", type=int, help="Use only so many, the first ones."),
+    click.option("--held-out", type=int, help="Measure on so many of them, the last."),
+    click.option("--set", multiple=True, type=_setting, metavar="NAME=VALUE"),
+)
+sweep_options = _options(
+    click.option("--output", type=FILE, help="Results file. New runs are added."),
+    click.option("--workers", default=2, type=COUNT, help="Processes of one thread."),
+    click.option("--scheduler", help="Address of a Dask scheduler with other workers."),
+    click.option("--overwrite", is_flag=True, help="Repeat and replace stored runs."),
+)
 
 
 class Command(click.Command):
@@ -182,7 +104,7 @@ class Group(click.Group):
     command_class = Command
 
 
-@click.group(cls=Group, no_args_is_help=True)
+@click.group(cls=Group, context_settings={"show_default": True})
 @click.version_option(package_name="lenet_keras")
 def cli():
     """The faithful LeNet-5 of 1998 and its modern variant, trained and compared."""
@@ -190,26 +112,15 @@ def cli():
 
 
 @cli.command()
-@click.option(
-    "--full",
-    is_flag=True,
-    help="Ten epochs on the complete data sets, and study note 002's recipe too.",
-)
-@click.option(
-    "--seeds",
-    default=1,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="Runs of each configuration, with the seeds 0, 1, ...",
-)
-@output_option("results/compare.jsonl")
-@where_options
-@overwrite_option
+@click.option("--full", is_flag=True, help="Ten epochs, and note 002's recipe too.")
+@click.option("--seeds", default=1, type=COUNT, help="Runs of each configuration.")
+@sweep_options
 def compare(full, seeds, output, **where):
     """Train both networks on MNIST and CIFAR-10 and compare them.
 
-    It uses the complete CIFAR-10 if that is in the data folder, and otherwise the
-    sample that comes with the project. Runs in the results file are not repeated.
+    It uses the complete CIFAR-10 if that is in the data folder or --full is given, and
+    otherwise the sample that comes with the project. Runs in the results file, by
+    default results/compare.jsonl, are not repeated.
 
     \b
     Examples:
@@ -220,9 +131,9 @@ def compare(full, seeds, output, **where):
     from lenet_study import results, studies
     from lenet_study.datasets import sources
 
+    output = output or Path("results/compare.jsonl")
     cifar10 = "cifar10" if full or sources.available("cifar10") else "cifar10-sample"
-    runs = studies.comparison_runs(full, range(seeds), cifar10)
-    _sweep(runs, output, where)
+    runs = _sweep(studies.comparison(full, seeds, cifar10), output, **where)
     rows = results.load(output)
     click.echo("")
     click.echo(reports.comparison_text(rows[rows["id"].isin([run.id for run in runs])]))
@@ -232,25 +143,27 @@ def compare(full, seeds, output, **where):
     )
 
 
-def _sweep(runs, output, where, **how):
-    """Does the runs. The exit code is 1 if some have no result."""
-    from lenet_study import files
+def _sweep(grids, output, overwrite, **where):
+    """Does the jobs of grids, and returns them. Exits with 1 if some have no result."""
+    from lenet_keras.checks import expect
+    from lenet_study import files, studies
     from lenet_study.datasets import sources
-    from lenet_study.training.sweep import sweep
+    from lenet_study.training import sweep
 
-    for dataset in sorted({run.dataset for run in runs}):
+    jobs = studies.jobs(grids)
+    expect(jobs, "recipes that have a meaning on the data sets", **grids[0])
+    for dataset in sorted({job.dataset for job in jobs}):
         sources.fetch(dataset)  # once, before hours of training and not after
     files.check_writable(output)
-    results = sweep.sweep(runs, output, **where, **how)
-    diverged = sum(result["status"] != "done" for result in results)
-    click.echo(
-        f"{len(results) - diverged} of {len(runs)} runs are in {output}, "
-        f"{diverged} diverged"
-    )
-    if len(results) < len(runs):
-        log = output.with_suffix(".log")
-        click.echo(f"{len(runs) - len(results)} failed: see {log}", err=True)
+    jobs = studies.jobs(grids, functools.partial(sweep.tuned, output=output, **where))
+    results = sweep.sweep(jobs, output, **where, overwrite=overwrite)
+    done = sum(result["status"] == "done" for result in results)
+    diverged, failed = len(results) - done, len(jobs) - len(results)
+    click.echo(f"{done} of {len(jobs)} runs are in {output}, {diverged} diverged")
+    if failed:
+        click.echo(f"{failed} failed: see {output.with_suffix('.log')}", err=True)
         sys.exit(1)
+    return jobs
 
 
 def _report(output):
@@ -261,45 +174,22 @@ def _report(output):
 
 
 @cli.command()
-@click.argument("network", type=click.Choice(TRAINABLE))
-@click.argument("dataset", type=click.Choice(DATASETS))
-@click.option(
-    "--recipe",
-    metavar="RECIPE",
-    help="How to train it. The default is the recommended recipe.",
-)
-@epochs_option
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Learning rate, in place of the recipe's.",
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
-@train_images_option
-@held_out_option
-@set_option
-@click.option(
-    "--save",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the trained network to this .keras file.",
-)
-@click.option(
-    "--checkpoint",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write this file after each epoch, and resume from it if it exists.",
-)
-def train(
-    network,
-    dataset,
-    recipe,
-    epochs,
-    learning_rate,
-    settings,
-    save,
-    checkpoint,
-    **arguments,
-):
+@click.argument("network")
+@click.argument("dataset")
+@click.option("--recipe", help="How to train it. The default is the recommended one.")
+@click.option("--learning-rate", type=float, help="Rate, in place of the recipe's.")
+@click.option("--seed", default=0)
+@run_options
+@click.option("--save", type=FILE, help="Write the trained network to a .keras file.")
+@click.option("--checkpoint", type=FILE, help="Written after each epoch, to resume.")
+def train(network, dataset, recipe, save, checkpoint, **options):
     """Train one network on one data set.
+
+    NETWORK is lenet5, lenet5_modern or another network of a recipe. DATASET is mnist,
+    cifar10 or cifar10-sample.
+
+    --held-out N measures on the last N training images, not on the test images. --set
+    replaces a setting of the recipe, such as batch_size=32 or loss_arguments.j=5.
 
     \b
     Examples:
@@ -308,21 +198,20 @@ def train(
       lenet-keras train lenet5 mnist --set loss_arguments.j=5 --held-out 10000
       lenet-keras train lenet5 cifar10 --save lenet5-cifar10.keras
     """
-    from lenet_study import files, recipes
+    from lenet_study import files, recipes, studies
     from lenet_study.training.run import Run
     from lenet_study.training.train import train as train_run
 
     recipe = recipe or recipes.recommended(network, dataset)
-    known = recipes.RECIPES
-    fitting = [name for name in known if known[name].network == network]
+    fitting = [n for n, own in recipes.RECIPES.items() if own.network == network]
     _refuse_unknown(recipe, fitting, f"a recipe of {network}")
     if save and save.suffix != ".keras":
         raise click.BadParameter(f"Expected a .keras file. Received: {save}")
-    overrides = _overrides(recipe, settings, epochs, learning_rate)
-    run = Run(recipe, dataset, overrides=overrides, **arguments)
-    for path in (save, checkpoint):
-        if path:
-            files.check_writable(path)
+    given = _given(**options)
+    overrides = studies.changed(recipe, given.pop("overrides", {}))
+    run = Run(recipe, dataset, overrides=overrides, **given)
+    for path in filter(None, (save, checkpoint)):
+        files.check_writable(path)
     result = train_run(run, checkpoint)
     click.echo(f"\n{result.history.round(4).to_string()}\n")
     for name, value in result.row.items():
@@ -334,82 +223,7 @@ def train(
 
 
 @cli.command()
-@seeds_option
-@click.option(
-    "--loss",
-    default="9",
-    show_default=True,
-    type=click.Choice(["8", "9"]),
-    help="The paper's equation.",
-)
-@click.option("--distortions", is_flag=True, help="Add 540,000 distorted digits.")
-@epochs_option
-@train_images_option
-@held_out_option
-@set_option
-@output_option("results/protocol.jsonl")
-@where_options
-@overwrite_option
-def reproduce(
-    seeds,
-    loss,
-    distortions,
-    epochs,
-    train_images,
-    held_out,
-    settings,
-    output,
-    **where,
-):
-    """Train LeNet-5 on MNIST by the paper's own method.
-
-    The method trains one pattern at a time.
-
-    A run that was stopped resumes after its last epoch. Runs that the results file
-    holds are not repeated. The folder `answers` beside the file gets the answers to the
-    test digits.
-
-    \b
-    Examples:
-      lenet-keras reproduce
-      lenet-keras reproduce --seeds 0-4 --distortions
-      lenet-keras reproduce --loss 8 --train-images 15000
-      lenet-keras reproduce --held-out 10000 --set learning_rate=0.5
-    """
-    from lenet_study import results
-    from lenet_study.training.sweep import sweep
-
-    if distortions and loss == "8":
-        raise click.BadParameter("Expected loss 9 with --distortions. Received: loss 8")
-    recipe = "lenet5-mnist"
-    recipe += "-distorted" if distortions else {"8": "-loss-8", "9": ""}[loss]
-    overrides = _overrides(recipe, settings, epochs)
-    runs = sweep.grid(
-        [recipe],
-        ["mnist"],
-        seeds,
-        overrides=overrides,
-        train_images=train_images,
-        held_out=held_out,
-        measure="lenet_study.questions.mistakes:measure",
-    )
-    _sweep(runs, output, where)
-    rows = results.load(output)
-    unseen = "held_out" if held_out else "test"
-    for run in runs:
-        row = rows[rows["id"] == run.id].iloc[0]
-        if row["status"] != "done":
-            click.echo(f"{run.name}: diverged")
-            continue
-        errors = [100 * (1 - row[f"{kind}_accuracy"]) for kind in (unseen, "train")]
-        click.echo(
-            f"{run.name}: {unseen.replace('_', '-')} error {errors[0]:.2f} %, "
-            f"training error {errors[1]:.2f} %"
-        )
-
-
-@cli.command()
-@click.argument("name", metavar="NAME", type=click.Choice(PRETRAINED + TEACHERS))
+@click.argument("name")
 def pretrain(name):
     """Train one of the package's networks again, and store it.
 
@@ -421,52 +235,41 @@ def pretrain(name):
     Example:
       lenet-keras pretrain lenet5-mnist
     """
-    from lenet_study import pretrain
+    from lenet_keras import pretrained
+    from lenet_study import pretrain, recipes
     from lenet_study.training.job import one_thread
 
+    teachers = [name for name in recipes.RECIPES if name.startswith("teacher-")]
+    _refuse_unknown(name, [*pretrained.records(), *teachers], "a network or a teacher")
     one_thread()
-    if name in TEACHERS:
+    if name in teachers:
         row = pretrain.teach(name.removeprefix("teacher-"))["run"]
-        error = 100 * (1 - row["held_out_accuracy"])
-        click.echo(f"{name}: {error:.2f} % errors on held-out images")
-        return
-    record = pretrain.pretrain(name)
-    click.echo(
-        f"{name}: {record['test_errors']} errors in {record['test_images']} test images"
-    )
+        measured = (
+            f"{100 * (1 - row['held_out_accuracy']):.2f} % errors on held-out images"
+        )
+    else:
+        row = pretrain.pretrain(name)
+        measured = f"{row['test_errors']} errors in {row['test_images']} test images"
+    click.echo(f"{name}: {measured}")
 
 
 @cli.command()
 @click.argument("network", metavar="NAME_OR_FILE.keras")
-@click.option("--format", required=True, type=click.Choice(FORMATS))
-@click.option(
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="File to write; for saved_model a folder.",
-)
-@click.option(
-    "--outputs",
-    default="last",
-    show_default=True,
-    type=click.Choice(["last", "layers"]),
-    help="Export the output of the last layer, or of all layers.",
-)
-@click.option(
-    "--pixels",
-    help="Values of the pixels, as in lenet_keras.preprocessing.prepare. The default "
-    "is that of the trained networks of this input shape.",
-)
-@click.option(
-    "--overwrite", is_flag=True, help="Replace a file or SavedModel that exists."
-)
+@click.option("--format", required=True, help="A format, see above.")
+@click.option("--output", required=True, type=PATH, help="For saved_model a folder.")
+@click.option("--outputs", default="last", type=click.Choice(["last", "layers"]))
+@click.option("--pixels", help="As in lenet_keras.preprocessing.prepare.")
+@click.option("--overwrite", is_flag=True, help="Replace what exists.")
 def export(network, format, output, outputs, **arguments):
     """Write a trained network in a format for other runtimes.
 
-    NAME is a network that comes with the package, such as lenet5-mnist. The command
-    compares the answers to the test images in the format's own runtime with Keras's.
-    If they differ, it writes nothing; those of litert-int8 may differ. It needs the
-    extra `export`.
+    NAME is a network that comes with the package, such as lenet5-mnist. The formats
+    are saved_model, onnx, litert and litert-int8. The command compares the answers to
+    the test images in the format's own runtime with Keras's. If they differ, it writes
+    nothing; those of litert-int8 may differ. It needs the extra `export`.
+
+    The exported outputs are those of the last layer or of all layers. The pixels are by
+    default those of the trained networks of this input shape.
 
     \b
     Examples:
@@ -477,12 +280,9 @@ def export(network, format, output, outputs, **arguments):
     """
     from lenet_study import export as exports
 
-    if not network.endswith(".keras"):
-        _refuse_unknown(network, PRETRAINED, "a .keras file, or a trained network")
+    layers = outputs == "layers"
     with quietly():  # TensorFlow and the converters write log lines
-        found = exports.export(
-            network, format, output, outputs == "layers", **arguments
-        )
+        found = exports.export(network, format, output, layers, **arguments)
     click.echo(f"Written to {output}: {found.size / 1024:.1f} KiB")
     click.echo(
         f"{found.agree:,} of {found.images:,} answers agree with Keras's. The largest "
@@ -493,117 +293,54 @@ def export(network, format, output, outputs, **arguments):
 
 @cli.command()
 @click.argument("names", nargs=-1, required=True)
-@click.option(
-    "--dataset",
-    "datasets",
-    multiple=True,
-    default=["mnist", "cifar10"],
-    show_default=True,
-    type=click.Choice(DATASETS),
-    help="Can be given several times.",
-)
-@seeds_option
-@epochs_option
-@train_images_option
-@held_out_option
-@set_option
-@click.option(
-    "--tune",
-    is_flag=True,
-    help="First choose the best of three learning rates, on 10,000 held-out images.",
-)
-@output_option("results/sweep.jsonl")
-@where_options
-@overwrite_option
-def sweep(
-    names,
-    datasets,
-    seeds,
-    epochs,
-    settings,
-    tune,
-    output,
-    workers,
-    scheduler,
-    overwrite,
-    **grid_settings,
-):
+@click.option("--dataset", "datasets", multiple=True, help="One of the data sets.")
+@click.option("--seeds", type=_seeds, metavar="SEEDS", help="One, or several as 0-4.")
+@run_options
+@click.option("--tune", is_flag=True, default=None, help="First choose the rates.")
+@sweep_options
+def sweep(names, output, workers, scheduler, overwrite, **options):
     """Do many runs, and resume where a sweep stopped.
 
-    NAMES are recipes or groups of recipes: `ladder`, `baselines`, `claims`, `permuted`,
-    `lenet1`, `relatives`. The options below apply to them. Or NAMES is one study, a
-    list of runs with its own options: `compare`, `protocol`, `protocol-choices`,
-    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness`, `lines`. The
-    results file gets each run as soon as it is done. Runs that the file holds are not
-    repeated. The exit code is 1 if a run failed.
+    NAMES is one study of data/results, such as protocol or ladder: the command repeats
+    it. Or NAMES are recipes, or groups of recipes: `ladder`, `baselines`, `claims`,
+    `permuted`, `lenet1`, `relatives`. The options from --dataset to --tune apply to
+    them; a name with such an option is no study.
+
+    --dataset can be given several times. Without it there are mnist and cifar10.
+    --held-out and --set are those of `lenet-keras train`. --tune takes the best of
+    three learning rates on 10,000 held-out images.
+
+    The results file gets each run as soon as it is done. By default it is
+    results/STUDY.jsonl, or results/sweep.jsonl for recipes. Runs that the file holds
+    are not repeated. The exit code is 1 if a run failed.
 
     \b
     Examples:
+      lenet-keras sweep protocol --output data/results/protocol.jsonl
       lenet-keras sweep lenet5-adam note-002 --dataset mnist --seeds 0-2
-      lenet-keras sweep ladder baselines --tune --output results/ladder.jsonl
-      lenet-keras sweep choices --output results/choices.jsonl
+      lenet-keras sweep ladder baselines --tune --output results/mine.jsonl
       lenet-keras sweep ladder --scheduler tcp://192.0.2.1:8786
     """
-    from lenet_study.datasets import sources
-    from lenet_study.recipes import GROUPS
+    from lenet_keras.checks import expect
+    from lenet_study.recipes import GROUPS, RECIPES
     from lenet_study.studies import STUDIES
-    from lenet_study.training.sweep import grid, tuned
 
-    known = [*STUDIES, *GROUPS, *RECIPES]
+    given = _given(**options)
+    recipes = [*GROUPS, *RECIPES]
+    study = STUDIES.get(names[0]) if len(names) == 1 and not given else None
     for name in names:
-        _refuse_unknown(name, known, "a study, a group or a recipe")
-    where = {"workers": workers, "scheduler": scheduler}
-    if set(names) & set(STUDIES):
-        if len(names) > 1:
-            raise click.BadParameter(f"Expected a study alone. Received: {names}")
-        _sweep(STUDIES[names[0]](), output, where, overwrite=overwrite)
-        return
-    recipes = [recipe for name in names for recipe in GROUPS.get(name, [name])]
-    recipes = list(dict.fromkeys(recipes))
-    if tune and grid_settings["held_out"]:
-        raise click.BadParameter(
-            "Expected --tune without --held-out: it chooses on 10,000 held-out images "
-            f"and measures on the test images. Received: {grid_settings['held_out']}"
-        )
-
-    def runs(rates=None):
-        return [
-            run
-            for recipe in recipes
-            for run in grid(
-                [recipe],
-                datasets,
-                seeds,
-                rates,
-                overrides=_overrides(recipe, settings, epochs),
-                **grid_settings,
-            )
-        ]
-
-    if not runs():
-        raise click.BadParameter(
-            f"Expected recipes that have a meaning on the data sets. "
-            f"Received: {', '.join(names)} on {', '.join(datasets)}"
-        )
-    rates = None
-    if tune:
-        held_out = 10_000
-        images = grid_settings["train_images"]
-        if images and images <= held_out:
-            raise click.BadParameter(
-                f"Expected more than {held_out} training images with --tune, which "
-                f"holds out so many of them. Received: {images}"
-            )
-        for dataset in {run.dataset for run in runs()}:
-            sources.fetch(dataset)
-        rates = tuned(recipes, datasets, output, train_images=images, **where)
-    _sweep(runs(rates), output, where, overwrite=overwrite)
+        _refuse_unknown(name, [*STUDIES, *recipes], "a study, a group or a recipe")
+        fits = study or name in recipes
+        expect(fits, "a study alone, without settings of runs", names=names, **given)
+    fits = not given.get("tune") or "held_out" not in given
+    expect(fits, "--tune without --held-out: it measures on test images", **given)
+    grids = study["jobs"] if study else [{"recipes": names} | given]
+    output = output or Path(f"results/{names[0] if study else 'sweep'}.jsonl")
+    _sweep(grids, output, overwrite, workers=workers, scheduler=scheduler)
 
 
 @cli.command()
-@click.argument(
-    "files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("files", nargs=-1, type=FILE)
 def report(files):
     """Make the tables and pictures of results files.
 
@@ -615,9 +352,9 @@ def report(files):
       lenet-keras report results/mine.jsonl
       lenet-keras report
     """
-    from lenet_study import report as reports
+    from lenet_study.results import stored_studies
 
-    stored = files or reports.stored_studies()
+    stored = files or stored_studies()
     for file in stored:
         _report(file)
     if not files:
@@ -625,28 +362,9 @@ def report(files):
 
 
 @cli.command()
-@click.argument("interpretation", metavar="NAME", type=click.Choice(INTERPRETATIONS))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
-def probe(interpretation, seed):
-    """Show LeNet-5's signals before the first update.
-
-    NAME is an interpretation of the paper, which lenet_study/questions/interpretations.toml
-    lists: how the weights and the learning rates start.
-
-    \b
-    Example:
-      lenet-keras probe literal
-    """
-    from lenet_study.questions import interpretations
-
-    chosen = interpretations.INTERPRETATIONS[interpretation]
-    click.echo(interpretations.probe(chosen, seed).to_string())
-
-
-@cli.command()
-@click.argument("model", type=click.Choice(NETWORKS))
+@click.argument("network")
 @click.option("--cifar10", is_flag=True, help="Build it for the images of CIFAR-10.")
-def summary(model, cifar10):
+def summary(network, cifar10):
     """Print the counts of a network, layer by layer.
 
     These are parameters, connections and multiply-adds.
@@ -662,23 +380,11 @@ def summary(model, cifar10):
     from lenet_keras.counts import symbolic_layer_table
     from lenet_study import networks
 
-    build = getattr(networks, model)
+    known = [name for name in networks.__all__ if not name.endswith("_block")]
+    _refuse_unknown(network, known, "a network")
+    build = getattr(networks, network)
     shape = {"input_shape": (32, 32, 3)} if cifar10 else {}
     click.echo(symbolic_layer_table(lambda: build(**shape)))
-
-
-@cli.command()
-def family():
-    """Print the counts of the networks from LeNet-1 to ResNet-50.
-
-    \b
-    Example:
-      lenet-keras family
-    """
-    from lenet_study.family import timeline
-
-    counts = timeline()[["year", "parameters", "connections", "multiply_adds"]]
-    click.echo(counts.to_string(formatters=[str, *["{:,}".format] * 3]))
 
 
 @cli.group(cls=Group)
@@ -687,9 +393,11 @@ def data():
 
 
 @data.command()
-@click.argument("dataset", type=click.Choice(DATASETS))
+@click.argument("dataset")
 def fetch(dataset):
     """Fetch a data set into the data folder, if it is missing.
+
+    DATASET is mnist, cifar10 or cifar10-sample.
 
     \b
     Example:
@@ -712,25 +420,19 @@ def verify():
     states = sources.verify()
     for name, state in states.items():
         click.echo(f"  {name:16} {state}")
-    if "damaged" in states.values():
-        sys.exit(1)
+    sys.exit("damaged" in states.values())
+
+
+OF_THE_USER = (ImportError, OSError, RuntimeError, ValueError)
 
 
 def main():
     """Runs the command line. Errors that a user can cause end in a message."""
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        sys.exit(cli.main(sys.argv[1:] or ["--help"], standalone_mode=False))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()  # the help
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        _fail(error.format_message())
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        _fail(str(error))
-
-
-def _fail(message):
-    click.echo(f"lenet-keras: {message}", err=True)
-    sys.exit(2)
+    except (click.ClickException, *OF_THE_USER) as error:
+        message = getattr(error, "format_message", error.__str__)()
+        click.echo(f"lenet-keras: {message}", err=True)
+        sys.exit(2)

@@ -1,12 +1,11 @@
 """The tables and pictures of a study, made from its stored runs."""
 
 import json
-from pathlib import Path
 
 from lenet_study import figures, results, tables
 from lenet_study.files import replacing
 from lenet_study.recipes import BASELINES, WITHOUT_MEANING
-from lenet_study.results import DATASET_TITLES, load, load_measured
+from lenet_study.results import DATASET_TITLES, TITLES, load, load_measured
 from lenet_study.tables import markdown
 
 
@@ -14,12 +13,12 @@ def report(path):
     """Writes the tables and pictures of a study beside its results file.
 
     By the file's name it knows what the study shows: `compare`, `ladder`, `relatives`,
-    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness` and `lines`
-    have tables of their own, and most of them a picture. Of any other file it writes
+    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness`, `lines` and
+    `repeated` have tables of their own, and some a picture. Of any other file it writes
     the `summary`.
 
     Args:
-        path: Path of the results file.
+        path: `pathlib.Path` of the results file.
 
     Returns:
         List of the paths that were written.
@@ -30,7 +29,6 @@ def report(path):
             study's table needs.
         OSError: If the files cannot be written.
     """
-    path = Path(path)
     runs = load(path)
     if runs.empty:
         raise ValueError(f"Expected results of runs. Received: {path}, without any")
@@ -48,18 +46,6 @@ def report(path):
             else:
                 beside.write_text(content, encoding="utf-8")
     return written
-
-
-def stored_studies():
-    """Returns the paths of all results files of this checkout.
-
-    Raises:
-        FileNotFoundError: If this is an installed package, not a checkout.
-    """
-    folder = Path(__file__).parents[1] / "data/results"
-    if not folder.is_dir():
-        raise FileNotFoundError(f"Expected a checkout. Received: no folder {folder}")
-    return sorted(folder.glob("*.jsonl"))
 
 
 def drawn_data(figure):
@@ -85,17 +71,12 @@ def comparison_text(runs):
         runs: `pandas.DataFrame`, as `lenet_study.results.load` returns it.
     """
     rows = tables.comparison(runs)
-    if "complete" in rows:
-        note = (
-            "Errors on the test images, with the epochs in brackets. short: the "
-            "training that just ran.\ncomplete: the trained network that comes with "
-            "the package, on the complete data set, one seed.\n"
-        )
-    else:
-        note = "Study note 002 claims of its network, in % right:\n\n"
-        for name in results.datasets(runs):
-            note += f"- {DATASET_TITLES[name]}: {results.NOTE_CLAIMS[name]}\n"
-    return f"{markdown(rows)}\n{note}"
+    claims = "".join(
+        f"- {DATASET_TITLES[name]}: {TITLES['claims'][name]}\n"
+        for name in results.datasets(runs)
+    )
+    note = TITLES["notes"]["short" if "complete" in rows else "long"]
+    return f"{markdown(rows)}\n{note.format(claims=claims)}"
 
 
 def _compare(path, runs):
@@ -126,12 +107,9 @@ def _comparison(path, runs):
         made.append(f"## {DATASET_TITLES[name]}\n\n{markdown(table)}")
     if len(others):
         made.append(markdown(tables.summary(others)))
-    made.append(
-        "Five in a hundred changes that change nothing would pass for a difference. "
-        f"The {runs['status'].eq('done').sum()} runs together, with those that chose "
-        f"the learning rates, took {runs['seconds'].sum() / 3600:.1f} hours of one "
-        "thread.\n"
-    )
+    done = runs["status"].eq("done").sum()
+    hours = runs["seconds"].sum() / 3600
+    made.append(TITLES["notes"]["changes"].format(runs=done, hours=hours))
     return {".md": "\n".join(made), ".svg": figures.ladder(by_dataset, compared_with)}
 
 

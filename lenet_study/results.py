@@ -1,6 +1,7 @@
 """Stored runs as data frames: runs, epochs, measurements, and means over the seeds."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 
@@ -8,42 +9,25 @@ from lenet_keras import pretrained
 from lenet_keras.checks import expect
 from lenet_study import recipes
 from lenet_study.files import read_results
+from lenet_study.settings import tables
 from lenet_study.statistics import mean_interval, paired_difference
 from lenet_study.training.job import identity
 from lenet_study.training.run import Run
 
-# The data sets and the networks, and how some of them were trained, in tables and
-# pictures.
-DATASET_TITLES = {
-    "mnist": "MNIST",
-    "cifar10": "CIFAR-10",
-    "cifar10-sample": "CIFAR-10 sample",
-}
-NETWORK_TITLES = {
-    "lenet5": "LeNet-5 (1998)",
-    "lenet5_modern": "modern variant",
-    "loss-9": "LeNet-5 (1998)",
-    "loss-9-noise": "LeNet-5, noise in training",
-    "lenet5_modern-adam": "modern variant",
-    "lenet5_modern-adam-noise": "modern, noise in training",
-    "fc-300": "28x28-300-10",
-    "fc-300-100": "28x28-300-100-10",
-    "fc-60000": "28x28-75-10",
-    "lenet5-mnist": "LeNet-5, no distortions",
-    "lenet5-mnist-distorted": "LeNet-5, the paper's distortions",
-    "lenet5-mnist-best": "LeNet-5, the best training",
-    "lenet5_modern-mnist": "modern, affine distortions",
-    "lenet5_modern-mnist-best": "modern, the best training",
-    "lenet5-mnist-line": "LeNet-5, neighbours in training",
-    "lenet5-mnist-line-best": "LeNet-5, lines in training",
-}
-# Claims of study note 002 on its network and its training. Its training accuracies were
-# measured during training, and its "test" accuracy on the training images.
-NOTE_CLAIMS = {
-    "mnist": "98.7 % train",
-    "cifar10": '56.2 % train, 54.28 % "test" (on training images)',
-    "cifar10-sample": '56.2 % train, 54.28 % "test" (on training images; complete set)',
-}
+TITLES = tables("tables.toml")
+DATASET_TITLES, NETWORK_TITLES = TITLES["datasets"], TITLES["networks"]
+
+
+def stored_studies():
+    """Returns the paths of all results files of this checkout.
+
+    Raises:
+        FileNotFoundError: If this is an installed package, not a checkout.
+    """
+    folder = Path(__file__).parents[1] / "data/results"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"Expected a checkout. Received: no folder {folder}")
+    return sorted(folder.glob("*.jsonl"))
 
 
 def load(*paths):
@@ -64,12 +48,7 @@ def load(*paths):
         ValueError: If a file is not a results file, or the settings of a run are not
             those of its recipe.
     """
-    return _frame(
-        {"id": result["id"], "status": result["status"]}
-        | _known(result)
-        | result.get("row", {})
-        for result in _checked(paths)
-    )
+    return with_errors(_known(r) | r.get("row", {}) for r in _checked(paths))
 
 
 def load_history(*paths):
@@ -107,14 +86,19 @@ def load_measured(what, *paths):
         FileNotFoundError: If there is no such file.
         ValueError: As for `load`.
     """
-    return _frame(
+    return with_errors(
         _known(result) | measured
         for result in _checked(paths)
         for measured in result.get(what, [])
     )
 
 
-def _frame(rows):
+def with_errors(rows):
+    """Returns rows as `pandas.DataFrame`, with the error in percent beside accuracies.
+
+    Args:
+        rows: Iterable of dictionaries.
+    """
     frame = pd.DataFrame(rows)
     errors = 100 * (1 - frame.filter(like="accuracy"))
     return frame.join(errors.rename(columns=lambda n: n.replace("accuracy", "error")))
@@ -136,7 +120,8 @@ def _checked(paths):
 
 def _known(result):
     asked, configuration = result["run"], result["configuration"]
-    known = {k: v for k, v in asked.items() if k not in ("overrides", "train_images")}
+    known = {"id": result["id"], "status": result["status"]} | asked
+    known = {k: v for k, v in known.items() if k not in ("overrides", "train_images")}
     if "network" in asked:
         known["network"] = trained_network(asked)
     if "recipe" in asked:
@@ -195,26 +180,18 @@ def complete_trainings():
         `pandas.DataFrame` with one row a network and data set, as `load` returns it.
     """
     records = pretrained.records()
-    return _frame(
-        records[name]["run"]
-        for (_, dataset), name in recipes.RECOMMENDED.items()
-        if not dataset.endswith("-sample")
-    )
+    best = [name for name in recipes.RECOMMENDED.values() if name.endswith("-best")]
+    return with_errors(records[name]["run"] for name in best)
 
 
+_RUNGS_BEFORE = dict(zip(recipes.LADDER, [None, *recipes.LADDER], strict=False))
+_WITHOUT_IDEA = dict.fromkeys(recipes.RELATIVES, "modern")
+_WITHOUT_IDEA |= {"modern": None, "modern-residual": "modern-plain"}
 # The recipes that tables compare. Each comparison has the words for its references, and
 # the reference of each recipe, or `None`.
 COMPARISONS = {
-    "ladder": (
-        "the rung before",
-        dict(zip(recipes.LADDER, [None, *recipes.LADDER], strict=False))
-        | dict.fromkeys(recipes.BASELINES),
-    ),
-    "relatives": (
-        "the network without it",
-        dict.fromkeys(recipes.RELATIVES, "modern")
-        | {"modern": None, "modern-residual": "modern-plain"},
-    ),
+    "ladder": ("the rung before", _RUNGS_BEFORE | dict.fromkeys(recipes.BASELINES)),
+    "relatives": ("the network without it", _WITHOUT_IDEA),
 }
 
 
@@ -267,7 +244,6 @@ def rungs(runs, dataset, comparison="ladder"):
             row["note"] = f"{diverged} of {len(own)} diverged"
             continue
         measured[name] = own["test_error"]
-        row["learning_rate"] = own["learning_rate"].iloc[0]
         row["errors"] = own["test_error"].round(2).tolist()
         row |= _ends("error", mean_interval(own["test_error"]))
         while (reference, dataset) in recipes.WITHOUT_MEANING:
@@ -276,8 +252,8 @@ def rungs(runs, dataset, comparison="ladder"):
             difference = paired_difference(measured[reference], measured[name])
             row |= _ends("difference", difference)
             row["is_difference"] = difference.is_difference
-        counts = ["trainable", "connections", "multiply_adds"]
-        row |= own[counts].iloc[0].astype(int).to_dict()
+        same = ["learning_rate", "trainable", "connections", "multiply_adds"]
+        row |= own[same].iloc[0]
         row["seconds"] = own["seconds"].mean()
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recipe")
 
@@ -297,8 +273,7 @@ def rates_at_edge(runs):
         is one recipe on one data set.
     """
     cases = runs[runs["held_out"] > 0].groupby(["dataset", "recipe"])
-    best = runs.loc[cases["held_out_error"].idxmin()]
-    best = best.set_index(["dataset", "recipe"])["learning_rate"]
-    rates = cases["learning_rate"]
-    at_edge = best.eq(rates.min()) | best.eq(rates.max())
+    best = runs.loc[cases["held_out_error"].idxmin(), "learning_rate"].to_numpy()
+    tried = cases["learning_rate"].agg(["min", "max"])
+    at_edge = tried.eq(best, axis=0).any(axis=1)
     return int(at_edge.sum()), len(at_edge)

@@ -1,124 +1,142 @@
-"""The project's studies: named lists of runs, and their additional measurements.
+"""The project's studies: what each one trains or measures, what it shows, and where.
 
-studies.toml has the settings that were tried, as data.
+studies.toml has them, as data.
 """
 
-from lenet_study.questions import interpretations
+import itertools
+
+import pandas as pd
+
+from lenet_study.questions.interpretations import INTERPRETATIONS, Trial
 from lenet_study.questions.perturbations import Robustness
-from lenet_study.questions.readers import WITHOUT, Reader
+from lenet_study.questions.readers import Reader
 from lenet_study.recipes import GROUPS, RECIPES
 from lenet_study.settings import tables
-from lenet_study.training.run import Run
 from lenet_study.training.sweep import grid
 
-# The complete CIFAR-10 has ten times the sample's images: fewer epochs take as long.
-SHORT_EPOCHS = {"cifar10": {"epochs": 3}}
-
-MISTAKES = "lenet_study.questions.mistakes:measure"
-PERTURBATIONS = "lenet_study.questions.perturbations:measure"
-READERS = [
-    *("lenet5-mnist", "lenet5-mnist-distorted"),
-    *("lenet5-mnist-line", "lenet5-mnist-line-best"),
-]
-TRIED = tables("studies.toml")
-CHOICES = TRIED["choices"]  # by recipe and title
-INGREDIENTS = TRIED["ingredients"]  # by recipe of the best result and title
+STUDIES = tables("studies.toml")
+OTHER_JOBS = {"trial": Trial, "robustness": Robustness, "reader": Reader}
 
 
-def comparison_runs(full, seeds, cifar10="cifar10"):
-    """Returns the runs that compare the two networks.
+def jobs(grids, tuned=None):
+    """Returns the jobs of some grids.
 
     Args:
-        full: Whether to train both networks alike for ten epochs, and the modern
-            variant by study note 002's recipe too. Otherwise each has the short recipe
-            of its data set.
-        seeds: Integers.
-        cifar10: `"cifar10"` or `"cifar10-sample"`.
+        grids: List of dictionaries, as in studies.toml.
+        tuned: Optional function that chooses learning rates, as
+            `lenet_study.training.sweep.tuned` does, for a grid with `tune`. By default
+            each recipe has its own learning rate.
 
     Returns:
-        List of `Run`.
+        List of `Run`, or of other jobs for `lenet_study.training.sweep.sweep`.
+
+    Example:
+
+    >>> [run.name for run in jobs([{"recipes": ["note-002"], "seeds": 1}])]
+    ['note-002, mnist, seed 0', 'note-002, cifar10, seed 0']
     """
-    networks = ["lenet5", "lenet5_modern"]
-    if full:
-        recipes = [*(f"{network}-adam" for network in networks), "note-002"]
-        return grid(recipes, ["mnist", cifar10], seeds)
+    return [
+        job
+        for own in grids
+        for job in (_others(**own) if "job" in own else _runs(tuned, **own))
+    ]
+
+
+def _others(job, **arguments):
+    if job == "trial":
+        arguments = {"interpretation": INTERPRETATIONS} | arguments
+    return [
+        OTHER_JOBS[job](**dict(zip(arguments, values, strict=True)))
+        for values in itertools.product(*arguments.values())
+    ]
+
+
+def _runs(
+    tuned,
+    recipes,
+    datasets=("mnist", "cifar10"),
+    seeds=1,
+    overrides=None,
+    instead=None,
+    tune=False,
+    **settings,
+):
+    recipes = list(dict.fromkeys(r for n in recipes for r in GROUPS.get(n, [n])))
+    images = settings.get("train_images")
+    chosen = tuned(recipes, datasets, train_images=images) if tune and tuned else {}
     return [
         run
-        for dataset in ("mnist", cifar10)
+        for recipe in recipes
+        for changes in (instead or {"nothing": {}}).values()
         for run in grid(
-            [f"{network}-{dataset.split('-')[0]}-short" for network in networks],
-            [dataset],
-            seeds,
-            overrides=SHORT_EPOCHS.get(dataset),
+            [recipe],
+            datasets,
+            range(seeds) if isinstance(seeds, int) else seeds,
+            chosen,
+            overrides=changed(recipe, (overrides or {}) | changes),
+            **settings,
         )
     ]
 
 
-def protocol():
-    """Returns the runs of the paper's method: losses, sizes, distorted digits."""
-    return [
-        run
-        for recipe, seeds, images in (
-            ("lenet5-mnist", 5, None),
-            ("lenet5-mnist-loss-8", 3, None),
-            ("lenet5-mnist", 3, 15_000),
-            ("lenet5-mnist", 3, 30_000),
-            ("lenet5-mnist-distorted", 3, None),
-        )
-        for run in grid(
-            [recipe], ["mnist"], range(seeds), train_images=images, measure=MISTAKES
-        )
-    ]
+def changed(recipe, settings):
+    """Returns overrides of a recipe: `loss_arguments.j` changes one argument alone.
+
+    Args:
+        recipe: Name of a recipe.
+        settings: Dictionary of overrides. A name may have a dot.
+
+    Example:
+
+    >>> changed("lenet5-cifar10", {"epochs": 2, "loss_arguments.j": 5})
+    {'epochs': 2, 'loss_arguments': {'j': 5, 'temperature': 20.0}}
+    """
+    overrides = {}
+    for name, value in settings.items():
+        field, _, argument = name.partition(".")
+        before = overrides.get(field, getattr(RECIPES[recipe], field, None))
+        if argument and isinstance(before, dict):
+            name, value = field, before | {argument: value}
+        overrides[name] = value
+    return overrides
 
 
-def protocol_choices():
-    """Returns the runs on held-out digits that chose the settings of the method."""
-    return [
-        Run(recipe, "mnist", seed, None, 10_000, {"epochs": 12} | tried["overrides"])
-        for recipe, choices in TRIED["protocol-choices"].items()
-        for tried in choices
-        for seed in range(tried["seeds"])
-    ]
+def titled(study):
+    """Returns the runs of a study by recipe and by the title of what was tried.
+
+    Args:
+        study: `"choices"` or `"ingredients"`.
+    """
+    tried = {}
+    for own in STUDIES[study]["jobs"]:
+        for title, changes in own["instead"].items():
+            for run in jobs([own | {"instead": {title: changes}}]):
+                tried.setdefault(run.recipe, {})[title] = run
+    return tried
 
 
-def choice(recipe, title):
-    """Returns one run of `CHOICES`: ten epochs, measured on held-out images."""
-    overrides = {"epochs": 10} | CHOICES[recipe][title]
-    return Run(recipe, recipe.split("-")[1], held_out=10_000, overrides=overrides)
+def comparison(full, seeds, cifar10="cifar10"):
+    """Returns the grids that compare the two networks.
+
+    Args:
+        full: Whether to do the study `compare`, ten epochs. Otherwise each network has
+            the short recipe of its data set.
+        seeds: Number of seeds.
+        cifar10: `"cifar10"` or `"cifar10-sample"`, for the short recipes.
+    """
+    study = STUDIES["compare"]
+    short = [study["short"][dataset] for dataset in ("mnist", cifar10)]
+    return [own | {"seeds": seeds} for own in (study["jobs"] if full else short)]
 
 
-def ingredient(recipe, title):
-    """Returns one run of `INGREDIENTS`: a third of the epochs, on held-out images."""
-    overrides = {"epochs": RECIPES[recipe].epochs // 3} | INGREDIENTS[recipe][title]
-    return Run(recipe, recipe.split("-")[1], held_out=10_000, overrides=overrides)
-
-
-STUDIES = {
-    "compare": lambda: comparison_runs(full=True, seeds=range(2)),
-    "protocol": protocol,
-    "protocol-choices": protocol_choices,
-    "choices": lambda: [choice(name, t) for name in CHOICES for t in CHOICES[name]],
-    "ingredients": lambda: [
-        ingredient(name, t) for name in INGREDIENTS for t in INGREDIENTS[name]
-    ],
-    "perturbed": lambda: grid(
-        GROUPS["claims"], ["mnist"], range(3), measure=PERTURBATIONS
-    ),
-    "interpretations": lambda: [
-        interpretations.Trial(name, seed)
-        for name in interpretations.INTERPRETATIONS
-        for seed in range(2)
-    ],
-    "robustness": lambda: [
-        Robustness(name)
-        for name in (
-            *("lenet5-mnist", "lenet5-mnist-distorted", "lenet5-mnist-best"),
-            *("lenet5_modern-mnist", "lenet5_modern-mnist-best"),
-        )
-    ],
-    "lines": lambda: [
-        *map(Reader, READERS),
-        *(Reader("lenet5-mnist-line", without=part) for part in WITHOUT),
-        *(Reader("lenet5-mnist-line-best", stride=n) for n in (2, 1)),
-    ],
-}
+def overview():
+    """Returns the studies as `pandas.DataFrame`: each one's command and its pages."""
+    return pd.DataFrame(
+        {
+            "study": f"`{name}.jsonl`",
+            "command": f"`lenet-keras sweep {name}`",
+            "what it shows": study["shows"],
+            "page": ", ".join(f"[{p}](../../docs/{p}.md)" for p in study["page"]),
+        }
+        for name, study in STUDIES.items()
+    )

@@ -4,22 +4,14 @@ import pandas as pd
 
 from lenet_keras import pretrained
 from lenet_keras.checks import expect
-from lenet_study import results, studies
+from lenet_study import results
 from lenet_study.family import timeline
 from lenet_study.files import read_results
-from lenet_study.lines import KINDS
 from lenet_study.questions.interpretations import INTERPRETATIONS
-from lenet_study.questions.readers import Reader
 from lenet_study.recipes import RECIPES
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES, load, load_measured
 from lenet_study.statistics import Interval, mean_interval
-
-# The columns of words are aligned left, those of numbers right.
-WORDS = [
-    *("data set", "network", "recipe", "changes", "change", "a difference?"),
-    *("measured on", "held-out error, %", "errors, %", "trained on"),
-    *("interpretation", "why", "20 epochs over", "pixels", "wrong of the rest, %"),
-]
+from lenet_study.studies import STUDIES, jobs, titled
 
 
 def markdown(frame):
@@ -28,7 +20,8 @@ def markdown(frame):
     Args:
         frame: `pandas.DataFrame` of text.
     """
-    alignment = ["left" if name in WORDS else "right" for name in frame]
+    words = results.TITLES["words"]["columns"]
+    alignment = ["left" if name in words else "right" for name in frame]
     text = frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)
     return text + "\n"
 
@@ -68,13 +61,11 @@ def summary(runs):
     rows = []
     for _, own in results.in_order(runs).groupby("configuration", sort=False):
         first, seeds = own.iloc[0], own["seed"]
-        received = {"recipe": first["recipe"], "seeds": seeds.tolist()}
-        expect(seeds.is_unique, "one run per seed", **received)
+        expect(seeds.is_unique, "one run per seed", recipe=first.recipe, seeds=[*seeds])
         unseen = "held_out" if first["held_out"] else "test"
         error = spread(own[f"{unseen}_error"])
         if diverged := (own["status"] != "done").sum():
             error = f"{diverged} of {len(own)} diverged"
-            first = first.drop(["train_images", "trainable"])
         row = {
             "data set": DATASET_TITLES[first["dataset"]],
             "recipe": first["recipe"],
@@ -112,10 +103,9 @@ def comparison(runs):
     for _, own in done.groupby("configuration", sort=False):
         first, error = own.iloc[0], spread(own["test_error"])
         network, dataset = first["network"], first["dataset"]
-        by_note = first["recipe"] == "note-002"
         row = {
             "data set": DATASET_TITLES[dataset],
-            "network": "modern (note)" if by_note else NETWORK_TITLES[network],
+            "network": NETWORK_TITLES.get(first["recipe"], NETWORK_TITLES[network]),
             "parameters": f"{first['trainable']:,.0f}",
             "connections": f"{first['connections']:,.0f}",
         }
@@ -131,25 +121,26 @@ def comparison(runs):
     return pd.DataFrame(rows)
 
 
+VERDICTS = {True: "yes", False: "no"}
+
+
 def of_rungs(runs, dataset, comparison="ladder"):
     """Returns `lenet_study.results.rungs` as text."""
     compared_with, _ = results.COMPARISONS[comparison]
-    rows = []
-    for _, rung in results.rungs(runs, dataset, comparison).iterrows():
-        verdict = {True: "yes", False: "no"}.get(rung.get("is_difference"), "")
-        row = {
+    return pd.DataFrame(
+        {
             "change": rung["change"],
             "learning rate": _number(rung.get("learning_rate"), ".3g"),
             "test error, %": _interval(rung, "error") or rung["note"],
             f"difference to {compared_with}": _interval(rung, "difference", "+"),
-            "a difference?": verdict,
+            "a difference?": VERDICTS.get(rung.get("is_difference"), ""),
             "trainable parameters": _number(rung.get("trainable"), ",.0f"),
             "connections": _number(rung.get("connections"), ",.0f"),
             "multiply-adds": _number(rung.get("multiply_adds"), ",.0f"),
             "seconds a run": _number(rung.get("seconds"), ".0f"),
         }
-        rows.append(row)
-    return pd.DataFrame(rows)
+        for _, rung in results.rungs(runs, dataset, comparison).iterrows()
+    )
 
 
 def _interval(rung, name, sign=""):
@@ -164,49 +155,33 @@ def overview(runs, comparison="ladder"):
     A difference is bold if its interval excludes 0.
     """
     compared_with, recipes = results.COMPARISONS[comparison]
-    tables = {
-        DATASET_TITLES[name]: of_rungs(runs, name, comparison).set_index("change")
-        for name in results.datasets(runs)
-    }
-    known = pd.Index([]).append([own.index for own in tables.values()])
-    titles = [RECIPES[name].title for name in recipes]
-    there = [title for title in titles if title in known]
-    columns = {"change": there}
-    for title, own in tables.items():
-        own = own.reindex(there)
-        difference = own[f"difference to {compared_with}"].fillna("")
+    columns = {}
+    for name in results.datasets(runs):
+        own = of_rungs(runs, name, comparison).set_index("change")
+        error, difference = own["test error, %"], own[f"difference to {compared_with}"]
         bold = difference.mask(own["a difference?"] == "yes", "**" + difference + "**")
-        columns[f"{title}: test error, %"] = [*own["test error, %"].fillna("not run")]
-        columns[f"{title}: {difference.name}"] = [*bold]
-    return pd.DataFrame(columns)
+        columns[f"{DATASET_TITLES[name]}: {error.name}"] = error
+        columns[f"{DATASET_TITLES[name]}: {difference.name}"] = bold
+    titles = pd.Index([RECIPES[name].title for name in recipes], name="change")
+    table = pd.DataFrame(columns, index=titles).dropna(how="all")
+    missing = dict.fromkeys(table.filter(like="test error"), "not run")
+    return table.fillna(missing).fillna("").reset_index()
 
 
-# The paper's method: training images, loss, recipe, their number, and the paper's test
-# and training errors.
-PROTOCOL = [
-    ("60,000 digits", 9, "lenet5-mnist", 60_000, "0.95", "0.35"),
-    ("60,000 digits", 8, "lenet5-mnist-loss-8", 60_000, "0.95", "0.35"),
-    ("the first 15,000", 9, "lenet5-mnist", 15_000, "1.68", "0.05"),
-    ("the first 30,000", 9, "lenet5-mnist", 30_000, "1.14", "0.31"),
-    ("60,000 of 600,000, distorted", 9, "lenet5-mnist-distorted", 60_000, "0.8", ""),
-]
-
-
-def protocol(runs, history, kind="test"):
+def protocol(path, kind="test"):
     """Returns the errors of the paper's method: medians, each seed's, the paper's.
 
     Args:
-        runs: `pandas.DataFrame` of the study's runs.
-        history: `pandas.DataFrame` of their epochs.
+        path: Path of the study's results file.
         kind: `"test"`, or `"training"`, with the errors on the fly too.
     """
     column = {"test": "test_error", "training": "train_error"}[kind]
-    runs = runs.sort_values("seed").round(3)
-    last = history[history["epoch"] == 20].set_index("configuration").round(3)
+    runs = load(path).sort_values("seed").round(3)
+    last = results.load_history(path).query("epoch == 20").set_index("configuration")
     rows = []
-    for title, loss, recipe, images, *paper in PROTOCOL:
+    for title, loss, recipe, images, *paper in results.TITLES["protocol"]["rows"]:
         own = runs[(runs["recipe"] == recipe) & (runs["train_images"] == images)]
-        on_the_fly = last.loc[own["configuration"].iloc[0], "train_error"]
+        on_the_fly = last.loc[own["configuration"].iloc[0], "train_error"].round(3)
         row = {
             "20 epochs over": title,
             "loss": f"({loss})",
@@ -231,31 +206,28 @@ def seeds(runs):
         runs: `pandas.DataFrame` of runs with several seeds.
     """
     errors = results.in_order(runs).groupby("recipe", sort=False)["test_error"]
-    table = {
-        "error, %: 95 % interval": errors.agg(lambda own: f"{mean_interval(own)}"),
-        "each seed, %": errors.agg(_each),
-    }
+    intervals = errors.agg(lambda own: str(mean_interval(own)))
+    table = {"error, %: 95 % interval": intervals, "each seed, %": errors.agg(_each)}
     return pd.DataFrame(table).reset_index()
 
 
 def protocol_choices(runs):
     """Returns each seed's held-out error with other settings of the paper's method."""
-    runs = runs.set_index("id").loc[[run.id for run in studies.protocol_choices()]]
-    by = ["recipe", "changes", "learning_rate"]
-    table = runs.groupby(by, sort=False)["held_out_error"].agg(_each).reset_index()
-    table["learning_rate"] = table["learning_rate"].map("{:.3g}".format)
-    headings = ["recipe", "changes", "factor of the rates", "each seed, %"]
-    return table.set_axis(headings, axis=1)
+    tried = [run.id for run in jobs(STUDIES["protocol-choices"]["jobs"])]
+    rates = runs["learning_rate"].map("{:.3g}".format)
+    runs = runs.assign(**{"factor of the rates": rates}).set_index("id").loc[tried]
+    by = ["recipe", "changes", "factor of the rates"]
+    errors = runs.groupby(by, sort=False)["held_out_error"].agg(_each)
+    return errors.rename("each seed, %").reset_index()
 
 
-def choices(runs, tried=studies.CHOICES, run_of=studies.choice):
+def choices(runs, study="choices"):
     """Returns the held-out errors, in percent, of what was tried in a recipe's place.
 
     Args:
         runs: `pandas.DataFrame`, as `lenet_study.results.load` returns it, with all
             runs of the study.
-        tried: Dictionary of recipes, each with what was tried by its title.
-        run_of: Function of a recipe and a title that returns the run.
+        study: As for `lenet_study.studies.titled`.
 
     Returns:
         `pandas.DataFrame` of text with a column a recipe, and a row for each thing that
@@ -266,8 +238,7 @@ def choices(runs, tried=studies.CHOICES, run_of=studies.choice):
     """
     errors = runs.set_index("id")["held_out_error"].dropna()
     cells = {}
-    for recipe, titles in tried.items():
-        wanted = {title: run_of(recipe, title) for title in titles}
+    for recipe, wanted in titled(study).items():
         missing = [run.name for run in wanted.values() if run.id not in errors]
         expect(not missing, "all runs", missing=missing)
         cells[recipe] = {title: errors[run.id] for title, run in wanted.items()}
@@ -276,19 +247,7 @@ def choices(runs, tried=studies.CHOICES, run_of=studies.choice):
 
 def ingredients(runs):
     """Returns the same for the ingredients of the best trainings."""
-    return choices(runs, studies.INGREDIENTS, studies.ingredient)
-
-
-# Of all amounts of the perturbations, those that a table has room for.
-SHOWN = {
-    "as it is": ("shift right", 0.0),
-    "1 pixel right": ("shift right", 1.0),
-    "3 pixels right": ("shift right", 3.0),
-    "scaled by 0.7": ("scale", 0.7),
-    "by 1.4": ("scale", 1.4),
-    "turned by 30°": ("rotation", 30.0),
-    "10 % noise": ("noise", 0.1),
-}
+    return choices(runs, "ingredients")
 
 
 def perturbed(measured):
@@ -300,9 +259,10 @@ def perturbed(measured):
             the seeds.
     """
     by = "recipe" if "recipe" in measured else "network"
-    kinds = ["perturbation", "amount"]
-    errors = measured.pivot_table("error", by, kinds, sort=False)[[*SHOWN.values()]]
-    return _by_title(errors.set_axis([*SHOWN], axis=1), "errors, %", ".1f")
+    errors = measured.pivot_table("error", by, ["perturbation", "amount"], sort=False)
+    chosen = results.TITLES["perturbed"].items()
+    shown = {name: errors[kind, amount] for name, (kind, amount) in chosen}
+    return _by_title(pd.DataFrame(shown), "errors, %", ".1f")
 
 
 def rejection(measured):
@@ -324,10 +284,10 @@ def interpretations(runs):
         runs: `pandas.DataFrame` of the study's runs.
     """
     two = runs[runs["epochs"] == 2]
-    errors = two["error_2"].map("{:.2f}".format).where(two["error_2"].notna())
+    errors = two["error_2"].map("{:.2f}".format, na_action="ignore")
     cells = two.assign(cell=errors.fillna(two["failure"]))
-    table = cells.pivot(index="interpretation", columns="seed", values="cell")
-    table = table.loc[two["interpretation"].unique()].fillna("")
+    by = ["interpretation", "seed"]
+    table = cells.set_index(by)["cell"].unstack(fill_value="", sort=False)
     table = table.rename(columns="seed {}, %".format).rename_axis(columns=None)
     table.insert(0, "why", [INTERPRETATIONS[name].why for name in table.index])
     return table.reset_index()
@@ -336,43 +296,22 @@ def interpretations(runs):
 READER = "lenet5-mnist-line-best"  # the network that reads lines best
 
 
-def lines(measured, length=5):
-    """Returns the errors on lines of one length, in percent.
+def lines(measured):
+    """Returns the errors on lines of five digits, in percent.
 
     Args:
         measured: What `lenet_study.questions.readers` measured, as
             `lenet_study.results.load_measured` returns it.
-        length: Digits of a line.
     """
-    own = measured[measured["length"] == length]
-    return pd.DataFrame(
-        {"network": network + word}
-        | {
-            f"{row.kind}: {unit}s": f"{getattr(row, f'{how}_{unit}_error'):.1f}"
-            for row in lines.itertuples()
-            for unit in ("line", "character")
-        }
-        for network, lines in own.groupby("network", sort=False)
-        for how, word in (("slid", ""), ("cut", ", cut at blank columns"))
-    )
-
-
-# The rows of the tables of lines that sliding networks read wrongly, by their headings.
-ROWS_OF_LINES = {
-    "trained on": {
-        "lenet5-mnist-distorted": "single distorted digits",
-        "lenet5-mnist-line without both": "single digits",
-        "lenet5-mnist-line without neighbours": "single digits, and rubbish",
-        "lenet5-mnist-line without rubbish": "digits with neighbours",
-        "lenet5-mnist-line": "digits with neighbours, and rubbish",
-        "lenet5-mnist-line-best": "whole lines",
-    },
-    "stride, in pixels": {
-        "lenet5-mnist-line-best": 4,
-        "lenet5-mnist-line-best, stride 2": 2,
-        "lenet5-mnist-line-best, stride 1": 1,
-    },
-}
+    rows = {}
+    for line in measured[measured["length"] == 5].itertuples():
+        for how, word in (("slid", ""), ("cut", ", cut at blank columns")):
+            title = line.network + word
+            row = rows.setdefault(title, {"network": title})
+            for unit in ("line", "character"):
+                error = getattr(line, f"{how}_{unit}_error")
+                row[f"{line.kind}: {unit}s"] = f"{error:.1f}"
+    return pd.DataFrame(rows.values())
 
 
 def lines_wrong(measured, heading):
@@ -380,11 +319,11 @@ def lines_wrong(measured, heading):
 
     Args:
         measured: As in `lines`.
-        heading: Key of `ROWS_OF_LINES`.
+        heading: `"trained on"` or `"stride, in pixels"`.
     """
-    titles, of_five = ROWS_OF_LINES[heading], measured[measured["length"] == 5]
-    wrong = of_five.pivot(index="network", columns="kind", values="slid_line_error")
-    return _by_title(wrong.loc[[*titles], [*KINDS]].rename(titles), heading, ".1f")
+    titles, of_five = results.TITLES[heading], measured[measured["length"] == 5]
+    wrong = of_five.pivot_table("slid_line_error", "network", "kind", sort=False)
+    return _by_title(wrong.loc[[*titles]].rename(titles), heading, ".1f")
 
 
 def lines_longer(runs):
@@ -394,11 +333,9 @@ def lines_longer(runs):
         runs: `pandas.DataFrame` of the runs of the study `longer`.
     """
     own = runs[runs["recipe"] == READER].sort_values("epochs").set_index("epochs")
-    headings = {
-        "train_error": "lines of training digits",
-        "held_out_error": "lines of held-out digits",
-    }
-    return _by_title(own[[*headings]].rename(columns=headings), "epochs", ".1f")
+    errors = own[["train_error", "held_out_error"]]
+    headings = ["lines of training digits", "lines of held-out digits"]
+    return _by_title(errors.set_axis(headings, axis=1), "epochs", ".1f")
 
 
 def lines_cost(path):
@@ -407,37 +344,88 @@ def lines_cost(path):
     Args:
         path: Path of the results file of the study `lines`.
     """
-    asked = Reader(READER).request
-    (cost,) = (r["cost"] for r in read_results(path) if r["run"] == asked)
-    words = {"slid": "slid once", "cut": f"{cost['places']} windows"}
-    return pd.DataFrame(
-        {
-            f"a line {cost['width']} pixels wide": word,
-            "multiply-adds": f"{cost[f'{how}_multiply_adds']:,}",
-            "milliseconds": cost[f"{how}_milliseconds"],
-        }
-        for how, word in words.items()
-    )
+    costs = {results.trained_network(r["run"]): r["cost"] for r in read_results(path)}
+    cost = costs[READER]
+    adds = [cost["slid_multiply_adds"], cost["cut_multiply_adds"]]
+    places = f"{cost['places']} windows"
+    table = {
+        f"a line {cost['width']} pixels wide": ["slid once", places],
+        "multiply-adds": map("{:,}".format, adds),
+        "milliseconds": [cost["slid_milliseconds"], cost["cut_milliseconds"]],
+    }
+    return pd.DataFrame(table)
 
 
 def family():
     """Returns the counts of the networks up to ResNet."""
-    table = timeline()[["year", "parameters", "connections", "multiply_adds"]]
-    table = table.astype(int).rename(columns={"multiply_adds": "multiply-adds"})
-    counts = table.drop(columns="year").map("{:,}".format)
-    return table[["year"]].join(counts).reset_index()
+    counts = ["parameters", "connections", "multiply_adds"]
+    table = timeline()[["year", *counts]].astype(int)
+    table[counts] = table[counts].map("{:,}".format)
+    return table.rename(columns={"multiply_adds": "multiply-adds"}).reset_index()
 
 
 def trained():
     """Returns the trained networks of the package: their pixels and their errors."""
+    rows = [
+        (f"`{name}`", f'`"{own["pixels"]}"`', f"{own['test_errors']:,}")
+        for name, own in pretrained.records().items()
+    ]
+    headings = ["network", "pixels", "wrong of 10,000 test images"]
+    return pd.DataFrame(rows, columns=headings)
+
+
+# The error after the last epoch, as each kind of job calls it.
+FINAL_ERROR = ["test_error", "held_out_error", "error_2", "slid_line_error", "error"]
+# What names a stored line.
+NAMES = ["recipe", "network", "interpretation", "dataset", "seed"]
+
+
+def repeated(path):
+    """Returns what runs gave that were done again, beside what is stored of them.
+
+    Args:
+        path: Path of a results file of such runs. The other studies of this checkout
+            have the stored ones.
+
+    Returns:
+        `pandas.DataFrame` of text with a row for each stored run that was repeated: its
+        final error then and now, and how many of its numbers are the same. Seconds and
+        milliseconds are not compared.
+    """
+    again = {result["id"]: result for result in read_results(path)}
     return pd.DataFrame(
-        {
-            "network": f"`{name}`",
-            "pixels": f'`"{record["pixels"]}"`',
-            "wrong of 10,000 test images": f"{record['test_errors']:,}",
-        }
-        for name, record in pretrained.records().items()
+        _repetition(study.stem, stored, again[stored["id"]])
+        for study in results.stored_studies()
+        if study.stem != "repeated"
+        for stored in read_results(study)
+        if stored["id"] in again
     )
+
+
+def _repetition(study, stored, again):
+    asked, numbers = stored["run"], _numbers(stored)
+    words = [f"seed {v}" if n == "seed" else v for n, v in asked.items() if n in NAMES]
+    agree = numbers.eq(_numbers(again).reindex(numbers.index))
+    return {
+        "study": study,
+        "run": ", ".join(words),
+        "error stored, %": _final_error(stored),
+        "error repeated, %": _final_error(again),
+        "numbers that agree": f"{agree.sum()} of {len(agree)}",
+    }
+
+
+def _final_error(result):
+    own = results.with_errors([result["row"] | result.get("rejection", [{}])[0]])
+    return f"{own.filter(FINAL_ERROR).iloc[0, 0]:.2f}"
+
+
+def _numbers(result):
+    """Returns the numbers of a stored line, by their list, place and name."""
+    lists = result | {"row": [result["row"]]}
+    rows = {n: pd.DataFrame(own) for n, own in lists.items() if isinstance(own, list)}
+    numbers = pd.concat(rows).select_dtypes("number")
+    return numbers.drop(columns="seconds", errors="ignore").stack().dropna()
 
 
 # The tables of a study, by what they are made of: its runs, or what was measured beside
@@ -463,6 +451,8 @@ def of_study(path):
         Dictionary of `pandas.DataFrame` of text, by what they are made of: `"runs"`, or
         the name of a list of measurements.
     """
+    if path.stem == "repeated":
+        return {"runs": repeated(path)}
     return {
         what: make(load(path) if what == "runs" else load_measured(what, path))
         for what, make in OF_STUDY.get(path.stem, {"runs": summary}).items()

@@ -15,16 +15,15 @@ from click.testing import CliRunner
 
 import lenet_keras
 from conftest import takes_ctrl_c
-from lenet_keras import pretrained
 from lenet_study import command as command_line
-from lenet_study import export, mistakes, networks, perturbations, sweep, training
+from lenet_study import export, results
 from lenet_study import report as reports
 from lenet_study.datasets import sources
 from lenet_study.files import store_result
-from lenet_study.questions.interpretations import INTERPRETATIONS, Trial
-from lenet_study.recipes import LADDER, RECIPES
+from lenet_study.questions.interpretations import Trial
+from lenet_study.recipes import GROUPS, LADDER, RECIPES, RELATIVES
+from lenet_study.training import sweep, train
 from lenet_study.training.run import Run
-from lenet_study.training.sweep import do_run
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -39,9 +38,8 @@ def run(monkeypatch, capsys, *arguments):
 @pytest.mark.parametrize(
     "command",
     [
-        *([], ["compare"], ["train"], ["reproduce"], ["pretrain"], ["summary"]),
-        *(["family"], ["sweep"], ["report"], ["probe"], ["data"], ["data", "fetch"]),
-        ["export"],
+        *([], ["compare"], ["train"], ["pretrain"], ["summary"], ["sweep"]),
+        *(["report"], ["data"], ["data", "fetch"], ["export"]),
     ],
 )
 def test_help_says_what_a_command_does(command):
@@ -68,27 +66,45 @@ def test_help_and_refusals_import_click_alone(arguments):
     assert done.stderr.startswith("lenet-keras: ") == (arguments == ["nonsense"])
 
 
-def test_it_names_what_the_package_has():
-    assert list(command_line.RECIPES) == list(RECIPES)
-    assert list(INTERPRETATIONS) == command_line.INTERPRETATIONS
-    assert list(training.DATASETS) == command_line.DATASETS
-    assert list(pretrained.records()) == command_line.PRETRAINED
-    assert list(export.FORMATS) == command_line.FORMATS
-    assert sorted({r.network for r in RECIPES.values()}) == command_line.TRAINABLE
-    named = {name for name in networks.__all__ if not name.endswith("_block")}
-    assert set(command_line.NETWORKS) == named
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        (["sweep"], GROUPS),
+        (["export"], export.FORMATS),
+        (["train"], sources.PINS),
+        (["data", "fetch"], sources.PINS),
+    ],
+)
+def test_help_names_what_there_is(command, names):
+    shown = CliRunner().invoke(command_line.cli, [*command, "--help"]).output
+    assert all(name in shown for name in names)
 
 
-def test_family_prints_the_counts(monkeypatch, capsys):
-    code, out, _ = run(monkeypatch, capsys, "family")
-    assert code == 0
-    assert out.splitlines()[4].split() == [
-        "LeNet-5",
-        "1998",
-        "60,000",
-        "340,908",
-        "328,096",
-    ]
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["train", "lenet5", "mnist", "--recipe", "lenet5-adm"], "lenet5-adam"),
+        (["train", "lenet6", "mnist"], "lenet5"),
+        (["train", "lenet5", "cifar"], "cifar10"),
+        (["sweep", "lader"], "ladder"),
+        (["sweep", "protocols"], "protocol"),
+        (["sweep", "lenet5-adm"], "lenet5-adam"),
+        (["sweep", "adam", "--dataset", "mnit"], "mnist"),
+        (["summary", "lenet2"], "lenet1"),
+        (["pretrain", "lenet5-mnst"], "lenet5-mnist"),
+        (["pretrain", "teacher"], "teacher-mnist"),
+        (["data", "fetch", "cifar"], "cifar10"),
+        (["export", "lenet5-mnst", "--format=onnx", "--output=a.onnx"], "lenet5-mnist"),
+        (["export", "lenet5-mnist", "--format", "onx", "--output=a.onnx"], "onnx"),
+    ],
+)
+def test_a_misspelt_name_gets_a_near_one(monkeypatch, capsys, arguments, near):
+    code, out, err = run(monkeypatch, capsys, *arguments)
+    assert (code, out) == (2, "")
+    expected, received = err.split("Received: ")
+    assert "Expected " in expected
+    assert near in expected
+    assert any(argument.split("=")[-1] in received for argument in arguments)
 
 
 def test_summary_prints_the_counts(monkeypatch, capsys):
@@ -178,11 +194,11 @@ def asked_of(monkeypatch, capsys, *arguments):
     """Returns the run that `train` is asked for."""
     asked = []
 
-    def train(run, checkpoint):
+    def stop(run, checkpoint):
         asked.append(run)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(train, "train", stop)
     assert run(monkeypatch, capsys, "train", *arguments)[0] == 130
     return asked[0]
 
@@ -249,28 +265,38 @@ def test_data_verify_fails_for_a_damaged_file(monkeypatch, capsys, tmp_path):
         ["train", "lenet5", "mnist", "--checkpoint", "Makefile/checkpoint.npz"],
         ["compare", "--output", "Makefile/compare.jsonl"],
         ["compare", "--output", "Makefile"],
-        ["reproduce", "--seeds", "x"],
-        ["reproduce", "--seeds", ""],
-        ["reproduce", "--seeds", "3-1"],
-        ["reproduce", "--seeds", "0-1-2"],
-        ["reproduce", "--seeds", "1.5"],
-        ["reproduce", "--loss", "7"],
-        ["reproduce", "--loss", "8", "--distortions"],
-        ["reproduce", "--train-images", "60001"],
-        ["reproduce", "--train-images", "100", "--held-out", "100"],
+        ["sweep", "adam", "--seeds", "x"],
+        ["sweep", "adam", "--seeds", ""],
+        ["sweep", "adam", "--seeds", "3-1"],
+        ["sweep", "adam", "--seeds", "0-1-2"],
+        ["sweep", "adam", "--seeds", "0-"],
+        ["sweep", "adam", "--seeds", "1.5"],
+        ["sweep", "adam", "--train-images", "60001"],
+        ["sweep", "adam", "--train-images", "100", "--held-out", "100"],
+        ["sweep", "adam", "--workers", "0"],
+        ["sweep", "adam", "--epochs", "0"],
+        ["sweep", "adam", "--set", "epochs.j=3"],
+        ["sweep", "protocol", "ladder"],
+        ["compare", "--seeds", "0"],
+        ["reproduce"],
+        ["train", "lenet5", "mnist", "--learning-rate", "0"],
+        ["train", "lenet5", "mnist", "--seed", "-1"],
+        ["train", "lenet5", "mnist", "--held-out", "-1"],
+        ["train", "lenet5", "mnist", "--train-images", "0"],
         ["sweep", "choices", "adam"],
         ["sweep", "adam", "--tune", "--held-out", "100"],
         ["sweep", "adam", "--tune", "--train-images", "1000"],
         ["sweep", "nothing"],
         ["report", "Makefile"],
-        ["probe", "none"],
+        ["report", "none.jsonl"],
+        ["report", "."],
         ["nonsense"],
     ],
 )
 def test_a_users_error_ends_in_a_message_and_exit_code_2(
     monkeypatch, capsys, arguments
 ):
-    monkeypatch.setattr(training, "train", lambda *a: 1 / 0)
+    monkeypatch.setattr(train, "train", lambda *a: 1 / 0)
     monkeypatch.setattr(sweep, "sweep", lambda *a, **k: 1 / 0)
     if arguments == ["compare", "--output", "Makefile"]:  # refused when it is read
         monkeypatch.undo()
@@ -282,9 +308,10 @@ def test_a_users_error_ends_in_a_message_and_exit_code_2(
 
 
 def test_without_arguments_it_shows_the_help(monkeypatch, capsys):
-    _, _, err = run(monkeypatch, capsys)
-    assert len(err.splitlines()) > 10
-    assert err.startswith("Usage:")
+    code, out, _ = run(monkeypatch, capsys)
+    assert code == 0
+    assert len(out.splitlines()) > 10
+    assert out.startswith("Usage:")
 
 
 def test_it_works_without_log_lines_on_stderr(tmp_path):
@@ -420,18 +447,64 @@ def test_sweep_knows_the_ladder_and_tunes(swept, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("study", "do", "measure"),
+    ("study", "measure"),
     [
-        ("protocol", do_run, mistakes.measure),
-        ("perturbed", do_run, perturbations.measure),
-        ("choices", do_run, None),
+        ("protocol", "lenet_study.questions.mistakes:measure"),
+        ("perturbed", "lenet_study.questions.perturbations:measure"),
+        ("choices", None),
     ],
 )
-def test_sweep_does_a_study(swept, tmp_path, study, do, measure):
+def test_sweep_does_a_study(swept, tmp_path, study, measure):
     (code, _, _), asked = swept("sweep", study, "--output", tmp_path / "a.jsonl")
     assert code == 0
     assert len(asked["runs"]) >= 17
-    assert (asked["do"], asked["measure"]) == (do, measure)
+    assert {run.measure for run in asked["runs"]} == {measure}
+
+
+def test_a_study_has_its_own_file_and_recipes_have_one(swept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arguments, file in (
+        (["permuted"], "permuted"),
+        (["permuted", "--dataset", "mnist"], "sweep"),
+        (["adam"], "sweep"),
+    ):
+        (code, _, _), asked = swept("sweep", *arguments)
+        assert (code, str(asked["output"])) == (0, f"results/{file}.jsonl")
+
+
+def test_a_name_alone_is_the_study_and_with_settings_the_recipes(swept, tmp_path):
+    output = ("--output", tmp_path / "a.jsonl")
+    _, asked = swept("sweep", "relatives", *output, "--overwrite", "--workers", 1)
+    assert set(asked["tuned"][0]) == set(RELATIVES)
+    assert asked["overwrite"]
+    _, asked = swept("sweep", "relatives", "--dataset", "cifar10", *output)
+    assert "tuned" not in asked
+    assert len(asked["runs"]) == len(RELATIVES)
+    _, asked = swept("sweep", "relatives", "ladder", *output)
+    assert {run.recipe for run in asked["runs"]} == {*RELATIVES, *LADDER}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *(["--seeds", "0"], ["--epochs", "2"], ["--train-images", "64"], ["--tune"]),
+        *(["--held-out", "0"], ["--set", "batch_size=1"], ["--dataset", "mnist"]),
+        ["adam"],
+    ],
+)
+def test_a_study_takes_no_settings_of_runs(swept, settings):
+    (code, _, err), asked = swept("sweep", "protocol", *settings)
+    assert code == 2
+    assert "Expected a study alone" in err
+    assert "protocol" in err
+    assert "runs" not in asked
+
+
+def test_sweep_compare_is_the_complete_comparison(swept, tmp_path):
+    output = ("--output", tmp_path / "compare.jsonl")
+    _, study = swept("sweep", "compare", *output)
+    _, compared = swept("compare", "--full", "--seeds", 2, *output)
+    assert [run.id for run in study["runs"]] == [run.id for run in compared["runs"]]
 
 
 def test_sweep_says_what_diverged_and_what_failed(swept, tmp_path):
@@ -449,29 +522,8 @@ def test_sweep_says_what_diverged_and_what_failed(swept, tmp_path):
 def test_a_sweep_with_nothing_to_do_fetches_nothing(swept):
     (code, _, err), asked = swept("sweep", "28x28", "--dataset", "cifar10")
     assert code == 2
-    assert "Received: 28x28 on cifar10" in err
+    assert "28x28" in err.split("Received: ")[1]
     assert asked == {"fetched": []}
-
-
-def test_reproduce_runs_the_papers_method(swept, tmp_path):
-    output = tmp_path / "protocol.jsonl"
-    (code, out, _), asked = swept("reproduce", "--seeds", "0-1", "--output", output)
-    assert code == 0
-    assert asked["runs"] == [Run("lenet5-mnist", "mnist", seed) for seed in (0, 1)]
-    assert asked["measure"] is mistakes.measure
-    expected = "lenet5-mnist, mnist, seed 1: test error 2.25 %, training error 1.50 %"
-    assert expected in out
-    _, asked = swept(
-        *("reproduce", "--distortions", "--output", output, "--epochs", 12),
-        *("--set", "augmentation_arguments.scale=2"),
-    )
-    (run,) = asked["runs"]
-    assert run.recipe == "lenet5-mnist-distorted"
-    assert run.overrides == {"epochs": 12, "augmentation_arguments": {"scale": 2}}
-    _, asked = swept(
-        "reproduce", "--loss", 8, "--train-images", 150, "--output", output
-    )
-    assert asked["runs"] == [Run("lenet5-mnist-loss-8", "mnist", train_images=150)]
 
 
 def test_compare_shows_the_table_of_its_own_runs(swept, tmp_path, monkeypatch):
@@ -507,7 +559,7 @@ def test_report_of_all_studies_fills_the_pages_too(monkeypatch, capsys, tmp_path
     script = tmp_path / "docs/fill.py"
     script.parent.mkdir()
     script.write_text("print('filled by', __name__)")
-    monkeypatch.setattr(reports, "stored_studies", lambda: [path])
+    monkeypatch.setattr(results, "stored_studies", lambda: [path])
     monkeypatch.setattr(reports, "report", lambda file: [file.with_suffix(".md")])
     code, out, _ = run(monkeypatch, capsys, "report")
     assert code == 0
@@ -517,15 +569,7 @@ def test_report_of_all_studies_fills_the_pages_too(monkeypatch, capsys, tmp_path
     ]
 
 
-def test_probe_shows_a_network_before_its_first_update(monkeypatch, capsys):
-    code, out, _ = run(monkeypatch, capsys, "probe", "literal")
-    assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[2:]] == [
-        *("input", "C1", "S2", "C3", "S4", "C5", "F6"),
-    ]
-
-
 def test_every_recipe_and_trial_has_words_for_its_name():
-    assert Trial("literal", 1).name == "literal, seed 1"
+    assert Trial("literal", 1).name.startswith("interpretation literal, seed 1")
     assert all(recipe.title for recipe in RECIPES.values())
     assert json.dumps(Run("max", "mnist").request)

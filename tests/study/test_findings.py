@@ -116,7 +116,7 @@ class TestLadder:
 class TestRecommended:
     def test_each_recipe_has_its_own_epochs_and_three_seeds(self):
         recommended, earlier = (
-            load(RESULTS / f"{study}.jsonl") for study in ("best", "recommended")
+            load(RESULTS / f"{study}.jsonl") for study in ("best", "shorter")
         )
         for name in set(RECOMMENDED.values()) | set(earlier["recipe"]):
             runs = recommended if name.endswith("-best") else earlier
@@ -127,12 +127,12 @@ class TestRecommended:
             assert (own["held_out"] == 0).all()
 
     def test_it_is_better_than_the_shorter_training(self):
-        earlier = load(RESULTS / "recommended.jsonl")
+        earlier = load(RESULTS / "shorter.jsonl")
         for (network, dataset), name in RECOMMENDED.items():
             if name.endswith("-best"):
                 own = earlier[earlier["network"] == network]
                 (shorter,) = set(own[own["dataset"] == dataset]["recipe"])
-                before = errors("recommended", dataset, shorter)
+                before = errors("shorter", dataset, shorter)
                 after = errors("best", dataset, name)
                 assert after.max() < before.min()
 
@@ -149,7 +149,7 @@ class TestRecommended:
     def test_lenet5_on_digits_was_the_papers_method_with_distortions(self):
         ours, theirs = (
             errors(study, "mnist", "lenet5-mnist-distorted").to_dict()
-            for study in ("recommended", "protocol")
+            for study in ("shorter", "protocol")
         )
         assert ours == theirs
 

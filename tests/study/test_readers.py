@@ -9,7 +9,7 @@ from lenet_keras import pretrained
 from lenet_keras.models import lenet5
 from lenet_study.questions import readers
 from lenet_study.recipes import RECIPES
-from lenet_study.studies import READERS, STUDIES
+from lenet_study.studies import STUDIES, jobs
 
 BACKGROUND, INK = -0.1, 1.175
 
@@ -73,10 +73,13 @@ def test_the_cost_of_sliding_is_that_of_the_layers():
 
 
 def test_the_study_has_a_reader_for_each_network():
-    runs = STUDIES["lines"]()
+    runs = jobs(STUDIES["lines"]["jobs"])
     assert len({run.id for run in runs}) == len(runs)
     shipped = [run for run in runs if run.without is run.stride is None]
-    assert [run.network for run in shipped] == READERS
+    assert [run.network for run in shipped] == [
+        *("lenet5-mnist", "lenet5-mnist-distorted"),
+        *("lenet5-mnist-line", "lenet5-mnist-line-best"),
+    ]
     for run in shipped:
         assert (
             run.configuration["sha256"] == pretrained.records()[run.network]["sha256"]

@@ -1,12 +1,25 @@
 import pandas as pd
 import pytest
-from test_results import made_up, relatives
+from test_results import RUN, line, made_up, relatives, write
 
 from lenet_keras import pretrained
+from lenet_study import results
+from lenet_study.files import read_results
+from lenet_study.questions.interpretations import Trial
+from lenet_study.questions.perturbations import Robustness
+from lenet_study.questions.readers import Reader
 from lenet_study.recipes import BASELINES, LADDER, RECIPES
 from lenet_study.report import comparison_text
-from lenet_study.results import rungs
-from lenet_study.tables import comparison, markdown, of_rungs, overview, summary
+from lenet_study.results import rungs, stored_studies
+from lenet_study.tables import (
+    comparison,
+    markdown,
+    of_rungs,
+    overview,
+    repeated,
+    summary,
+)
+from lenet_study.training.run import Run
 
 
 def test_the_table_says_what_is_a_difference():
@@ -72,6 +85,7 @@ def test_a_summary_has_a_row_a_configuration_over_its_seeds():
     adam = {"recipe": "lenet5-adam", "test_error": 1.24, "seconds": 30.0}
     held_out = {"held_out": 100, "held_out_error": 5.0, "seconds": None}
     diverged = {"learning_rate": 0.3, "status": "diverged"}
+    diverged |= {"train_images": None, "trainable": None}  # which stand in a result
     rows = [
         usual | {"test_error": 2.0, "seconds": 60.0},
         usual | {"seed": 1, "test_error": 1.0, "seconds": 120.0},
@@ -157,3 +171,106 @@ def test_markdown_has_a_line_a_row_and_numbers_to_the_right():
     right = [cell[-1] == ":" for cell in lines[1].split("|")[1:-1]]
     assert right == [False] * 2 + [True] * 5
     assert [cell.strip() for cell in lines[2].split("|")[3:5]] == ["60,000", "340,908"]
+
+
+@pytest.fixture
+def again(tmp_path, monkeypatch):
+    """Stores lines as a study, and others as those of runs that were repeated."""
+
+    def store(stored, repeated):
+        paths = [tmp_path / f"{name}.jsonl" for name in ("study", "repeated")]
+        for path, lines in zip(paths, (stored, repeated), strict=True):
+            write(path, *lines)
+        monkeypatch.setattr(results, "stored_studies", lambda: paths)
+        return paths[1]
+
+    return store
+
+
+def test_a_repeated_run_stands_beside_the_stored_one(again):
+    epochs = [{"epoch": n, "test_loss": 1 / n, "seconds": 2.5} for n in (1, 2)]
+    others = [epochs[0], epochs[1] | {"test_loss": 0.51, "seconds": 9.0}]
+    row = {"test_accuracy": 0.98, "seconds": 5.0, "commit": None, "keras": "3.15.1"}
+    new = {"test_accuracy": 0.975, "seconds": 7.5, "fixed": 0, "keras": "3.10.0"}
+    run = Run("max", "mnist", 3)
+    path = again(
+        [line(run, row=row, history=epochs), line(RUN, row=row)],
+        [line(run, row=new, history=others)],
+    )
+    table = repeated(path)
+    assert table.to_dict("records") == [
+        {
+            "study": "study",
+            "run": "max, mnist, seed 3",
+            "error stored, %": "2.00",
+            "error repeated, %": "2.50",
+            # The epochs, and the first loss, but neither the accuracy nor the other.
+            "numbers that agree": "3 of 5",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("job", "result", "run", "error"),
+    [
+        (RUN, {"row": {"held_out_accuracy": 0.5}}, "max, mnist, seed 3", "50.00"),
+        (
+            Trial("ours"),
+            {"row": {"error_1": 5.0, "error_2": 2.5}},
+            "ours, seed 0",
+            "2.50",
+        ),
+        (
+            Reader("lenet5-mnist"),
+            {"row": {"slid_line_error": 7.0, "cut_line_error": 9.0}},
+            "lenet5-mnist, seed 0",
+            "7.00",
+        ),
+        (
+            Robustness("lenet5-mnist"),
+            {"row": {}, "rejection": [{"error": 0.85}, {"error": 0.5}]},
+            "lenet5-mnist",
+            "0.85",
+        ),
+    ],
+)
+def test_each_kind_of_job_has_its_error(again, job, result, run, error):
+    path = again([line(job, **result)], [line(job, **result)])
+    (row,) = repeated(path).to_dict("records")
+    assert row["run"] == run
+    assert row["error stored, %"] == row["error repeated, %"] == error
+    agree, _, count = row["numbers that agree"].partition(" of ")
+    assert agree == count
+
+
+def numbers(value, place=()):
+    """Returns all numbers of a JSON value but times, by their place."""
+    if isinstance(value, dict | list):
+        inside = value if isinstance(value, dict) else dict(enumerate(value))
+        return {
+            where: number
+            for name, own in inside.items()
+            if "seconds" not in str(name)
+            for where, number in numbers(own, (*place, name)).items()
+        }
+    return {place: value} if isinstance(value, int | float) else {}
+
+
+def test_all_numbers_of_the_stored_lines_are_compared():
+    parts = ("row", "history", "perturbed", "rejection", "tuning", "measured")
+    *studies, path = sorted(stored_studies(), key=lambda file: file.stem == "repeated")
+    lines = {line["id"]: line for line in read_results(path)}
+    expected = []
+    for study in studies:
+        for stored in read_results(study):
+            if stored["id"] in lines:
+                before, after = (
+                    numbers({part: own.get(part, {}) for part in parts})
+                    for own in (stored, lines[stored["id"]])
+                )
+                agree = sum(after.get(place) == n for place, n in before.items())
+                expected.append((study.stem, f"{agree} of {len(before)}"))
+    table = repeated(path)
+    found = zip(table["study"], table["numbers that agree"], strict=True)
+    assert list(found) == expected
+    assert len(expected) >= len(lines)
