@@ -11,8 +11,8 @@ import numpy as np
 from page import TINY, publish, spread
 
 from lenet_keras.preprocessing import prepare
-from lenet_study.augmentation import augmented
 from lenet_study.datasets import load_mnist
+from lenet_study.images.augmentation import augmented
 from lenet_study.recipes import RECIPES
 from lenet_study.training.job import one_thread
 from lenet_study.training.train import fit_minibatches

@@ -8,10 +8,10 @@ import shlex
 import numpy as np
 
 from lenet_keras import pretrained
-from lenet_study.augmentation import augmented
 from lenet_study.datasets import sources
 from lenet_study.files import check_writable, replacing
-from lenet_study.pixels import network_input
+from lenet_study.images.augmentation import augmented
+from lenet_study.images.pixels import network_input
 from lenet_study.training.run import Run
 from lenet_study.training.teachers import logits_path
 from lenet_study.training.train import load_images, train

@@ -13,7 +13,7 @@ from pandas import Interval
 from lenet_keras import losses, metrics, sdlm
 from lenet_keras.checks import expect
 from lenet_study import networks
-from lenet_study.augmentation import AUGMENTATIONS
+from lenet_study.images.augmentation import AUGMENTATIONS
 from lenet_study.optimizers import KernelMuon
 from lenet_study.settings import tables
 
@@ -88,7 +88,7 @@ class Recipe:
             epoch, or `"paper-compressed"`, the rates of the paper's 20 epochs scaled
             to `epochs`.
         augmentation: Change of the training images, a key of
-            `lenet_study.augmentation.AUGMENTATIONS`, or `None`.
+            `lenet_study.images.augmentation.AUGMENTATIONS`, or `None`.
         network_arguments: Arguments of the network's function.
         loss_arguments: Arguments of the loss.
         optimizer_arguments: Arguments of the optimizer other than the learning rate,

@@ -5,8 +5,8 @@ import pandas as pd
 from lenet_keras import pretrained
 from lenet_keras.checks import expect
 from lenet_study import results
-from lenet_study.family import timeline
 from lenet_study.files import read_results
+from lenet_study.questions.family import timeline
 from lenet_study.questions.interpretations import INTERPRETATIONS
 from lenet_study.recipes import RECIPES
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES, load, load_measured
@@ -254,7 +254,7 @@ def perturbed(measured):
     """Returns some of the errors on perturbed digits, in percent.
 
     Args:
-        measured: The accuracies of `lenet_study.perturbations`, as
+        measured: The accuracies of `lenet_study.images.perturbations`, as
             `lenet_study.results.load_measured` returns them. The table has means over
             the seeds.
     """

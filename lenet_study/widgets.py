@@ -10,7 +10,7 @@ from IPython.display import display
 
 from lenet_keras.preprocessing import BACKGROUND, INK, prepare
 from lenet_study import figures
-from lenet_study.perturbations import perturb_all
+from lenet_study.images.perturbations import perturb_all
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -133,7 +133,7 @@ def timeline(table):
     """Draws parameters, connections and multiply-adds of networks by their year.
 
     Args:
-        table: `pandas.DataFrame`, as `lenet_study.family.timeline` returns it.
+        table: `pandas.DataFrame` from `lenet_study.questions.family.timeline`.
     """
     titles = {name: name for name in ("parameters", "connections")}
     titles["multiply_adds"] = "multiply-adds an image"

@@ -3,14 +3,16 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 
 from lenet_keras import pretrained
 from lenet_keras.losses import MaximumAPosteriori
 from lenet_keras.metrics import RBFAccuracy
 from lenet_study.datasets import load_mnist
-from lenet_study.perturbations import AMOUNTS, perturb
-from lenet_study.pixels import network_input
+from lenet_study.images.perturbations import AMOUNTS, perturb
+from lenet_study.images.pixels import network_input
 from lenet_study.questions.mistakes import nearest_two, rejection_curve
+from lenet_study.statistics import crossing
 from lenet_study.training.job import Job, versions
 
 REJECTED = [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0]  # percent of all digits
@@ -96,3 +98,35 @@ class Robustness(Job):
                 for n in places
             ],
         }
+
+
+def tolerated_range(table, level=0.9):
+    """Returns the range of amounts in which each network reaches an accuracy.
+
+    Args:
+        table: `pandas.DataFrame` of the accuracies of several runs, as
+            `lenet_study.results.load_measured` returns them.
+        level: Accuracy, from 0 to 1.
+
+    Returns:
+        `pandas.DataFrame` with one row per recipe and perturbation. Between `low` and
+        `high`, around the amount that changes nothing, the mean accuracy over the seeds
+        is at least the level, by linear interpolation between the measured amounts. A
+        bound is the last amount if the accuracy stays above the level, and NaN if even
+        unchanged digits are below it.
+    """
+    rows = []
+    for (recipe, kind), own in table.groupby(["recipe", "perturbation"], sort=False):
+        mean = own.groupby("amount")["accuracy"].mean()
+        start = mean.index.get_loc(1.0 if kind in ("scale", "squeeze") else 0.0)
+        low, high = mean.iloc[start::-1], mean.iloc[start:]
+        bounds = {"low": _bound(low, level), "high": _bound(high, level)}
+        rows.append({"recipe": recipe, "perturbation": kind} | bounds)
+    return pd.DataFrame(rows)
+
+
+def _bound(accuracies, level):
+    if accuracies.iloc[0] < level:
+        return np.nan
+    reached = crossing(accuracies, level)
+    return accuracies.index[-1] if np.isnan(reached) else reached

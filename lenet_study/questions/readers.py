@@ -14,7 +14,7 @@ from lenet_keras.counts import layer_table
 from lenet_keras.preprocessing import BACKGROUND, prepare
 from lenet_keras.reading import best_path, digits_of, distances_along
 from lenet_study.datasets import load_mnist
-from lenet_study.lines import INK_FROM, KINDS, SIDE, STRIDE, compose
+from lenet_study.images.lines import INK_FROM, KINDS, SIDE, STRIDE, compose
 from lenet_study.training.job import Job, versions
 from lenet_study.training.run import Run
 from lenet_study.training.train import train

@@ -9,10 +9,10 @@ import pandas as pd
 from lenet_keras import sdlm
 from lenet_keras.checks import expect
 from lenet_keras.counts import layer_table
-from lenet_study.augmentation import augmented
 from lenet_study.datasets import sources
-from lenet_study.lines import lines_to_train
-from lenet_study.pixels import network_input
+from lenet_study.images.augmentation import augmented
+from lenet_study.images.lines import lines_to_train
+from lenet_study.images.pixels import network_input
 from lenet_study.training import callbacks as own
 from lenet_study.training.checkpoint import History, evaluate
 from lenet_study.training.job import versions

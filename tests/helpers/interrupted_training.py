@@ -1,6 +1,6 @@
 """A small training that waits to be killed: python interrupted_training.py CHECKPOINT.
 
-For `tests/study/test_training.py`.
+For `tests/study/training/test_training.py`.
 """
 
 import sys

@@ -15,10 +15,10 @@ from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.counts import layer_table
 from lenet_keras.reading import Reading
 from lenet_study import figures
-from lenet_study.family import timeline
 from lenet_study.figures import style
+from lenet_study.images.perturbations import AMOUNTS
 from lenet_study.networks.anatomy import growth, receptive_fields
-from lenet_study.perturbations import AMOUNTS
+from lenet_study.questions.family import timeline
 from lenet_study.recipes import CLAIMED, NOISY
 from lenet_study.results import NETWORK_TITLES, complete_trainings
 from lenet_study.studies import STUDIES, jobs

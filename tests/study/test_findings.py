@@ -7,7 +7,7 @@ import pytest
 from lenet_keras import pretrained
 from lenet_study import networks
 from lenet_study.networks.anatomy import growth
-from lenet_study.perturbations import tolerated_range
+from lenet_study.questions.perturbations import tolerated_range
 from lenet_study.recipes import (
     BASELINES,
     CLAIMED,

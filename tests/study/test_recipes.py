@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lenet_study import networks
-from lenet_study.pixels import network_input
+from lenet_study.images.pixels import network_input
 from lenet_study.recipes import (
     BASELINES,
     GROUPS,

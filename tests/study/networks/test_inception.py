@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from lenet_keras.counts import symbolic_layer_table
-from lenet_study.family import block_counts
 from lenet_study.networks import googlenet, inception_block
+from lenet_study.questions.family import block_counts
 
 # Parameters of the nine blocks and of the layers before and after them, from the sizes
 # in the paper's Table 1: a 1x1, a 1x1 and 3x3, a 1x1 and 5x5, and a 1x1 convolution.
@@ -110,7 +110,7 @@ def test_the_naive_block_hands_all_pooled_maps_on(rng):
 
 
 # The last column of Table 1, in millions. The table is wrong for the first convolution
-# (see lenet_study.family). Its number for 5a is unexplained.
+# (see lenet_study.questions.family). Its number for 5a is unexplained.
 PUBLISHED_MILLIONS = {
     "conv1": (34, 118),
     "conv2": (360, 360),

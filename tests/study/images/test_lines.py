@@ -5,7 +5,7 @@ import pytest
 
 from lenet_keras.preprocessing import prepare
 from lenet_study.datasets import load_mnist
-from lenet_study.lines import (
+from lenet_study.images.lines import (
     INK_FROM,
     KINDS,
     PITCH,

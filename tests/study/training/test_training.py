@@ -17,8 +17,8 @@ import pytest
 from lenet_keras import sdlm
 from lenet_keras.preprocessing import prepare
 from lenet_study import recipes
-from lenet_study.augmentation import augmented
 from lenet_study.datasets import load_mnist, sources
+from lenet_study.images.augmentation import augmented
 from lenet_study.recipes import RECIPES
 from lenet_study.training import callbacks
 from lenet_study.training import train as module

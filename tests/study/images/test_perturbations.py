@@ -5,11 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lenet_study import perturbations as module
 from lenet_study.datasets import load_mnist
+from lenet_study.images.perturbations import AMOUNTS, perturb, perturb_all
+from lenet_study.images.pixels import network_input
 from lenet_study.networks import fully_connected
-from lenet_study.perturbations import AMOUNTS, perturb, perturb_all
-from lenet_study.pixels import network_input
 from lenet_study.questions import perturbations as question
 from lenet_study.results import load_measured
 from lenet_study.training.run import Run
@@ -168,7 +167,7 @@ def test_the_tolerated_range_ends_where_the_mean_falls_below_the_level():
         for seed in (0, 1)
     ]
     columns = ["recipe", "perturbation", "seed", "amount", "accuracy"]
-    found = module.tolerated_range(pd.DataFrame(rows, columns=columns), level=0.9)
+    found = question.tolerated_range(pd.DataFrame(rows, columns=columns), level=0.9)
     assert list(zip(found["recipe"], found["perturbation"], strict=True)) == list(
         values
     )

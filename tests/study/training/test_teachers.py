@@ -9,7 +9,7 @@ import pytest
 from lenet_keras.preprocessing import prepare
 from lenet_study import pretrain
 from lenet_study.datasets import sources
-from lenet_study.elastic import distort_elastically
+from lenet_study.images.elastic import distort_elastically
 from lenet_study.recipes import RECIPES
 from lenet_study.training.teachers import load_logits, logits_path, soft_labels
 from lenet_study.training.train import Result

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lenet_keras.preprocessing import prepare
-from lenet_study.pixels import network_input
+from lenet_study.images.pixels import network_input
 
 
 def test_permuted_pixels_are_the_same_pixels_in_one_order_for_all():

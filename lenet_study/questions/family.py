@@ -12,7 +12,7 @@ from lenet_keras.counts import layer_table, symbolic_layer_table
 from lenet_study import networks
 from lenet_study.settings import tables
 
-FAMILY = tables("family.toml")
+FAMILY = tables("questions/family.toml")
 
 
 def build(name):

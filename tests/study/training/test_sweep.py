@@ -340,7 +340,7 @@ def start_sweep(tmp_path):
         "from lenet_study.training.sweep import sweep\n"
         f"print(len(sweep([{job}], {str(output)!r}, workers=1)))"
     )
-    helpers = str(Path(__file__).parents[1] / "helpers")
+    helpers = str(Path(__file__).parents[2] / "helpers")
     paths = [helpers, *filter(None, [os.environ.get("PYTHONPATH")])]
     return started, subprocess.Popen(
         [sys.executable, "-c", script],

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from lenet_study.affine import RANGES, affine, distort, distorted_set
+from lenet_study.images.affine import RANGES, affine, distort, distorted_set
 
 BACKGROUND = -0.1
 LARGE = np.array([2.3, 2.3, 0.3, 0.25, 0.4])

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from lenet_study.affine import distort, distort_at_random, distorted_set
-from lenet_study.augmentation import (
+from lenet_study.images.affine import distort, distort_at_random, distorted_set
+from lenet_study.images.augmentation import (
     AUGMENTATIONS,
     augmented,
     flip_and_shift,
     salt_and_pepper,
 )
-from lenet_study.elastic import distort_elastically
-from lenet_study.lines import lines_to_train, neighbours
+from lenet_study.images.elastic import distort_elastically
+from lenet_study.images.lines import lines_to_train, neighbours
 
 
 @pytest.fixture

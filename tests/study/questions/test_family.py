@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from lenet_keras.counts import symbolic_layer_table
-from lenet_study.family import (
+from lenet_study.questions.family import (
     FAMILY,
     block_counts,
     build,

@@ -4,10 +4,10 @@ import numpy as np
 
 from lenet_keras.checks import expect
 from lenet_keras.preprocessing import BACKGROUND, INK
-from lenet_study.affine import distort_at_random, distorted_set
-from lenet_study.elastic import distort_elastically
-from lenet_study.lines import lines_to_train, neighbours, shift
-from lenet_study.perturbations import perturb
+from lenet_study.images.affine import distort_at_random, distorted_set
+from lenet_study.images.elastic import distort_elastically
+from lenet_study.images.lines import lines_to_train, neighbours, shift
+from lenet_study.images.perturbations import perturb
 
 
 def flip_and_shift(images, rng, reach=2):
@@ -109,7 +109,7 @@ def augmented(images, labels, name, seed=0, **arguments):
         seed: Integer. The random changes depend only on the seed and the epoch.
         **arguments: `reach` of flips and shifts; `scale` of distortions; those of
             `distort_elastically` for `"elastic"` and `"lines"`; those of
-            `lenet_study.lines.neighbours`.
+            `lenet_study.images.lines.neighbours`.
 
     Returns:
         Function of the epoch, from 0, that returns `x, y`.

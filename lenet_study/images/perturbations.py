@@ -1,11 +1,9 @@
-"""Accuracy on shifted, scaled, rotated, squeezed and noisy images."""
+"""Shifted, scaled, rotated, squeezed and noisy images."""
 
 import numpy as np
-import pandas as pd
 
 from lenet_keras.checks import expect
-from lenet_study.affine import affine
-from lenet_study.statistics import crossing
+from lenet_study.images.affine import affine
 
 # The amounts of each perturbation: pixels, factors, degrees, or a fraction.
 AMOUNTS = {
@@ -103,35 +101,3 @@ def _salt_and_pepper(images, fraction, background, ink, seed):
     spoilt = rng.random(shape) < fraction
     values = np.where(rng.random(shape) < 0.5, background, ink)
     return np.where(spoilt, values, images).astype("float32")
-
-
-def tolerated_range(table, level=0.9):
-    """Returns the range of amounts in which each network reaches an accuracy.
-
-    Args:
-        table: `pandas.DataFrame` of the accuracies of several runs, as
-            `lenet_study.results.load_measured` returns them.
-        level: Accuracy, from 0 to 1.
-
-    Returns:
-        `pandas.DataFrame` with one row per recipe and perturbation. Between `low` and
-        `high`, around the amount that changes nothing, the mean accuracy over the seeds
-        is at least the level, by linear interpolation between the measured amounts. A
-        bound is the last amount if the accuracy stays above the level, and NaN if even
-        unchanged digits are below it.
-    """
-    rows = []
-    for (recipe, kind), own in table.groupby(["recipe", "perturbation"], sort=False):
-        mean = own.groupby("amount")["accuracy"].mean()
-        start = mean.index.get_loc(1.0 if kind in ("scale", "squeeze") else 0.0)
-        low, high = mean.iloc[start::-1], mean.iloc[start:]
-        bounds = {"low": _bound(low, level), "high": _bound(high, level)}
-        rows.append({"recipe": recipe, "perturbation": kind} | bounds)
-    return pd.DataFrame(rows)
-
-
-def _bound(accuracies, level):
-    if accuracies.iloc[0] < level:
-        return np.nan
-    reached = crossing(accuracies, level)
-    return accuracies.index[-1] if np.isnan(reached) else reached

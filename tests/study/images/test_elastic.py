@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lenet_study.elastic import distort_elastically
+from lenet_study.images.elastic import distort_elastically
 
 BACKGROUND = -0.1
 NOTHING = {"shift": 0, "degrees": 0, "scale": 0, "elastic": 0}

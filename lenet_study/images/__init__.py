@@ -1,0 +1,1 @@
+"""How images are changed: affine maps, elastic bending, lines, perturbations."""
