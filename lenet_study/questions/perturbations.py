@@ -65,8 +65,7 @@ class Robustness(Job):
     @property
     def configuration(self):
         """The name, and the weights of the network."""
-        record = pretrained.records()[self.network]
-        return self.request | {"sha256": record["sha256"]}
+        return self.request | {"sha256": pretrained.records()[self.network]["sha256"]}
 
     def do(self, checkpoint=None, progress=None):
         """Measures the network on the test digits.

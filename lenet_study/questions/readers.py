@@ -214,11 +214,10 @@ def error_rates(texts, read):
     >>> error_rates(["12", "34"], ["12", "3"])
     {'line_error': 50.0, 'character_error': 25.0}
     """
-    pairs = list(zip(texts, read, strict=True))
-    wrong = sum(text != own for text, own in pairs)
-    edits = sum(edit_distance(text, own) for text, own in pairs)
+    wrong = sum(map(operator.ne, texts, read))
+    edits = sum(map(edit_distance, texts, read))
     return {
-        "line_error": round(100 * wrong / len(pairs), 2),
+        "line_error": round(100 * wrong / len(texts), 2),
         "character_error": round(100 * edits / sum(map(len, texts)), 2),
     }
 

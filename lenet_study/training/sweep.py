@@ -243,9 +243,8 @@ def tuned(recipes, datasets, output, train_images=None, **where):
     Raises:
         RuntimeError: If a recipe diverged at all learning rates, or a run failed.
     """
-    settings = {"held_out": 10_000, "train_images": train_images}
     tried = {}
-    for run in grid(recipes, datasets, [0], **settings):
+    for run in grid(recipes, datasets, [0], held_out=10_000, train_images=train_images):
         rates = [round(f * run.settings.learning_rate, 8) for f in RATE_FACTORS]
         changes = [{"epochs": 3, "learning_rate": rate} for rate in rates]
         runs = [dataclasses.replace(run, overrides=change) for change in changes]

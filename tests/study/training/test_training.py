@@ -447,7 +447,7 @@ def test_the_progress_bar_ends_at_the_number_of_epochs(capsys):
             assert bar.bar.n == pytest.approx(epoch + share)
         assert bar.bar.n == epoch + 1
         bar.on_epoch_end(epoch, {"accuracy": 0.5})
-    bar.close()
+    bar.bar.close()
     assert bar.bar.n == bar.bar.total == 4
     assert "title" in capsys.readouterr().err
 
