@@ -1,4 +1,4 @@
-"""A run: one training of a recipe on a data set."""
+"""A run: one training of a recipe on a data set. Its identity is `job.Job.id`."""
 
 import dataclasses
 import pkgutil
