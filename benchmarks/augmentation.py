@@ -37,11 +37,13 @@ def measure(name):
         x = RNG.integers(0, 256, (min(IMAGES, 50_000), 32, 32, 3), "uint8")
         y = y[: len(x)]
     x = prepare(x, recipe.pixels)
-    if recipe.soft:
+    if recipe.labels == "probabilities":
         y = RNG.dirichlet(np.ones(10), len(y)).astype("float32")
     images = augmented(x, y, recipe.augmentation, **recipe.augmentation_arguments)
     height, width, channels = x.shape[1:]
-    model = recipe.build((height, None if recipe.reads_lines else width, channels))
+    model = recipe.build(
+        (height, None if recipe.labels == "lines" else width, channels)
+    )
     recipe.compile(model, len(x))
     times = np.zeros((EPOCHS, 2))  # of the augmentation, and of all
 

@@ -21,16 +21,8 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"lenet-keras: {error}")
 
-PATH = click.Path(path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 COUNT = click.IntRange(min=1)
-
-
-def import_quietly():
-    """Imports the package without the log lines that TensorFlow writes to stderr."""
-    with quietly():
-        import lenet_keras  # noqa: F401
-        import lenet_study.datasets  # noqa: F401  (its error names the extra)
 
 
 def _seeds(text):
@@ -94,7 +86,9 @@ class Command(click.Command):
     """Imports the package when the command runs, not when it shows its help."""
 
     def invoke(self, ctx):
-        import_quietly()
+        with quietly():  # without the log lines of TensorFlow
+            import lenet_keras  # noqa: F401
+            import lenet_study.datasets  # noqa: F401  (its error names the extra)
         return super().invoke(ctx)
 
 
@@ -127,8 +121,7 @@ def compare(full, seeds, output, **where):
       lenet-keras compare
       lenet-keras compare --full --seeds 2 --output data/results/compare.jsonl
     """
-    from lenet_study import report as reports
-    from lenet_study import results, studies
+    from lenet_study import report, results, studies
     from lenet_study.datasets import sources
 
     output = output or Path("results/compare.jsonl")
@@ -136,7 +129,7 @@ def compare(full, seeds, output, **where):
     runs = _sweep(studies.comparison(full, seeds, cifar10), output, **where)
     rows = results.load(output)
     click.echo("")
-    click.echo(reports.comparison_text(rows[rows["id"].isin([run.id for run in runs])]))
+    click.echo(report.comparison_text(rows[rows["id"].isin([run.id for run in runs])]))
     _report(output)
     click.echo(
         "Next: docs/comparison.md explains the table, `make lab` opens the notebooks."
@@ -244,9 +237,8 @@ def pretrain(name):
     one_thread()
     if name in teachers:
         row = pretrain.teach(name.removeprefix("teacher-"))["run"]
-        measured = (
-            f"{100 * (1 - row['held_out_accuracy']):.2f} % errors on held-out images"
-        )
+        errors = 100 * (1 - row["held_out_accuracy"])
+        measured = f"{errors:.2f} % errors on held-out images"
     else:
         row = pretrain.pretrain(name)
         measured = f"{row['test_errors']} errors in {row['test_images']} test images"
@@ -256,7 +248,7 @@ def pretrain(name):
 @cli.command()
 @click.argument("network", metavar="NAME_OR_FILE.keras")
 @click.option("--format", required=True, help="A format, see above.")
-@click.option("--output", required=True, type=PATH, help="For saved_model a folder.")
+@click.option("--output", required=True, type=Path, help="For saved_model a folder.")
 @click.option("--outputs", default="last", type=click.Choice(["last", "layers"]))
 @click.option("--pixels", help="As in lenet_keras.preprocessing.prepare.")
 @click.option("--overwrite", is_flag=True, help="Replace what exists.")
@@ -280,9 +272,10 @@ def export(network, format, output, outputs, **arguments):
     """
     from lenet_study import export as exports
 
-    layers = outputs == "layers"
     with quietly():  # TensorFlow and the converters write log lines
-        found = exports.export(network, format, output, layers, **arguments)
+        found = exports.export(
+            network, format, output, outputs == "layers", **arguments
+        )
     click.echo(f"Written to {output}: {found.size / 1024:.1f} KiB")
     click.echo(
         f"{found.agree:,} of {found.images:,} answers agree with Keras's. The largest "

@@ -17,9 +17,8 @@ def replacing(path):
     """Yields a path beside `path` to write to; that file replaces `path` at the end.
 
     Args:
-        path: Path of the file to write.
+        path: `Path` of the file to write.
     """
-    path = Path(path)
     beside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         yield beside
@@ -34,12 +33,11 @@ def check_writable(path):
     """Creates the folder of a file, and fails now if the file cannot be written later.
 
     Args:
-        path: Path of a file that a long computation will write.
+        path: `Path` of a file that a long computation will write.
 
     Raises:
         OSError: If the folder or the file cannot be written.
     """
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=path.parent).close()
     if path.exists():
@@ -51,9 +49,8 @@ def only_writer(path):
     """Waits until no other process writes the results file, and then locks them out.
 
     Args:
-        path: Path of the results file.
+        path: `Path` of the results file.
     """
-    path = Path(path)
     lock = FileLock(path.with_name(f".{path.name}.lock"))  # creates the folder as well
     try:
         acquired = lock.acquire(timeout=0)
@@ -97,10 +94,10 @@ def store_result(path, result):
     The file is replaced in one step, when the new one is on the disk.
 
     Args:
-        path: Path of the results file. The caller holds its `only_writer` lock.
+        path: `Path` of the results file. The caller holds its `only_writer` lock.
         result: Dictionary of JSON values with at least what `read_results` expects.
     """
-    stored = read_results(path) if Path(path).exists() else []
+    stored = read_results(path) if path.exists() else []
     known = {own["id"]: own for own in [*stored, result]}
     text = "".join(json.dumps(own) + "\n" for own in known.values())
     with replacing(path) as beside:

@@ -17,7 +17,6 @@ from lenet_study.images.augmentation import AUGMENTATIONS
 from lenet_study.optimizers import KernelMuon
 from lenet_study.settings import tables
 
-PAPER_EPOCHS = 20  # the paper calls an epoch a pass
 OPTIMIZERS = {"SDLM": sdlm.SDLM, "KernelMuon": KernelMuon} | {
     name: own for name, own in vars(keras.optimizers).items() if name[0].isupper()
 }
@@ -62,6 +61,8 @@ LIMITS = (
     | dict.fromkeys(["warmup_epochs", "plain_epochs"], FROM_0)
     | dict.fromkeys(["ema_momentum", "label_smoothing"], Interval(0, 1, closed="left"))
     | {"teacher_weight": Interval(0, 1, closed="both")}
+    | {"network": networks.__all__, "optimizer": list(OPTIMIZERS)}
+    | {"order": ["every_epoch"], "schedule": ["constant", "cosine"]}
 )
 
 
@@ -149,35 +150,25 @@ class Recipe:
     def _known(self):
         """Returns the values that settings may have with this optimizer and loss."""
         augmentations = {None, *AUGMENTATIONS} - {"lines"}
-        known = LIMITS | {
-            "network": networks.__all__,
-            "optimizer": list(OPTIMIZERS),
-            "order": ["every_epoch"],
-            "schedule": ["constant", "cosine"],
-        }
+        known = dict(LIMITS)
         if self.optimizer == "SDLM":
             known["order"] = ["every_epoch", "once", "given"]
             known["schedule"] = ["paper", "paper-compressed"]
             known |= {"batch_size": [1], "ema_momentum": [0]}
         if self.schedule != "cosine":
             known["warmup_epochs"] = [0]
-        if not self.soft:
+        if self.labels != "probabilities":
             augmentations -= {"neighbours"}
             known |= {"label_smoothing": [0], "teacher_weight": [0]}
-        if self.reads_lines:
+        if self.labels == "lines":
             augmentations = {"lines"}
             known["plain_epochs"] = [0]
         return known | {"augmentation": augmentations}
 
     @property
-    def soft(self):
-        """Whether the loss takes a probability for each class in place of a label."""
-        return LOSSES[self.loss][0] == "probabilities"
-
-    @property
-    def reads_lines(self):
-        """Whether the network trains on lines of digits in place of single ones."""
-        return LOSSES[self.loss][0] == "lines"
+    def labels(self):
+        """What the loss takes: `"classes"`, `"probabilities"` or `"lines"`."""
+        return LOSSES[self.loss][0]
 
     def build(self, image_shape):
         """Returns a new network.
@@ -208,55 +199,31 @@ class Recipe:
             warmup = {"warmup_target": target, "warmup_steps": in_epoch * first}
             rate = keras.optimizers.schedules.CosineDecay(start, updates, **warmup)
         elif self.schedule != "constant":
-            share = 1 if self.schedule == "paper" else self.epochs / PAPER_EPOCHS
+            # The paper calls an epoch a pass, and makes 20.
+            share = 1 if self.schedule == "paper" else self.epochs / 20
             paper_epoch = max(1, round(train_images * share))
             rate = sdlm.paper_schedule(paper_epoch, rate)
         optimizer = OPTIMIZERS[self.optimizer](rate, **self.optimizer_arguments)
         loss = getattr(losses, self.loss, None) or getattr(keras.losses, self.loss)
         loss = loss(**self.loss_arguments)
-        cost = {"j": loss.j} if self.reads_lines else {}
+        cost = {"j": loss.j} if self.labels == "lines" else {}
         metric = LOSSES[self.loss][1](name="accuracy", **cost)
         steps = 1 if keras.backend.backend() == "torch" else 10
         model.compile(optimizer, loss, metrics=[metric], steps_per_execution=steps)
 
 
-RECIPES = {name: Recipe(**table) for name, table in tables("recipes.toml").items()}
+_TABLES = tables("recipes.toml")
+# Lists of recipes by name, for sweeps.
+GROUPS = _TABLES.pop("groups")
+LADDER, BASELINES, CLAIMS, PERMUTED, LENET1, RELATIVES = GROUPS.values()
+# The networks that the notes' claims on shifts and pixel order are about.
+CLAIMED = [name for name in CLAIMS if not name.endswith("-noise")]
+# The best known recipe of each network on each data set.
+RECOMMENDED = _TABLES.pop("recommended")
+RECIPES = {name: Recipe(**table) for name, table in _TABLES.items()}
 
-# The best known recipe of each network on each data set. The sample has no teacher.
-RECOMMENDED = {
-    ("lenet5", "mnist"): "lenet5-mnist-best",
-    ("lenet5", "cifar10"): "lenet5-cifar10-best",
-    ("lenet5", "cifar10-sample"): "lenet5-cifar10",
-    ("lenet5_modern", "mnist"): "lenet5_modern-mnist-best",
-    ("lenet5_modern", "cifar10"): "lenet5_modern-cifar10-best",
-    ("lenet5_modern", "cifar10-sample"): "lenet5_modern-cifar10",
-}
-
-# From 1998 to today. Each recipe changes one thing in the recipe before it.
-LADDER = [
-    *("1998", "loss-9", "reshuffled", "adam", "softmax", "full-c3", "average", "max"),
-    *("swish", "glorot", "28x28", "raw", "rmsprop", "batch-32"),
-]
 # CIFAR-10's images have 32x32 pixels already, so the network pads nothing.
 WITHOUT_MEANING = {("28x28", "cifar10"), ("28x28", "cifar10-sample")}
-BASELINES = ["fc-300", "fc-300-100", "fc-60000"]
-
-# The networks that the notes' claims on shifts, noise and pixel order are about.
-CLAIMED = ["loss-9", "lenet5_modern-adam", *BASELINES]
-PERMUTED = [f"{name}-permuted" for name in CLAIMED]
-NOISY = [f"{name}-noise" for name in CLAIMED[:2]]
-
-RELATIVES = [name for name in RECIPES if name.split("-")[0] == "modern"]
-
-# Lists of recipes by name, for sweeps.
-GROUPS = {
-    "ladder": LADDER,
-    "baselines": BASELINES,
-    "claims": [*CLAIMED, *NOISY],
-    "permuted": PERMUTED,
-    "lenet1": [name for name in RECIPES if name.startswith("lenet1-")],
-    "relatives": RELATIVES,
-}
 
 
 def recommended(network, dataset):
@@ -277,4 +244,4 @@ def recommended(network, dataset):
     fitting = [name for name, recipe in RECIPES.items() if recipe.network == network]
     known = sorted({recipe.network for recipe in RECIPES.values()})
     expect(fitting, f"a network among {known}", network=network)
-    return RECOMMENDED.get((network, dataset), fitting[0])
+    return RECOMMENDED.get(network, {}).get(dataset, fitting[0])

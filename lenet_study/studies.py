@@ -7,7 +7,7 @@ import itertools
 
 import pandas as pd
 
-from lenet_study.questions.interpretations import INTERPRETATIONS, Trial
+from lenet_study.questions.interpretations import Trial
 from lenet_study.questions.perturbations import Robustness
 from lenet_study.questions.readers import Reader
 from lenet_study.recipes import GROUPS, RECIPES
@@ -15,6 +15,9 @@ from lenet_study.settings import tables
 from lenet_study.training.sweep import grid
 
 STUDIES = tables("studies.toml")
+# What a grid of trainings is without its own settings.
+DEFAULTS = {"datasets": ["mnist", "cifar10"], "seeds": 1, "tune": False}
+DEFAULTS |= {"overrides": {}, "instead": {"nothing": {}}}
 OTHER_JOBS = {"trial": Trial, "robustness": Robustness, "reader": Reader}
 
 
@@ -35,48 +38,29 @@ def jobs(grids, tuned=None):
     >>> [run.name for run in jobs([{"recipes": ["note-002"], "seeds": 1}])]
     ['note-002, mnist, seed 0', 'note-002, cifar10, seed 0']
     """
-    return [
-        job
-        for own in grids
-        for job in (_others(**own) if "job" in own else _runs(tuned, **own))
-    ]
+    found = []
+    for own in grids:
+        found += _others(**own) if "job" in own else _runs(tuned, **DEFAULTS | own)
+    return found
 
 
 def _others(job, **arguments):
-    if job == "trial":
-        arguments = {"interpretation": INTERPRETATIONS} | arguments
     return [
         OTHER_JOBS[job](**dict(zip(arguments, values, strict=True)))
         for values in itertools.product(*arguments.values())
     ]
 
 
-def _runs(
-    tuned,
-    recipes,
-    datasets=("mnist", "cifar10"),
-    seeds=1,
-    overrides=None,
-    instead=None,
-    tune=False,
-    **settings,
-):
+def _runs(tuned, recipes, datasets, seeds, tune, overrides, instead, **settings):
     recipes = list(dict.fromkeys(r for n in recipes for r in GROUPS.get(n, [n])))
+    seeds = range(seeds) if isinstance(seeds, int) else seeds
     images = settings.get("train_images")
-    chosen = tuned(recipes, datasets, train_images=images) if tune and tuned else {}
-    return [
-        run
-        for recipe in recipes
-        for changes in (instead or {"nothing": {}}).values()
-        for run in grid(
-            [recipe],
-            datasets,
-            range(seeds) if isinstance(seeds, int) else seeds,
-            chosen,
-            overrides=changed(recipe, (overrides or {}) | changes),
-            **settings,
-        )
-    ]
+    rates = tuned(recipes, datasets, train_images=images) if tune and tuned else {}
+    runs = []
+    for recipe, changes in itertools.product(recipes, instead.values()):
+        own = changed(recipe, overrides | changes)
+        runs += grid([recipe], datasets, seeds, rates, own, **settings)
+    return runs
 
 
 def changed(recipe, settings):

@@ -82,7 +82,6 @@ def compose(digits, rng, kind, width=0):
     Raises:
         ValueError: If the shape does not fit, or there is no such kind.
     """
-    digits = np.asarray(digits)
     what = "digits of shape (n, length, 32, 32, 1)"
     expect(digits.shape[2:] == (SIDE, SIDE, 1), what, shape=digits.shape)
     expect(kind in KINDS, f"one of {list(KINDS)}", kind=kind)

@@ -54,14 +54,13 @@ def perturb(images, kind, amount, background, ink, seed=0):
         LeCun et al. (1998), section III-E, on the variations that LeNet-5 tolerates.
     """
     expect(kind in AMOUNTS, f"kind among {list(AMOUNTS)}", kind=kind)
-    if kind in ("scale", "squeeze"):
-        expect(amount > 0, "a positive factor", amount=amount)
     if kind == "noise":
         return _salt_and_pepper(images, amount, background, ink, seed)
     backward, shift = np.eye(2), (0, 0)
     if kind in ("shift right", "shift down"):
         shift = (amount, 0) if kind == "shift right" else (0, amount)
     elif kind in ("scale", "squeeze"):
+        expect(amount > 0, "a positive factor", amount=amount)
         backward = np.diag([1 / amount, amount if kind == "squeeze" else 1 / amount])
     else:
         cos, sin = np.cos(np.radians(amount)), np.sin(np.radians(amount))

@@ -32,7 +32,6 @@ def network_input(images, pixels):
     prepared = prepare(images, pixels.removesuffix(PERMUTED))
     if not pixels.endswith(PERMUTED):
         return prepared
-    _, height, width, _ = prepared.shape
-    order = np.random.default_rng(0).permutation(height * width)
-    in_order = prepared.reshape(len(prepared), height * width, -1)[:, order]
-    return in_order.reshape(prepared.shape)
+    places = prepared.reshape(len(prepared), -1, prepared.shape[-1])
+    permuted = np.random.default_rng(0).permutation(places, axis=1)
+    return permuted.reshape(prepared.shape)

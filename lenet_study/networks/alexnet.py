@@ -61,9 +61,6 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
         unit = {"activation": "relu", "padding": padding, "name": name, **more}
         return layers.Conv2D(filters, size, **unit, **weights(biases), **last)
 
-    def normalization(name):
-        return LocalResponseNormalization(name=name, **last)
-
     def pooling(name):  # 3x3 windows at strides of 2: they overlap
         return layers.MaxPooling2D(3, strides=2, name=name, **last)
 
@@ -71,13 +68,12 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
         return layers.Dense(units, activation, name=name, **weights(biases))
 
     inputs = keras.Input(input_shape, name="input")
-    x = convolution(96, 11, "C1", "zeros", "valid", strides=4)(
-        inputs
-    )  # 96 maps of 55x55
-    x = normalization("N1")(x)
-    x = pooling("P1")(x)  # 96 of 27x27
+    # 96 maps of 55x55 and of 27x27.
+    x = convolution(96, 11, "C1", "zeros", "valid", strides=4)(inputs)
+    x = LocalResponseNormalization(name="N1", **last)(x)
+    x = pooling("P1")(x)
     x = convolution(256, 5, "C2", groups=groups)(x)  # 256 of 27x27
-    x = normalization("N2")(x)
+    x = LocalResponseNormalization(name="N2", **last)(x)
     x = pooling("P2")(x)  # 256 of 13x13
     x = convolution(384, 3, "C3", "zeros")(x)  # 384 of 13x13
     x = convolution(384, 3, "C4", groups=groups)(x)  # 384 of 13x13

@@ -15,7 +15,11 @@ _HALF = ((0,), (0, 1), (0, 1), (1,), (0, 1), (0, 1))
 #: 20 kernels, so 20 * 25 weights + 12 biases = 512 parameters.
 LENET1_CONNECTIONS = _HALF + tuple(tuple(n + 2 for n in maps) for maps in _HALF)
 
-READINGS = ("1990", "dense")
+# The subsampling, the third layer, and whether there are biases.
+READINGS = {
+    "1990": (Subsampling2D, partial(ConnectionTableConv2D, LENET1_CONNECTIONS), True),
+    "dense": (layers.MaxPooling2D, partial(layers.Conv2D, 12), False),
+}
 
 
 def lenet1(input_shape=(28, 28, 1), reading="1990", name="lenet1"):
@@ -56,22 +60,17 @@ def lenet1(input_shape=(28, 28, 1), reading="1990", name="lenet1"):
     """
     what = "an input_shape of (28, 28, channels)"
     expect(tuple(input_shape[:2]) == (28, 28), what, input_shape=input_shape)
-    expect(reading in READINGS, f"a reading among {READINGS}", reading=reading)
-    is_dense = reading == "dense"
+    expect(reading in READINGS, f"a reading among {tuple(READINGS)}", reading=reading)
+    subsampling, third, biases = READINGS[reading]
     last = {"data_format": "channels_last"}
     unit = {"activation": scaled_tanh, "kernel_initializer": "lecun_uniform"}
-    unit["use_bias"] = not is_dense
-    subsampling = partial(layers.MaxPooling2D if is_dense else Subsampling2D, 2, **last)
+    unit["use_bias"] = biases
 
     inputs = keras.Input(input_shape, name="input")
     x = layers.Conv2D(4, 5, name="H1", **unit, **last)(inputs)  # 4 maps of 24x24
-    x = subsampling(name="H2")(x)  # 4 of 12x12
-    if is_dense:
-        x = layers.Conv2D(12, 5, name="H3", **unit, **last)(x)
-    else:
-        table = LENET1_CONNECTIONS
-        x = ConnectionTableConv2D(table, 5, name="H3", **unit, **last)(x)  # 12 of 8x8
-    x = subsampling(name="H4")(x)  # 12 of 4x4
+    x = subsampling(2, name="H2", **last)(x)  # 4 of 12x12
+    x = third(5, name="H3", **unit, **last)(x)  # 12 of 8x8
+    x = subsampling(2, name="H4", **last)(x)  # 12 of 4x4
     x = layers.Flatten("channels_last", name="flatten")(x)
     outputs = layers.Dense(10, name="output", **unit)(x)
     return keras.Model(inputs, outputs, name=name)

@@ -60,9 +60,9 @@ def lenet4(input_shape=(32, 32, 1), name="lenet4"):
     x = layers.Conv2D(4, 5, name="C1", **unit, **last)(inputs)  # 4 maps of 28x28
     x = layers.Concatenate(name="twice")([x, x])
     x = Subsampling2D(2, name="S2", **last)(x)  # 8 of 14x14
-    table = LENET4_CONNECTIONS
-    x = ConnectionTableConv2D(table, 5, name="C3", **unit, **last)(x)  # 16 of 10x10
-    x = Subsampling2D(2, name="S4", **last)(x)  # 16 of 5x5
+    # 16 of 10x10 and of 5x5.
+    x = ConnectionTableConv2D(LENET4_CONNECTIONS, 5, name="C3", **unit, **last)(x)
+    x = Subsampling2D(2, name="S4", **last)(x)
     x = layers.Flatten("channels_last", name="flatten")(x)
     x = layers.Dense(120, name="F5", **unit)(x)
     outputs = layers.Dense(10, name="output", **unit)(x)

@@ -5,22 +5,17 @@ from functools import partial
 import keras
 from keras import layers
 
+from lenet_keras import layers as ours
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.checks import expect
 from lenet_keras.codes import rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.initializers import one_per_layer
-from lenet_keras.layers import (
-    RBF,
-    ConnectionTableConv2D,
-    LocalResponseNormalization,
-    Subsampling2D,
-)
 from lenet_study.networks.inception import inception_block
 from lenet_study.networks.residual import residual_block
 
 SUBSAMPLINGS = {
-    "trainable": Subsampling2D,
+    "trainable": ours.Subsampling2D,
     "average": partial(layers.AveragePooling2D, 2),
     "max": partial(layers.MaxPooling2D, 2),
     "overlapping max": partial(layers.MaxPooling2D, 3, strides=2, padding="same"),
@@ -127,7 +122,7 @@ def lenet5_variant(
     def subsampled(x, name):
         if normalization is not None:
             own = {"alpha": ALPHAS[normalization], "name": f"{name}_normalization"}
-            x = LocalResponseNormalization(**own, **last)(x)
+            x = ours.LocalResponseNormalization(**own, **last)(x)
         return SUBSAMPLINGS[subsampling](name=name, **last)(x)
 
     def dropped(x, name):
@@ -141,7 +136,8 @@ def lenet5_variant(
 
     # C3 and S4: 16 maps of 10x10 and of 5x5.
     if c3 == "table":
-        x = ConnectionTableConv2D(C3_CONNECTIONS, 5, name="C3", **unit(), **last)(x)
+        own = {"name": "C3", **unit(), **last}
+        x = ours.ConnectionTableConv2D(C3_CONNECTIONS, 5, **own)(x)
     else:
         x = convolution(16, name="C3")(x)
     if block == "inception":
@@ -162,7 +158,7 @@ def lenet5_variant(
 
     # Ten distances or ten probabilities.
     if output == "rbf":
-        outputs = RBF(rbf_codes("0123456789"), name="output")(x)
+        outputs = ours.RBF(rbf_codes("0123456789"), name="output")(x)
     else:
         outputs = layers.Dense(10, name="output", **unit("softmax"))(x)
     return keras.Model(inputs, outputs, name=name)

@@ -68,13 +68,14 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     """
     recipe = run.settings
     (x, y), (x_unseen, y_unseen) = load_images(run)
-    targets = soft_labels(y, run.dataset, recipe) if recipe.soft else y
-    if recipe.soft:
+    targets = y
+    if recipe.labels == "probabilities":
+        targets = soft_labels(y, run.dataset, recipe)
         y, y_unseen = (np.eye(10, dtype="float32")[part] for part in (y, y_unseen))
     digits, shape = len(x), x.shape[1:]
     arguments = recipe.augmentation_arguments
     changed = augmented(x, targets, recipe.augmentation, run.seed, **arguments)
-    if recipe.reads_lines:
+    if recipe.labels == "lines":
         rng = np.random.default_rng(run.seed)
         x, y = lines_to_train(x, y, rng)
         x_unseen, y_unseen = lines_to_train(x_unseen, y_unseen, rng)
@@ -85,7 +86,7 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
 
     keras.utils.set_random_seed(run.seed)
     wide = (shape[0], None, shape[-1])
-    model = recipe.build(wide if recipe.reads_lines else shape)
+    model = recipe.build(wide if recipe.labels == "lines" else shape)
     recipe.compile(model, len(x))
     averages = own.AveragedWeights(model, recipe.ema_momentum)
     rows = History(run, (x, y), averages, checkpoint)
@@ -106,7 +107,7 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     averages.exchange()
 
     history = pd.DataFrame(rows.rows).set_index("epoch")
-    counted = recipe.build(shape) if recipe.reads_lines else model
+    counted = recipe.build(shape) if recipe.labels == "lines" else model
     counts = layer_table(counted)["total"]._asdict()
     del counts["output_shape"]
     row = {"recipe": run.recipe, "dataset": run.dataset, "seed": run.seed}

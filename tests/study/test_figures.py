@@ -19,7 +19,7 @@ from lenet_study.figures import style
 from lenet_study.images.perturbations import AMOUNTS
 from lenet_study.networks.anatomy import growth, receptive_fields
 from lenet_study.questions.family import timeline
-from lenet_study.recipes import CLAIMED, NOISY
+from lenet_study.recipes import GROUPS
 from lenet_study.results import NETWORK_TITLES, complete_trainings
 from lenet_study.studies import STUDIES, jobs
 
@@ -450,8 +450,7 @@ def test_perturbed_lines_are_means_over_the_seeds():
 def test_every_network_that_is_tried_has_a_line_of_its_own():
     shipped = jobs(STUDIES["robustness"]["jobs"] + STUDIES["lines"]["jobs"])
     assert set(figures.TRAINED_STYLES) == {
-        *CLAIMED,
-        *NOISY,
+        *GROUPS["claims"],
         *(job.network for job in shipped),
     }
     titles = {NETWORK_TITLES[recipe] for recipe in figures.TRAINED_STYLES}

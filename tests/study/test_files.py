@@ -100,9 +100,11 @@ def test_a_store_that_fails_leaves_the_file_as_it_was(file, monkeypatch):
 
 KILLED = """
 import os, signal, sys
+from pathlib import Path
 from lenet_study.files import store_result
 os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
-store_result(sys.argv[1], {"id": "4", "run": {}, "configuration": {}, "status": "done"})
+result = {"id": "4", "run": {}, "configuration": {}, "status": "done"}
+store_result(Path(sys.argv[1]), result)
 """
 
 
@@ -132,8 +134,9 @@ def test_other_lines_stay_byte_for_byte(tmp_path):
 
 HOLDER = """
 import sys, time
+from pathlib import Path
 from lenet_study.files import only_writer
-with only_writer(sys.argv[1]):
+with only_writer(Path(sys.argv[1])):
     print("holds", flush=True)
     time.sleep(float(sys.argv[2]))
 """

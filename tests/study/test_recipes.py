@@ -9,9 +9,9 @@ from lenet_study import networks
 from lenet_study.images.pixels import network_input
 from lenet_study.recipes import (
     BASELINES,
+    CLAIMED,
     GROUPS,
     LADDER,
-    NOISY,
     PERMUTED,
     RECIPES,
     RECOMMENDED,
@@ -210,17 +210,21 @@ def test_a_network_without_a_recipe_is_refused():
 
 
 def test_the_recommended_recipes_leave_the_networks_as_they_are():
-    for (network, _), name in RECOMMENDED.items():
+    for network, own in RECOMMENDED.items():
         initial = {"kernel_initializer": "lecun_uniform"} if network == "lenet5" else {}
-        assert RECIPES[name].network_arguments == initial
+        for name in own.values():
+            assert RECIPES[name].network_arguments == initial
 
 
 def test_permuted_and_noisy_recipes_change_the_images_only():
-    for name in [*PERMUTED, *NOISY]:
+    noisy = [name for name in RECIPES if name.endswith("-noise")]
+    for name in [*PERMUTED, *noisy]:
         plain = RECIPES[name.removesuffix("-permuted").removesuffix("-noise")]
         assert what_changes(plain, RECIPES[name]) <= {"pixels", "augmentation"}
     assert all(RECIPES[name].pixels.endswith("-permuted") for name in PERMUTED)
-    assert all(RECIPES[name].augmentation == "noise" for name in NOISY)
+    assert all(RECIPES[name].augmentation == "noise" for name in noisy)
+    assert GROUPS["claims"] == [*CLAIMED, *noisy]
+    assert [f"{name}-permuted" for name in CLAIMED] == PERMUTED
 
 
 def test_each_relative_has_one_idea():
@@ -234,6 +238,7 @@ def test_each_relative_has_one_idea():
         "output": "softmax",
         "kernel_initializer": "glorot_uniform",
     }
+    assert [name for name in RECIPES if name.split("-")[0] == "modern"] == RELATIVES
     changes = {name: what_changes(base, RECIPES[name]) for name in RELATIVES}
     assert changes == {
         "modern": set(),
@@ -251,6 +256,8 @@ def test_each_relative_has_one_idea():
 
 
 def test_lenet1_is_trained_both_ways_on_both_sizes_of_digits():
+    lenet1 = [name for name in RECIPES if name.startswith("lenet1-")]
+    assert GROUPS["lenet1"] == lenet1
     methods = {
         (r.optimizer, r.pixels, r.network_arguments.get("reading"))
         for r in map(RECIPES.get, GROUPS["lenet1"])
@@ -305,9 +312,10 @@ def test_the_method_of_1998_updates_after_each_pattern(message):
 
 def test_a_network_that_reads_lines_trains_on_lines(message):
     recipe = RECIPES["lenet5-mnist-line-best"]
-    assert recipe.reads_lines
-    assert not recipe.soft
-    assert not any(other.reads_lines for other in RECIPES.values() if other != recipe)
+    assert recipe.labels == "lines"
+    assert not any(
+        other.labels == "lines" for other in RECIPES.values() if other != recipe
+    )
     for changes in ({"augmentation": "elastic"}, {"plain_epochs": 2}):
         ((name, value),) = changes.items()
         text = message(dataclasses.replace, recipe, **changes)
