@@ -228,8 +228,8 @@ def rungs(runs, dataset, comparison="ladder"):
         baseline = name in recipes.BASELINES
         if own.empty and baseline:
             continue
-        row = {"change": recipes.RECIPES[name].title, "is_baseline": baseline}
-        rows[name] = row
+        title = recipes.RECIPES[name].title
+        rows[name] = row = {"change": title, "is_baseline": baseline}
         if (name, dataset) in recipes.WITHOUT_MEANING:
             row["note"] = "no meaning here"
             continue

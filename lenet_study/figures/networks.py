@@ -15,15 +15,14 @@ from lenet_study.statistics import crossing
 
 
 @style.drawing
-def activations(functions, reach=5.0):
-    """Draws activation functions over `[-reach, reach]`.
+def activations(functions):
+    """Draws activation functions over `[-5, 5]`.
 
     Args:
         functions: Dictionary from a title to a function of a tensor: that of LeNet-5,
             and that of the modern variant.
-        reach: Positive number.
     """
-    a = np.linspace(-reach, reach, 401, dtype="float32")
+    a = np.linspace(-5, 5, 401, dtype="float32")
     ax = style.panel(6, 3.2, xlabel="weighted sum a", ylabel="f(a)", ylim=(-2.2, 3.2))
     ax.set_prop_cycle(color=[style.BLUE, style.ORANGE])
     for title, function in functions.items():

@@ -13,7 +13,7 @@ from lenet_study.figures.words import describe
 
 FILE = Path(__file__).with_name("style.mplstyle")
 STYLE = matplotlib.rc_params_from_file(FILE, use_default_template=False)
-BLUE, GREEN, PINK, _ = STYLE["axes.prop_cycle"].by_key()["color"]
+BLUE, GREEN, PINK, GREY = STYLE["axes.prop_cycle"].by_key()["color"]
 ORANGE, RED = "#d9722e", "#c0392b"
 SHARPNESS = 2  # pixels of a notebook's picture for one on the page
 NETWORK_COLORS = {"lenet5": BLUE, "lenet5_modern": ORANGE}
