@@ -154,8 +154,7 @@ def lines(images, titles, columns=2):
         columns: Lines a row.
     """
     height, width = images.shape[1:]
-    size = (width / 30, height / 30 + 0.35)
-    _grid(images, size, columns, titles)
+    _grid(images, (width / 30, height / 30 + 0.35), columns, titles)
 
 
 @style.drawing

@@ -12,7 +12,6 @@ from lenet_study.statistics import error_percent
 # Networks that are compared on changed digits or on lines: colour and line.
 TRAINED_STYLES = TITLES["styles"]
 LINES = ["-", "--", "-.", ":"]
-PERTURBATION_UNITS = TITLES["units"]
 
 
 @style.drawing
@@ -32,19 +31,15 @@ def comparison(runs, complete):
     for ax, (dataset, count) in zip(axes, contents, strict=True):
         best = complete[complete["dataset"] == dataset.removesuffix("-sample")]
         own = pd.concat([best, runs[runs["dataset"] == dataset]])
-        for index, (_, run) in enumerate(own.iterrows()):
-            full, color = index < len(best), style.NETWORK_COLORS[run["network"]]
-            marker, training = "o", f"{run['epochs']} epochs"
-            if full:
-                training = "complete training"
-            elif run["recipe"] == "note-002":
-                marker, training = "D", "as in study note 002"
-            elif run["recipe"].endswith("-short"):
-                training = "short training"
-            label = f"{NETWORK_TITLES[run['network']]}: {training}"
-            look = {"mfc": color, "markersize": 8} if full else {"mfc": "none"}
-            place = run[[count, "test_error"]]
-            ax.plot(*place, marker, color=color, label=label, **look)
+        for _, run in own.iterrows():
+            name, color = run["network"], style.NETWORK_COLORS[run["network"]]
+            kind = run["recipe"].split("-")[-1]
+            training = TITLES["trainings"].get(kind, f"{run['epochs']} epochs")
+            look = {"mfc": "none", "label": f"{NETWORK_TITLES[name]}: {training}"}
+            if kind == "best":
+                look |= {"mfc": color, "markersize": 8}
+            marker = "D" if kind == "002" else "o"
+            ax.plot(*run[[count, "test_error"]], marker, color=color, **look)
         ax.set(xlabel=counts[count], xlim=(0, 1.25 * own[count].max()))
         ax.set(ylabel="test error, %", ylim=(0, 1.15 * own["test_error"].max()))
         ax.set_title(DATASET_TITLES[dataset])
@@ -130,7 +125,7 @@ def perturbed(table):
         _line_a_network(ax, error_percent(by_recipe), of_kind["recipe"].unique())
         if kind in ("scale", "squeeze"):
             style.log_ticks(ax.xaxis, [0.5, 0.7, 1, 1.4, 2])
-        ax.set(title=kind, xlabel=PERTURBATION_UNITS[kind])
+        ax.set(title=kind, xlabel=TITLES["units"][kind])
         ax.grid(axis="x")
     for left in ax.figure.axes[::columns]:
         left.set_ylabel("test error, %")
@@ -183,8 +178,8 @@ def confusion_matrices(labels, answers, names=range(10)):
         style.picture(ax, wrong, cmap="Reds", vmin=0, vmax=max(2 * most, 1))
         for right, answer in np.argwhere(own):
             words = {"fontsize": 7, "weight": "bold" if right == answer else "normal"}
-            place = {"ha": "center", "va": "center"}
-            ax.text(answer, right, own[right, answer], **place, **words)
+            words |= {"ha": "center", "va": "center"}
+            ax.text(answer, right, own[right, answer], **words)
         rotation = 0 if len(str(names[0])) < 3 else 60
         ax.set_xticks(range(len(names)), names, rotation=rotation)
         ax.set_yticks(range(len(names)), names)

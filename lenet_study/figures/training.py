@@ -8,7 +8,7 @@ from lenet_study.figures import style
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES
 from lenet_study.statistics import error_percent
 
-PAPER_STYLE = {"color": "0.35", "linestyle": "--", "linewidth": 1.2, "zorder": 3}
+PAPER = {"color": "0.35", "ls": "--", "lw": 1.2, "zorder": 3, "label": "the paper's"}
 PAPER_RATE_RANGE = (7e-5, 0.016)  # in the first epoch, section III-B
 
 
@@ -45,17 +45,14 @@ def training_errors(history, titles, level):
     ax = style.panel(6, 3.4)
     colors = itertools.cycle([style.ORANGE, style.GREEN, style.PINK])
     for (recipe, title), color in zip(titles.items(), colors, strict=False):
-        errors = _by_seed(history[history["recipe"] == recipe], "train_error")
+        own = history[history["recipe"] == recipe]
+        errors = own.pivot(index="epoch", columns="seed", values="train_error")
         ax.plot(errors, color=color, alpha=0.3, linewidth=0.8)
         ax.plot(errors.mean(axis=1), color=color, label=title)
     ax.axhline(level, color="0.4", linewidth=0.8, linestyle="--")
     ax.set(xlabel="epoch", ylabel="training error on the fly, %", ylim=(0, None))
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend()
-
-
-def _by_seed(history, column):
-    return history.pivot(index="epoch", columns="seed", values=column)
 
 
 @style.drawing
@@ -69,11 +66,10 @@ def errors_by_epoch(history, paper):
     """
     titles = {"test": "test error, %", "train": "training error on the fly, %"}
     for ax, kind, title in style.each_panel(titles, (5, 3.8), sharey=True):
-        errors = _by_seed(history, f"{kind}_error")
+        errors = history.pivot(index="epoch", columns="seed", values=f"{kind}_error")
         ours = ax.plot(errors, color=style.BLUE, alpha=0.6)
         ours[0].set_label("ours, a line a seed")
-        theirs = paper[f"{kind}_error_percent"]
-        ax.plot(paper["x"], theirs, label="the paper's", **PAPER_STYLE)
+        ax.plot(paper["x"], paper[f"{kind}_error_percent"], **PAPER)
         ax.set(title=title, xlabel="epoch", xticks=range(0, 21, 5))
         style.log_ticks(ax.yaxis, [0.2, 0.5, 1, 2, 5])
     ax.figure.axes[0].legend()
@@ -91,14 +87,13 @@ def errors_by_train_size(runs, paper):
     ours = runs.set_index(["recipe", "train_images"])["test_error"]
     distorted = paper["train_error_percent"].isna().rename("distorted")
     theirs = paper.set_index([distorted, "x"])["test_error_percent"]
-    points = PAPER_STYLE | {"linestyle": ""}
+    points = PAPER | {"ls": "", "label": "the paper's, with distortions"}
     ax = style.panel(6, 3.6, xlabel="training digits", ylabel="test error, %")
     ax.plot(ours["lenet5-mnist"], "o", color=style.BLUE, alpha=0.6, label="ours")
     beside = ours["lenet5-mnist-distorted"].rename(lambda digits: digits + 2_000)
     ax.plot(beside, "^", color=style.BLUE, alpha=0.6, label="ours, with distortions")
-    ax.plot(theirs[False], marker="s", mfc="none", label="the paper's", **PAPER_STYLE)
-    label = "the paper's, with distortions"
-    ax.plot(theirs[True], marker="v", mfc="white", label=label, **points)
+    ax.plot(theirs[False], marker="s", mfc="none", **PAPER)
+    ax.plot(theirs[True], marker="v", mfc="white", **points)
     ax.set(xticks=theirs[False].index, ylim=(0, None))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend()

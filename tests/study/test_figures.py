@@ -20,7 +20,7 @@ from lenet_study.images.perturbations import AMOUNTS
 from lenet_study.networks.anatomy import growth, receptive_fields
 from lenet_study.questions.family import timeline
 from lenet_study.recipes import CLAIMED, NOISY
-from lenet_study.results import NETWORK_TITLES, complete_trainings
+from lenet_study.results import NETWORK_TITLES, TITLES, complete_trainings
 from lenet_study.studies import STUDIES, jobs
 
 RNG = np.random.default_rng(0)
@@ -455,7 +455,7 @@ def test_every_network_that_is_tried_has_a_line_of_its_own():
     }
     titles = {NETWORK_TITLES[recipe] for recipe in figures.TRAINED_STYLES}
     assert len(titles) == len(figures.TRAINED_STYLES)
-    assert set(figures.PERTURBATION_UNITS) == set(AMOUNTS)
+    assert set(TITLES["units"]) == set(AMOUNTS)
 
 
 def test_pairs_join_the_runs_of_one_seed():
