@@ -110,8 +110,7 @@ def export(
     examples, x, labels = _data(loaded, pixels)
     exported = loaded.layers if layers else loaded.layers[-1:]
     outputs = {layer.name: layer.output for layer in exported}
-    for entry in loaded.inputs:  # the layer of a functional model's input
-        outputs.pop(entry.name, None)
+    outputs.pop(loaded.inputs[0].name, None)  # the layer of a functional model's input
     model = keras.Model(loaded.inputs[0], outputs, name=loaded.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:

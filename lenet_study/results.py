@@ -125,14 +125,13 @@ def _known(result):
     if "network" in asked:
         known["network"] = trained_network(asked)
     if "recipe" in asked:
-        changes = asked.get("overrides", {}).items()
+        given = asked.get("overrides", {}).items()
+        told = [_words(n, v) for n, v in given if n not in ("epochs", "learning_rate")]
         known |= {
             "held_out": asked.get("held_out", 0),
             "epochs": configuration.get("epochs", recipes.Recipe.epochs),
             "learning_rate": configuration["learning_rate"],
-            "changes": ", ".join(
-                _words(n, v) for n, v in changes if n not in ("epochs", "learning_rate")
-            ),
+            "changes": ", ".join(told),
         }
     seedless = {name: v for name, v in configuration.items() if name != "seed"}
     return known | {"configuration": identity(seedless)}
@@ -228,18 +227,16 @@ def rungs(runs, dataset, comparison="ladder"):
         baseline = name in recipes.BASELINES
         if own.empty and baseline:
             continue
-        row = {"change": recipes.RECIPES[name].title, "is_baseline": baseline}
-        rows[name] = row
+        title = recipes.RECIPES[name].title
+        rows[name] = row = {"change": title, "is_baseline": baseline}
         if (name, dataset) in recipes.WITHOUT_MEANING:
             row["note"] = "no meaning here"
             continue
         expect(len(own), f"runs of {name} on {dataset}", runs=len(own))
-        expect(
-            own["configuration"].nunique() == 1 and own.index.is_unique,
-            f"one run per seed, all of one configuration, of {name} on {dataset}",
-            seeds=own.index.tolist(),
-            learning_rate=own["learning_rate"].unique().tolist(),
-        )
+        fits = own["configuration"].nunique() == 1 and own.index.is_unique
+        what = f"one run per seed, all of one configuration, of {name} on {dataset}"
+        rates = own["learning_rate"].unique().tolist()
+        expect(fits, what, seeds=own.index.tolist(), learning_rate=rates)
         if diverged := (own["status"] != "done").sum():
             row["note"] = f"{diverged} of {len(own)} diverged"
             continue

@@ -1,5 +1,7 @@
 """The tables of the studies, as data frames of text, and how Markdown shows them."""
 
+from functools import partial
+
 import pandas as pd
 
 from lenet_keras import pretrained
@@ -21,9 +23,8 @@ def markdown(frame):
         frame: `pandas.DataFrame` of text.
     """
     words = results.TITLES["words"]["columns"]
-    alignment = ["left" if name in words else "right" for name in frame]
-    text = frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)
-    return text + "\n"
+    sides = ["left" if name in words else "right" for name in frame]
+    return frame.to_markdown(index=False, disable_numparse=True, colalign=sides) + "\n"
 
 
 def spread(values):
@@ -245,11 +246,6 @@ def choices(runs, study="choices"):
     return _by_title(pd.DataFrame(cells), "held-out error, %", ".2f")
 
 
-def ingredients(runs):
-    """Returns the same for the ingredients of the best trainings."""
-    return choices(runs, "ingredients")
-
-
 def perturbed(measured):
     """Returns some of the errors on perturbed digits, in percent.
 
@@ -433,7 +429,7 @@ def _numbers(result):
 OF_STUDY = {
     "compare": {"runs": comparison},
     "choices": {"runs": choices},
-    "ingredients": {"runs": ingredients},
+    "ingredients": {"runs": partial(choices, study="ingredients")},
     "interpretations": {"runs": interpretations},
     "perturbed": {"perturbed": perturbed},
     "robustness": {"perturbed": perturbed, "rejection": rejection},

@@ -1,6 +1,5 @@
 """Pictures: images, and the codes, maps and kernels of a network as images."""
 
-import itertools
 import math
 
 import matplotlib.pyplot as plt
@@ -38,17 +37,16 @@ def _grid(pictures, size, columns, titles=None, scale=None, **kwargs):
     return axes
 
 
-def worst_mistakes(images_, labels, probabilities, names=None, count=20):
+def worst_mistakes(images_, labels, probabilities, names=range(10), count=20):
     """Draws the wrong answers that the network was surest of, the worst first.
 
     Args:
         images_: Array of images, as `images` draws them.
         labels: Integer array of shape `(n,)`, the right classes.
         probabilities: Array of shape `(n, classes)`.
-        names: Optional names of the classes.
+        names: Names of the classes.
         count: Number of images to draw.
     """
-    names = range(probabilities.shape[1]) if names is None else names
     answers = probabilities.argmax(axis=1)
     sure = np.where(answers == labels, -1, probabilities.max(axis=1))
     worst = np.argsort(-sure, kind="stable")[: min(count, (answers != labels).sum())]
@@ -156,8 +154,7 @@ def lines(images, titles, columns=2):
         columns: Lines a row.
     """
     height, width = images.shape[1:]
-    size = (width / 30, height / 30 + 0.35)
-    _grid(images, size, columns, titles)
+    _grid(images, (width / 30, height / 30 + 0.35), columns, titles)
 
 
 @style.drawing
@@ -171,11 +168,11 @@ def feature_maps(maps, columns=8):
     """
     rows = {name: math.ceil(m.shape[-1] / columns) for name, m in maps.items()}
     size = {"size": (1.05, 1.05), "columns": columns, "margin": (0.5, 0)}
-    axes = iter(style.panels(columns * sum(rows.values()), **size))
+    axes = style.panels(columns * sum(rows.values()), **size)
     for name, values in maps.items():
         height, width, count = values.shape
         most = np.abs(values).max()
-        own = list(itertools.islice(axes, columns * rows[name]))
+        own, axes = np.split(axes, [columns * rows[name]])
         own[0].set_ylabel(f"{name}\n{height}x{width}\n±{most:.1f}", fontsize=8)
         for index, ax in enumerate(own[:count]):
             style.picture(ax, values[..., index], cmap="gray", vmin=-most, vmax=most)
@@ -196,8 +193,7 @@ def one_map(inputs, kernels, table, index, outputs):
         outputs: Array of shape `(height, width, output maps)`, the maps of C3.
     """
     count = inputs.shape[-1]
-    axes = style.panels(2 * (count + 1), (1.15, 1.25), count + 1)
-    above, below = axes[: count + 1], axes[count + 1 :]
+    above, below = style.panels(2 * (count + 1), (1.15, 1.25), count + 1).reshape(2, -1)
     seen, scale = table[index], {"cmap": "gray", "vmin": -1.72, "vmax": 1.72}
     for i in range(count):
         below[i].axis("off")

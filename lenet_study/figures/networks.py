@@ -15,15 +15,14 @@ from lenet_study.statistics import crossing
 
 
 @style.drawing
-def activations(functions, reach=5.0):
-    """Draws activation functions over `[-reach, reach]`.
+def activations(functions):
+    """Draws activation functions over `[-5, 5]`.
 
     Args:
         functions: Dictionary from a title to a function of a tensor: that of LeNet-5,
             and that of the modern variant.
-        reach: Positive number.
     """
-    a = np.linspace(-reach, reach, 401, dtype="float32")
+    a = np.linspace(-5, 5, 401, dtype="float32")
     ax = style.panel(6, 3.2, xlabel="weighted sum a", ylabel="f(a)", ylim=(-2.2, 3.2))
     ax.set_prop_cycle(color=[style.BLUE, style.ORANGE])
     for title, function in functions.items():
@@ -44,11 +43,10 @@ def connection_table(table, input_name="S2", output_name="C3"):
         output_name: Name of the layer of the output maps.
     """
     inputs, outputs = max(map(max, table)) + 1, len(table)
-    links = np.full((inputs, outputs), np.nan)
-    for output_map, entry in enumerate(table):
-        links[list(entry), output_map] = len(entry)
+    marks = [dict.fromkeys(entry, len(entry)) for entry in table]
+    links = pd.DataFrame(marks, columns=range(inputs)).T
     ax = style.panel(0.42 * outputs + 0.6, 0.42 * inputs + 1)
-    most = np.nanmax(links)
+    most = links.max(axis=None)
     style.picture(ax, links, cmap="Blues", vmin=most / 6, vmax=most * 4 / 3)
     ax.set(xticks=range(outputs), xlabel=f"map of {output_name}")
     ax.set(yticks=range(inputs), ylabel=f"map of {input_name}")

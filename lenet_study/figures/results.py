@@ -6,35 +6,12 @@ import numpy as np
 import pandas as pd
 
 from lenet_study.figures import style
-from lenet_study.results import DATASET_TITLES, NETWORK_TITLES
+from lenet_study.results import DATASET_TITLES, NETWORK_TITLES, TITLES
 from lenet_study.statistics import error_percent
 
-# Networks that are compared on changed digits or on lines: color and line.
-TRAINED_STYLES = {
-    "loss-9": (style.BLUE, "-"),
-    "loss-9-noise": (style.BLUE, ":"),
-    "lenet5_modern-adam": (style.ORANGE, "-"),
-    "lenet5_modern-adam-noise": (style.ORANGE, ":"),
-    "fc-300": (style.GREEN, "-"),
-    "fc-300-100": (style.PINK, "-"),
-    "fc-60000": ("0.4", "-"),
-    "lenet5-mnist": (style.BLUE, ":"),
-    "lenet5-mnist-distorted": (style.BLUE, "--"),
-    "lenet5-mnist-best": (style.BLUE, "-."),
-    "lenet5_modern-mnist": (style.ORANGE, "--"),
-    "lenet5_modern-mnist-best": (style.ORANGE, "-."),
-    "lenet5-mnist-line": (style.BLUE, "-."),
-    "lenet5-mnist-line-best": (style.BLUE, "-"),
-}
+# Networks that are compared on changed digits or on lines: colour and line.
+TRAINED_STYLES = TITLES["styles"]
 LINES = ["-", "--", "-.", ":"]
-PERTURBATION_UNITS = {
-    "shift right": "pixels",
-    "shift down": "pixels",
-    "scale": "factor",
-    "rotation": "degrees, counter-clockwise",
-    "squeeze": "factor, wider and lower",
-    "noise": "fraction of the pixels",
-}
 
 
 @style.drawing
@@ -48,29 +25,24 @@ def comparison(runs, complete):
         runs: `pandas.DataFrame` with one row a run of `compare`.
         complete: The same for the complete trainings, one row a network and data set.
     """
-    datasets = list(dict.fromkeys(runs["dataset"]))
     counts = {"trainable": "trainable parameters", "connections": "connections"}
-    contents = list(itertools.product(datasets, counts))
+    contents = list(itertools.product(runs["dataset"].unique(), counts))
     axes = style.panels(len(contents), (4, 2.4), 2, margin=(0, 0.5))
     for ax, (dataset, count) in zip(axes, contents, strict=True):
         best = complete[complete["dataset"] == dataset.removesuffix("-sample")]
         own = pd.concat([best, runs[runs["dataset"] == dataset]])
-        own = own.assign(error=error_percent(own["test_accuracy"]))
-        for index, (_, run) in enumerate(own.iterrows()):
-            full, color = index < len(best), style.NETWORK_COLORS[run["network"]]
-            marker, training = "o", f"{run['epochs']} epochs"
-            if full:
-                training = "complete training"
-            elif run["recipe"] == "note-002":
-                marker, training = "D", "as in study note 002"
-            elif run["recipe"].endswith("-short"):
-                training = "short training"
-            label = f"{NETWORK_TITLES[run['network']]}: {training}"
-            look = {"mfc": color, "markersize": 8} if full else {"mfc": "none"}
-            ax.plot(run[count], run["error"], marker, color=color, label=label, **look)
-        ax.set(xlim=(0, 1.25 * own[count].max()), ylim=(0, 1.15 * own["error"].max()))
-        ax.set(title=DATASET_TITLES[dataset], xlabel=counts[count])
-        ax.set_ylabel("test error, %")
+        for _, run in own.iterrows():
+            name, color = run["network"], style.NETWORK_COLORS[run["network"]]
+            kind = run["recipe"].split("-")[-1]
+            training = TITLES["trainings"].get(kind, f"{run['epochs']} epochs")
+            look = {"mfc": "none", "label": f"{NETWORK_TITLES[name]}: {training}"}
+            if kind == "best":
+                look |= {"mfc": color, "markersize": 8}
+            marker = "D" if kind == "002" else "o"
+            ax.plot(*run[[count, "test_error"]], marker, color=color, **look)
+        ax.set(xlabel=counts[count], xlim=(0, 1.25 * own[count].max()))
+        ax.set(ylabel="test error, %", ylim=(0, 1.15 * own["test_error"].max()))
+        ax.set_title(DATASET_TITLES[dataset])
         ax.locator_params(axis="x", nbins=5)
         ax.xaxis.set_major_formatter("{x:,.0f}")
     style.legend_below(axes[0].figure)
@@ -93,8 +65,7 @@ def ladder(rungs_by_dataset, compared_with="the rung before"):
     size = {"size": (4.2, 0.34 * len(first)), "margin": (2.6, 1.2)}
     for ax, dataset, rungs in style.each_panel(rungs_by_dataset, **size, sharey=True):
         if compared_with == "the rung before":
-            steps = rungs[~rungs["is_baseline"].astype(bool)].reset_index()
-            steps = steps["error"].dropna()
+            steps = rungs.reset_index().query("not is_baseline")["error"].dropna()
             ax.plot(steps, steps.index, color="0.85", zorder=0)
         for height, (_, rung) in enumerate(rungs.iterrows()):
             _rung(ax, height, rung)
@@ -154,7 +125,7 @@ def perturbed(table):
         _line_a_network(ax, error_percent(by_recipe), of_kind["recipe"].unique())
         if kind in ("scale", "squeeze"):
             style.log_ticks(ax.xaxis, [0.5, 0.7, 1, 1.4, 2])
-        ax.set(title=kind, xlabel=PERTURBATION_UNITS[kind])
+        ax.set(title=kind, xlabel=TITLES["units"][kind])
         ax.grid(axis="x")
     for left in ax.figure.axes[::columns]:
         left.set_ylabel("test error, %")
@@ -164,8 +135,9 @@ def perturbed(table):
 def _line_a_network(ax, errors, networks):
     """Draws the errors of networks, a series by network and by what x is."""
     for network in networks:
-        color, line = TRAINED_STYLES[network]
-        ax.plot(errors[network], line, color=color, label=NETWORK_TITLES[network])
+        name, line = TRAINED_STYLES[network]
+        look = {"color": getattr(style, name), "label": NETWORK_TITLES[network]}
+        ax.plot(errors[network], line, **look)
 
 
 @style.drawing
@@ -190,27 +162,24 @@ def line_errors(table):
 
 
 @style.drawing
-def confusion_matrices(labels, answers, names=None):
+def confusion_matrices(labels, answers, names=range(10)):
     """Draws how often each class was taken for each other one, on one scale.
 
     Args:
         labels: Integer array of shape `(n,)`, the right classes.
         answers: Dictionary from a network's name to its answers, of the same shape.
-        names: Optional names of the classes.
+        names: Names of the classes.
     """
-    names = range(10) if names is None else names
-    matrices = {model: np.zeros((len(names), len(names)), int) for model in answers}
-    for model, given in answers.items():
-        np.add.at(matrices[model], (labels, given), 1)
-    others = 1 - np.eye(len(names), dtype=int)
-    most = max((others * counts).max() for counts in matrices.values())
-    for ax, model, counts in style.each_panel(matrices, (5, 4.8)):
-        wrong = others * counts
+    one_hot = np.eye(len(names), dtype=int)
+    counts = {model: one_hot[labels].T @ one_hot[a] for model, a in answers.items()}
+    most = max(((1 - one_hot) * own).max() for own in counts.values())
+    for ax, model, own in style.each_panel(counts, (5, 4.8)):
+        wrong = (1 - one_hot) * own
         style.picture(ax, wrong, cmap="Reds", vmin=0, vmax=max(2 * most, 1))
-        for right, answer in np.argwhere(counts):
+        for right, answer in np.argwhere(own):
             words = {"fontsize": 7, "weight": "bold" if right == answer else "normal"}
-            count = counts[right, answer]
-            ax.text(answer, right, count, ha="center", va="center", **words)
+            words |= {"ha": "center", "va": "center"}
+            ax.text(answer, right, own[right, answer], **words)
         rotation = 0 if len(str(names[0])) < 3 else 60
         ax.set_xticks(range(len(names)), names, rotation=rotation)
         ax.set_yticks(range(len(names)), names)
@@ -219,7 +188,7 @@ def confusion_matrices(labels, answers, names=None):
 
 
 @style.drawing
-def rejection_curves(curves, references=()):
+def rejection_curves(curves, references):
     """Draws the error among the patterns that are not rejected, by rejected share.
 
     Args:
@@ -227,7 +196,7 @@ def rejection_curves(curves, references=()):
             and errors among the rest, in percent of the rest.
         references: Triples: a title, percentage rejected and error, drawn as points.
     """
-    ax = style.panel(6.5, 3.8)
+    ax = style.panel(6.5, 3.8, xlabel="rejected, %", ylabel="error of the accepted, %")
     for (title, (rejected, error)), line in zip(curves.items(), LINES, strict=False):
         ax.plot(rejected, error, line, color=style.BLUE, label=title)
     ax.axhline(0.5, color="0.8", linewidth=0.8)
@@ -235,5 +204,4 @@ def rejection_curves(curves, references=()):
         label = f"{title}, the paper's"
         ax.plot(rejected, error, marker, color="0.35", zorder=3, label=label)
     ax.set(xlim=(-0.1, 5), ylim=(0, None))
-    ax.set(xlabel="rejected, %", ylabel="error of the accepted, %")
     ax.legend()

@@ -13,7 +13,7 @@ from lenet_study.figures.words import describe
 
 FILE = Path(__file__).with_name("style.mplstyle")
 STYLE = matplotlib.rc_params_from_file(FILE, use_default_template=False)
-BLUE, GREEN, PINK, _ = STYLE["axes.prop_cycle"].by_key()["color"]
+BLUE, GREEN, PINK, GREY = STYLE["axes.prop_cycle"].by_key()["color"]
 ORANGE, RED = "#d9722e", "#c0392b"
 SHARPNESS = 2  # pixels of a notebook's picture for one on the page
 NETWORK_COLORS = {"lenet5": BLUE, "lenet5_modern": ORANGE}
@@ -75,13 +75,11 @@ class Animation:
     """Figures of one size, one after another. A stored notebook plays it.
 
     Args:
-        figures: Sequence of figures.
-        milliseconds: Time for which each is shown. The last one stays longer.
+        figures: Sequence of figures. The last one is shown for longer.
     """
 
-    def __init__(self, figures, milliseconds=400):
+    def __init__(self, figures):
         self.figures = list(figures)
-        self.milliseconds = milliseconds
 
     def __repr__(self):
         first, *_, last = map(repr, self.figures)
@@ -93,7 +91,7 @@ class Animation:
         pictures = [Image.open(figure.png()) for figure in self.figures]
         few_colors = {"palette": Image.Palette.ADAPTIVE}
         first, *others = [picture.convert("P", **few_colors) for picture in pictures]
-        times = [self.milliseconds] * len(others) + [5 * self.milliseconds]
+        times = [400] * len(others) + [2000]  # milliseconds
         png = io.BytesIO()
         more = {"save_all": True, "append_images": others, "duration": times}
         first.save(png, "PNG", loop=0, **more)
@@ -172,9 +170,9 @@ def legend_below(figure, columns=None):
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
-def rows(ax, labels, **kwargs):
+def rows(ax, labels):
     """Names the rows 0, 1, ... of a panel from the top down."""
-    ax.set_yticks(range(len(labels)), labels, **kwargs)
+    ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.grid(axis="x")

@@ -3,13 +3,12 @@
 import itertools
 
 import numpy as np
-import pandas as pd
 
 from lenet_study.figures import style
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES
 from lenet_study.statistics import error_percent
 
-PAPER_STYLE = {"color": "0.35", "linestyle": "--", "linewidth": 1.2, "zorder": 3}
+PAPER = {"color": "0.35", "ls": "--", "lw": 1.2, "zorder": 3, "label": "the paper's"}
 PAPER_RATE_RANGE = (7e-5, 0.016)  # in the first epoch, section III-B
 
 
@@ -38,7 +37,7 @@ def training_errors(history, titles, level):
 
     Args:
         history: `pandas.DataFrame` with the columns `recipe`, `seed`, `epoch` and
-            `train_accuracy`; a pale line is a run, the strong one the mean.
+            `train_error`; a pale line is a run, the strong one the mean.
         titles: Dictionary from a recipe to its title; the first one is that of the
             modern variant.
         level: Error, in percent.
@@ -46,18 +45,14 @@ def training_errors(history, titles, level):
     ax = style.panel(6, 3.4)
     colors = itertools.cycle([style.ORANGE, style.GREEN, style.PINK])
     for (recipe, title), color in zip(titles.items(), colors, strict=False):
-        errors = _by_seed(history[history["recipe"] == recipe], "train_accuracy")
+        own = history[history["recipe"] == recipe]
+        errors = own.pivot(index="epoch", columns="seed", values="train_error")
         ax.plot(errors, color=color, alpha=0.3, linewidth=0.8)
         ax.plot(errors.mean(axis=1), color=color, label=title)
     ax.axhline(level, color="0.4", linewidth=0.8, linestyle="--")
     ax.set(xlabel="epoch", ylabel="training error on the fly, %", ylim=(0, None))
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend()
-
-
-def _by_seed(history, column):
-    """Returns errors in percent with a row an epoch and a column a seed."""
-    return error_percent(history.pivot(index="epoch", columns="seed", values=column))
 
 
 @style.drawing
@@ -71,11 +66,10 @@ def errors_by_epoch(history, paper):
     """
     titles = {"test": "test error, %", "train": "training error on the fly, %"}
     for ax, kind, title in style.each_panel(titles, (5, 3.8), sharey=True):
-        errors = _by_seed(history, f"{kind}_accuracy")
+        errors = history.pivot(index="epoch", columns="seed", values=f"{kind}_error")
         ours = ax.plot(errors, color=style.BLUE, alpha=0.6)
         ours[0].set_label("ours, a line a seed")
-        theirs = paper[f"{kind}_error_percent"]
-        ax.plot(paper["x"], theirs, label="the paper's", **PAPER_STYLE)
+        ax.plot(paper["x"], paper[f"{kind}_error_percent"], **PAPER)
         ax.set(title=title, xlabel="epoch", xticks=range(0, 21, 5))
         style.log_ticks(ax.yaxis, [0.2, 0.5, 1, 2, 5])
     ax.figure.axes[0].legend()
@@ -90,19 +84,16 @@ def errors_by_train_size(runs, paper):
             `lenet5-mnist-distorted`.
         paper: The rows of the paper's Figure 6.
     """
-    ours = error_percent(runs.set_index(["recipe", "train_images"])["test_accuracy"])
+    ours = runs.set_index(["recipe", "train_images"])["test_error"]
     distorted = paper["train_error_percent"].isna().rename("distorted")
     theirs = paper.set_index([distorted, "x"])["test_error_percent"]
-    square = PAPER_STYLE | {"marker": "s", "mfc": "none"}
-    triangle = PAPER_STYLE | {"marker": "v", "mfc": "white", "linestyle": ""}
+    points = PAPER | {"ls": "", "label": "the paper's, with distortions"}
     ax = style.panel(6, 3.6, xlabel="training digits", ylabel="test error, %")
-    ax.set_prop_cycle(color=[style.BLUE])
-    bent = ", with distortions"
-    ax.plot(ours["lenet5-mnist"], "o", alpha=0.6, label="ours")
+    ax.plot(ours["lenet5-mnist"], "o", color=style.BLUE, alpha=0.6, label="ours")
     beside = ours["lenet5-mnist-distorted"].rename(lambda digits: digits + 2_000)
-    ax.plot(beside, "^", alpha=0.6, label=f"ours{bent}")
-    ax.plot(theirs[False], label="the paper's", **square)
-    ax.plot(theirs[True], label=f"the paper's{bent}", **triangle)
+    ax.plot(beside, "^", color=style.BLUE, alpha=0.6, label="ours, with distortions")
+    ax.plot(theirs[False], marker="s", mfc="none", **PAPER)
+    ax.plot(theirs[True], marker="v", mfc="white", **points)
     ax.set(xticks=theirs[False].index, ylim=(0, None))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend()
@@ -158,8 +149,7 @@ def rate_ranges(trials):
     ax = style.panel(7.5, 0.26 * len(trials) + 0.9, xscale="log", xlabel=label)
     ax.axvspan(*PAPER_RATE_RANGE, color="0.93")
     rates = trials.filter(like="_learning_rate").assign(row=range(len(trials)))
-    errors = trials["error_2"].fillna(np.inf)
-    outcome = pd.cut(errors, [-1, 5, 99, np.inf], labels=False)
+    outcome = np.digitize(trials["error_2"], [5, 99], right=True)  # of NaN the last
     looks = [
         ("below 5 % errors after two epochs", style.BLUE, style.BLUE),
         ("5 to 70 %", style.BLUE, "white"),
@@ -176,29 +166,22 @@ def rate_ranges(trials):
 
 
 @style.drawing
-def rate_grids(runs, titles):
+def rate_grids(runs, recipes):
     """Draws the held-out error at each learning rate, a panel a recipe.
 
     Args:
-        runs: `pandas.DataFrame` with one row a run on held-out images, as
-            `lenet_study.results.load` returns it; what diverged is left out.
-        titles: Dictionary from recipe to title, in the order of the panels.
+        runs: `pandas.DataFrame` with one row a run on held-out images of one data set,
+            as `lenet_study.results.load` returns it; what diverged is left out.
+        recipes: Names of the recipes, in the order of the panels.
     """
-    datasets, columns = list(dict.fromkeys(runs["dataset"])), len(titles)
-    count = len(datasets) * columns
-    axes = style.panels(count, (0.9, 2.2), columns, margin=(0.8, 0), sharey="row")
-    for ax, title in zip(axes[:columns], titles.values(), strict=True):
-        ax.set_title(title.replace(" ", "\n"), fontsize=7)
-    for ax, dataset in zip(axes[::columns], datasets, strict=True):
-        ax.set_ylabel(f"{DATASET_TITLES[dataset]}\nheld-out error, %")
-    by_rate = runs.set_index(["dataset", "recipe", "learning_rate"]).sort_index()
-    errors = error_percent(by_rate["held_out_accuracy"].dropna())
-    for ax, place in zip(axes, itertools.product(datasets, titles), strict=True):
-        if place not in errors:
-            ax.set_axis_off()
-            continue
-        own = errors[place]
+    errors = runs.set_index(["recipe", "learning_rate"])["held_out_error"].dropna()
+    by_recipe = {name: errors[name].sort_index() for name in recipes}
+    size = {"size": (0.9, 2.2), "margin": (0.8, 0), "sharey": True}
+    for ax, recipe, own in style.each_panel(by_recipe, **size):
+        ax.set_title(recipe, fontsize=7)
         ax.plot(own, "o-", color="0.4", markersize=4)
         ax.plot(own.idxmin(), own.min(), "o", color=style.BLUE)
         style.log_ticks(ax.xaxis, own.index, rotation=90, fontsize=7)
+    dataset = DATASET_TITLES[runs["dataset"].iloc[0]]
+    ax.figure.axes[0].set_ylabel(f"{dataset}\nheld-out error, %")
     ax.figure.supxlabel("learning rate", fontsize=9)

@@ -20,7 +20,7 @@ from lenet_study.images.perturbations import AMOUNTS
 from lenet_study.networks.anatomy import growth, receptive_fields
 from lenet_study.questions.family import timeline
 from lenet_study.recipes import GROUPS
-from lenet_study.results import NETWORK_TITLES, complete_trainings
+from lenet_study.results import NETWORK_TITLES, TITLES, complete_trainings
 from lenet_study.studies import STUDIES, jobs
 
 RNG = np.random.default_rng(0)
@@ -35,10 +35,9 @@ def runs():
         "epochs": 10,
         "trainable": 60_000,
         "connections": 340_908,
-        "train_accuracy": 0.75,
     }
     return pd.DataFrame(
-        {"network": m, "dataset": d, "recipe": r, "test_accuracy": 0.5, **common}
+        {"network": m, "dataset": d, "recipe": r, "test_error": 50.0, **common}
         for d in ("mnist", "cifar10-sample")
         for m, r in (("lenet5", "lenet5-adam"), ("lenet5_modern", "note-002"))
     )
@@ -68,8 +67,8 @@ def history():
             "epoch": [1, 2, 1, 2],
             "train_images": 60_000,
             "recipe": [plain, plain, distorted, distorted],
-            "test_accuracy": [0.98, 0.99, 0.97, 0.995],
-            "train_accuracy": [0.96, 0.98, 0.94, 0.99],
+            "test_error": [2.0, 1.0, 3.0, 0.5],
+            "train_error": [4.0, 2.0, 6.0, 1.0],
         }
     )
 
@@ -113,7 +112,7 @@ def rates_tried():
             "dataset": "mnist",
             "recipe": ["a", "a", "a", "b"],
             "learning_rate": [0.3, 0.1, 1.0, 0.1],
-            "held_out_accuracy": [0.75, 0.5, float("nan"), 0.25],
+            "held_out_error": [25.0, 50.0, float("nan"), 75.0],
         }
     )
 
@@ -149,7 +148,7 @@ def curves():
             "recipe": ["modern"] * 4 + ["modern-relu"] * 4,
             "seed": [0, 0, 1, 1] * 2,
             "epoch": [1, 2] * 4,
-            "train_accuracy": [0.4, 0.6, 0.5, 0.7, 0.3, 0.5, 0.4, 0.6],
+            "train_error": [60, 40, 50, 30, 70, 50, 60, 40],
         }
     )
 
@@ -208,7 +207,7 @@ DRAWINGS = {
     "rate_ranges": lambda: figures.rate_ranges(trials()),
     "ladder": lambda: figures.ladder({"mnist": rungs(), "cifar10": rungs()}),
     "pairs": lambda: figures.pairs(*seeds(), ["before", "after"]),
-    "rate_grids": lambda: figures.rate_grids(rates_tried(), {"a": "A", "b": "B"}),
+    "rate_grids": lambda: figures.rate_grids(rates_tried(), ["a", "b"]),
     "perturbed": lambda: figures.perturbed(perturbed()),
     "timeline": lambda: figures.timeline(timeline()),
     "block": lambda: figures.block([["3x3", "3x3"], []], "add"),
@@ -455,7 +454,7 @@ def test_every_network_that_is_tried_has_a_line_of_its_own():
     }
     titles = {NETWORK_TITLES[recipe] for recipe in figures.TRAINED_STYLES}
     assert len(titles) == len(figures.TRAINED_STYLES)
-    assert set(figures.PERTURBATION_UNITS) == set(AMOUNTS)
+    assert set(TITLES["units"]) == set(AMOUNTS)
 
 
 def test_pairs_join_the_runs_of_one_seed():
@@ -464,7 +463,7 @@ def test_pairs_join_the_runs_of_one_seed():
 
 
 def test_rate_grids_mark_the_lowest_held_out_error():
-    first, second = figures.rate_grids(rates_tried(), {"a": "A", "b": "B"}).axes
+    first, second = figures.rate_grids(rates_tried(), ["a", "b"]).axes
     line, best = first.lines
     assert list(line.get_xdata()) == [0.1, 0.3]  # what diverged is left out
     assert list(line.get_ydata()) == [50.0, 25.0]
