@@ -21,7 +21,7 @@ compare: .venv/done          ## train both networks on both data sets, compare t
 	$(BIN)/lenet-keras compare $(ARGS)
 
 test: .venv/done lint        ## all tests, the notebooks' among them
-	$(BIN)/python -m pytest --cov -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(BIN)/python -m pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
 
 lint: .venv/done

@@ -21,7 +21,7 @@ def test_a_table_like_another_has_its_settings_and_adds_arguments(
     tmp_path, monkeypatch
 ):
     (tmp_path / "settings.toml").write_text(SETTINGS)
-    monkeypatch.setattr(settings, "__file__", str(tmp_path / "settings.py"))
+    monkeypatch.setattr(settings, "PACKAGE", tmp_path)
     first, second = tables("settings.toml").values()
     assert first["network_arguments"] == {"c3": "full"}
     assert second == {
@@ -34,6 +34,6 @@ def test_a_table_like_another_has_its_settings_and_adds_arguments(
 
 def test_a_table_like_an_unknown_one_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "settings.toml").write_text('[a]\nlike = "b"\n')
-    monkeypatch.setattr(settings, "__file__", str(tmp_path / "settings.py"))
+    monkeypatch.setattr(settings, "PACKAGE", tmp_path)
     with pytest.raises(KeyError, match="b"):
         tables("settings.toml")
