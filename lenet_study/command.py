@@ -220,22 +220,20 @@ def train(network, dataset, recipe, save, checkpoint, **options):
 def pretrain(name):
     """Train one of the package's networks again, and store it.
 
-    NAME is the name of a trained network, see docs/layers.md; or teacher-mnist or
-    teacher-cifar10, a larger network, whose answers to the training images are stored
-    as labels. Training uses one thread, so that it repeats a sweep's result.
+    NAME is the name of a trained network, see docs/layers.md, or of another recipe; or
+    teacher-mnist or teacher-cifar10, a larger network, whose answers to the training
+    images are stored as labels. Training uses one thread, so that it repeats a sweep's result.
 
     \b
     Example:
       lenet-keras pretrain lenet5-mnist
     """
-    from lenet_keras import pretrained
     from lenet_study import pretrain, recipes
     from lenet_study.training.job import one_thread
 
-    teachers = [name for name in recipes.RECIPES if name.startswith("teacher-")]
-    _refuse_unknown(name, [*pretrained.records(), *teachers], "a network or a teacher")
+    _refuse_unknown(name, recipes.RECIPES, "a trained network or a teacher")
     one_thread()
-    if name in teachers:
+    if name.startswith("teacher-"):
         row = pretrain.teach(name.removeprefix("teacher-"))["run"]
         errors = 100 * (1 - row["held_out_accuracy"])
         measured = f"{errors:.2f} % errors on held-out images"

@@ -85,6 +85,6 @@ def _distort(images, maps, shifts, noise, smooth_y, smooth_x):
     places = ops.stack([image, places_y + field[1], places_x + field[0]])
     channels = [
         ops.image.map_coordinates(channel, places, order=1, fill_value=BACKGROUND)
-        for channel in ops.unstack(images, axis=-1)
+        for channel in ops.unstack(ops.convert_to_tensor(images), axis=-1)
     ]
     return ops.stack(channels, axis=-1)
