@@ -222,7 +222,8 @@ def pretrain(name):
 
     NAME is the name of a trained network, see docs/layers.md, or of another recipe; or
     teacher-mnist or teacher-cifar10, a larger network, whose answers to the training
-    images are stored as labels. Training uses one thread, so that it repeats a sweep's result.
+    images are stored as labels. Training uses one thread, so that it repeats a sweep's
+    result.
 
     \b
     Example:

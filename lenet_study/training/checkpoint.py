@@ -70,8 +70,9 @@ class History(keras.callbacks.Callback):
             return
         try:
             with self.path.open("rb") as file, np.load(file) as content:
-                arrays = dict(content)
-            known = json.loads(str(arrays.pop("known")))
+                known = json.loads(str(content["known"]))
+                count = len(content.files) - 1
+                values = [content[f"arr_{index}"] for index in range(count)]
             configuration, self.rows = known["configuration"], known["history"]
         except Exception as error:  # NumPy raises many types for a damaged file
             raise CheckpointError(
@@ -87,7 +88,7 @@ class History(keras.callbacks.Callback):
                 f"file was not changed. Received: {self.path}, with another {other}"
             )
         model.optimizer.build(model.trainable_variables)
-        state, values = _state(model), list(arrays.values())
+        state = _state(model)
         for variable, value in zip(state, values, strict=False):
             variable.assign(value)
         self.averages.values = values[len(state) :]

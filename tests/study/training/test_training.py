@@ -643,15 +643,18 @@ def whole(tmp_path_factory):
     return checkpoint.read_bytes()
 
 
-@pytest.mark.parametrize("content", ["empty", "cut", "foreign", "text"])
+@pytest.mark.parametrize("content", ["empty", "cut", "foreign", "named", "text"])
 def test_a_damaged_checkpoint_is_refused_by_name_and_left(content, whole, tmp_path):
     checkpoint = tmp_path / "run.npz"
     np.savez(tmp_path / "foreign.npz", a=np.zeros(3))
+    known = json.dumps({"configuration": TINY.configuration, "history": []})
+    np.savez(tmp_path / "named.npz", known=known, **{"model/0": np.zeros(3)})
     checkpoint.write_bytes(
         {
             "empty": b"",
             "cut": whole[: len(whole) // 2],
             "foreign": (tmp_path / "foreign.npz").read_bytes(),
+            "named": (tmp_path / "named.npz").read_bytes(),  # of an earlier version
             "text": b"not a checkpoint",
         }[content]
     )
