@@ -141,7 +141,8 @@ class Recipe:
         for field in dataclasses.fields(self):
             value, kind = getattr(self, field.name), field.type
             fits = isinstance(value, Real if kind is float else kind)
-            expect(fits, f"a value of {kind}", **{field.name: value})
+            words = getattr(kind, "__name__", kind)
+            expect(fits, f"a value of {words}", **{field.name: value})
         expect(self.loss in LOSSES, f"a loss among {list(LOSSES)}", loss=self.loss)
         for name, known in self._known().items():
             value, others = getattr(self, name), f"{self.optimizer} and {self.loss}"
@@ -163,7 +164,7 @@ class Recipe:
         if self.labels == "lines":
             augmentations = {"lines"}
             known["plain_epochs"] = [0]
-        return known | {"augmentation": augmentations}
+        return known | {"augmentation": sorted(augmentations, key=str)}
 
     @property
     def labels(self):
