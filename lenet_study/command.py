@@ -9,7 +9,9 @@ import difflib
 import functools
 import json
 import logging
+import os
 import runpy
+import signal
 import sys
 from pathlib import Path
 
@@ -22,16 +24,18 @@ except ModuleNotFoundError as error:
     sys.exit(f"lenet-keras: {error}")
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-COUNT = click.IntRange(min=1)
+COUNT = click.IntRange(1, 1000)
 
 
 def _seeds(text):
     """Returns the seeds that `3` or `0-4` names."""
     ends = text.split("-", maxsplit=1)
     with contextlib.suppress(ValueError):
-        if seeds := range(int(ends[0]), int(ends[-1]) + 1):
+        seeds = range(int(ends[0]), int(ends[-1]) + 1)
+        if 0 < len(seeds) <= COUNT.max:
             return seeds
-    raise click.BadParameter(f"Expected a seed, or two as 0-4. Received: {text}")
+    what = f"a seed, or two as 0-4 for up to {COUNT.max:,}"
+    raise click.BadParameter(f"Expected {what}. Received: {text}")
 
 
 def _setting(text):
@@ -39,7 +43,7 @@ def _setting(text):
     name, equals, value = text.partition("=")
     if not equals:
         raise click.BadParameter(f"Expected NAME=VALUE. Received: {text}")
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         return name, json.loads(value)
     return name, value  # a word
 
@@ -47,8 +51,10 @@ def _setting(text):
 def _given(set, epochs, learning_rate=None, **options):
     """Returns the options that were given, as the settings of a run or of a grid."""
     own = {"epochs": epochs, "learning_rate": learning_rate}
-    own = {name: value for name, value in own.items() if value is not None}
-    options["overrides"] = own | dict(set)
+    own = [*((name, value) for name, value in own.items() if value is not None), *set]
+    options["overrides"] = dict(own)
+    if len(options["overrides"]) < len(own):
+        raise click.BadParameter(f"Expected each setting once. Received: {own}")
     return {n: v for n, v in options.items() if v is not None and v not in ((), {})}
 
 
@@ -139,7 +145,7 @@ def compare(full, seeds, output, **where):
 def _sweep(grids, output, overwrite, **where):
     """Does the jobs of grids, and returns them. Exits with 1 if some have no result."""
     from lenet_keras.checks import expect
-    from lenet_study import files, studies
+    from lenet_study import studies
     from lenet_study.datasets import sources
     from lenet_study.training import sweep
 
@@ -147,14 +153,15 @@ def _sweep(grids, output, overwrite, **where):
     expect(jobs, "recipes that have a meaning on the data sets", **grids[0])
     for dataset in sorted({job.dataset for job in jobs}):
         sources.fetch(dataset)  # once, before hours of training and not after
-    files.check_writable(output)
     jobs = studies.jobs(grids, functools.partial(sweep.tuned, output=output, **where))
     results = sweep.sweep(jobs, output, **where, overwrite=overwrite)
     done = sum(result["status"] == "done" for result in results)
     diverged, failed = len(results) - done, len(jobs) - len(results)
     click.echo(f"{done} of {len(jobs)} runs are in {output}, {diverged} diverged")
     if failed:
-        click.echo(f"{failed} failed: see {output.with_suffix('.log')}", err=True)
+        log = output.resolve().with_suffix(".log")
+        *_, last = log.read_text(encoding="utf-8").splitlines()
+        click.echo(f"{failed} failed: see {log}, which ends: {last}", err=True)
         sys.exit(1)
     return jobs
 
@@ -206,12 +213,13 @@ def train(network, dataset, recipe, save, checkpoint, **options):
     for path in filter(None, (save, checkpoint)):
         files.check_writable(path)
     result = train_run(run, checkpoint)
+    if save:
+        with files.replacing(save) as beside:
+            result.model.save(beside)
     click.echo(f"\n{result.history.round(4).to_string()}\n")
     for name, value in result.row.items():
         click.echo(f"{name:18} {value}")
     if save:
-        with files.replacing(save) as beside:
-            result.model.save(beside)
         click.echo(f"Written to {save}")
 
 
@@ -415,11 +423,33 @@ def verify():
     sys.exit("damaged" in states.values())
 
 
+class _Lasting:
+    """An output whose reader may leave. What is written then is lost, and no more."""
+
+    def __init__(self, stream):
+        # Without the stream, as after `2>&-`, its number is free for another file.
+        self.stream = stream or open(os.devnull, "w")  # noqa: SIM115
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        with contextlib.suppress(BrokenPipeError):
+            self.stream.write(text)
+
+    def flush(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.stream.flush()
+
+
 OF_THE_USER = (ImportError, OSError, RuntimeError, ValueError)
 
 
 def main():
     """Runs the command line. Errors that a user can cause end in a message."""
+    sys.stdout, sys.stderr = _Lasting(sys.stdout), _Lasting(sys.stderr)
+    # So that what is half-written is removed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         sys.exit(cli.main(sys.argv[1:] or ["--help"], standalone_mode=False))
     except (click.Abort, KeyboardInterrupt):

@@ -1,11 +1,8 @@
 """Files of results, each written completely or not at all."""
 
 import contextlib
-import json
 import logging
 import os
-import tempfile
-from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -17,16 +14,27 @@ def replacing(path):
     """Yields a path beside `path` to write to; that file replaces `path` at the end.
 
     Args:
-        path: `Path` of the file to write.
+        path: `Path` of the file to write. If it is a link, its target is replaced.
+
+    Raises:
+        OSError: If the file cannot be written. The message names it.
     """
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    beside = _beside(path)
     try:
         yield beside
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        os.replace(beside, path.resolve())
+    except OSError as error:
+        message = f"Expected a file that can be written. Received: {path}: {error}"
+        raise OSError(message) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _beside(path):
+    path = path.resolve()
+    return path.with_name(f".{os.getpid()}-{path.name}")
 
 
 def check_writable(path):
@@ -36,10 +44,16 @@ def check_writable(path):
         path: `Path` of a file that a long computation will write.
 
     Raises:
-        OSError: If the folder or the file cannot be written.
+        OSError: If the folder or the file cannot be written, or it is a device, a pipe
+            or a folder.
+        RuntimeError: If the path is a loop of links.
     """
+    path = path.resolve()
+    if os.path.lexists(path) and not path.is_file():
+        raise OSError(f"Expected the path of a file. Received: {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=path.parent).close()
+    _beside(path).touch()
+    _beside(path).unlink()
     if path.exists():
         path.open("ab").close()
 
@@ -49,8 +63,9 @@ def only_writer(path):
     """Waits until no other process writes the results file, and then locks them out.
 
     Args:
-        path: `Path` of the results file.
+        path: `Path` of the results file. If it is a link, its target is locked.
     """
+    path = path.resolve()
     lock = FileLock(path.with_name(f".{path.name}.lock"))  # creates the folder as well
     try:
         acquired = lock.acquire(timeout=0)
@@ -59,46 +74,3 @@ def only_writer(path):
         acquired = lock.acquire()
     with acquired:
         yield
-
-
-def read_results(path):
-    """Returns the results in a file, in order.
-
-    Args:
-        path: Path of a results file with one run per line.
-
-    Returns:
-        List of dictionaries with at least `id`, `run`, `configuration` and `status`.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file holds anything else.
-    """
-    results = []
-    for number, line in enumerate(Path(path).read_bytes().splitlines(), start=1):
-        try:
-            result = json.loads(line)
-            [result[key] for key in ("id", "run", "configuration", "status")]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                "Expected a results file with one run per line. "
-                f"Received: {path}, line {number}: {type(error).__name__}: {error}"
-            ) from None
-        results.append(result)
-    return results
-
-
-def store_result(path, result):
-    """Stores a result in place of the one with the same `id`, or as the last one.
-
-    The file is replaced in one step, when the new one is on the disk.
-
-    Args:
-        path: `Path` of the results file. The caller holds its `only_writer` lock.
-        result: Dictionary of JSON values with at least what `read_results` expects.
-    """
-    stored = read_results(path) if path.exists() else []
-    known = {own["id"]: own for own in [*stored, result]}
-    text = "".join(json.dumps(own) + "\n" for own in known.values())
-    with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")

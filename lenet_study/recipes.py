@@ -18,7 +18,9 @@ from lenet_study.optimizers import KernelMuon
 from lenet_study.settings import tables
 
 OPTIMIZERS = {"SDLM": sdlm.SDLM, "KernelMuon": KernelMuon} | {
-    name: own for name, own in vars(keras.optimizers).items() if name[0].isupper()
+    name: own
+    for name, own in vars(keras.optimizers).items()
+    if name[0].isupper() and name not in ("Optimizer", "LossScaleOptimizer")
 }
 
 
@@ -55,6 +57,9 @@ LOSSES = {
 
 FROM_0, FROM_1 = (Interval(least, math.inf, closed="left") for least in (0, 1))
 POSITIVE = Interval(0, math.inf, closed="neither")
+# Settings that have an effect only beside another one.
+BESIDE = {"augmentation_arguments": "augmentation", "plain_epochs": "augmentation"}
+BESIDE |= {"teacher_temperature": "teacher_weight"}
 LIMITS = (
     dict.fromkeys(["learning_rate", "teacher_temperature"], POSITIVE)
     | dict.fromkeys(["batch_size", "epochs", "estimates_in_first_epoch"], FROM_1)
@@ -141,6 +146,7 @@ class Recipe:
         for field in dataclasses.fields(self):
             value, kind = getattr(self, field.name), field.type
             fits = isinstance(value, Real if kind is float else kind)
+            fits = fits and not isinstance(value, bool)
             words = getattr(kind, "__name__", kind)
             expect(fits, f"a value of {words}", **{field.name: value})
         expect(self.loss in LOSSES, f"a loss among {list(LOSSES)}", loss=self.loss)
@@ -156,6 +162,8 @@ class Recipe:
             known["order"] = ["every_epoch", "once", "given"]
             known["schedule"] = ["paper", "paper-compressed"]
             known |= {"batch_size": [1], "ema_momentum": [0]}
+        else:
+            known["estimates_in_first_epoch"] = [Recipe.estimates_in_first_epoch]
         if self.schedule != "cosine":
             known["warmup_epochs"] = [0]
         if self.labels != "probabilities":

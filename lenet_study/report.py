@@ -2,6 +2,7 @@
 
 import json
 
+from lenet_keras.checks import expect
 from lenet_study import figures, results, tables
 from lenet_study.files import replacing
 from lenet_study.recipes import BASELINES, WITHOUT_MEANING
@@ -29,12 +30,17 @@ def report(path):
             study's table needs.
         OSError: If the files cannot be written.
     """
+    expect(path.suffix == ".jsonl", "a file that ends in .jsonl", path=str(path))
     runs = load(path)
     if runs.empty:
         raise ValueError(f"Expected results of runs. Received: {path}, without any")
-    made = VIEWS[path.stem](path, runs) if path.stem in VIEWS else {}
-    if ".md" not in made:
-        made[".md"] = "\n".join(map(markdown, tables.of_study(path).values()))
+    try:
+        made = VIEWS[path.stem](path, runs) if path.stem in VIEWS else {}
+        if ".md" not in made:
+            made[".md"] = "\n".join(map(markdown, tables.of_study(path).values()))
+    except (AttributeError, LookupError, TypeError) as error:
+        what = f"results with all that the tables of {path.stem} show"
+        raise ValueError(f"Expected {what}. Received: {path}: {error!r}") from error
     written = []
     for ending, content in sorted(made.items()):
         written.append(path.with_suffix(ending))

@@ -7,13 +7,13 @@ import pandas as pd
 from lenet_keras import pretrained
 from lenet_keras.checks import expect
 from lenet_study import results
-from lenet_study.files import read_results
 from lenet_study.questions.family import timeline
 from lenet_study.questions.interpretations import INTERPRETATIONS
 from lenet_study.recipes import RECIPES
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES, load, load_measured
 from lenet_study.statistics import Interval, mean_interval
 from lenet_study.studies import STUDIES, jobs, titled
+from lenet_study.training.stored import read_results
 
 
 def markdown(frame):
@@ -27,10 +27,15 @@ def markdown(frame):
     return frame.to_markdown(index=False, disable_numparse=True, colalign=sides) + "\n"
 
 
-def spread(values):
-    """Returns the mean as text, and ± the standard deviation of several values."""
-    deviation = f" ± {values.std():.2f}" if len(values) > 1 else ""
-    return f"{values.mean():.2f}{deviation}"
+def spread(errors):
+    """Returns the mean as text, and ± the standard deviation of several errors.
+
+    Runs that diverged have no error. If there are some, the text says how many.
+    """
+    if diverged := errors.isna().sum():
+        return f"{diverged} of {len(errors)} diverged"
+    deviation = f" ± {errors.std():.2f}" if len(errors) > 1 else ""
+    return f"{errors.mean():.2f}{deviation}"
 
 
 def _number(value, form):
@@ -64,9 +69,6 @@ def summary(runs):
         first, seeds = own.iloc[0], own["seed"]
         expect(seeds.is_unique, "one run per seed", recipe=first.recipe, seeds=[*seeds])
         unseen = "held_out" if first["held_out"] else "test"
-        error = spread(own[f"{unseen}_error"])
-        if diverged := (own["status"] != "done").sum():
-            error = f"{diverged} of {len(own)} diverged"
         row = {
             "data set": DATASET_TITLES[first["dataset"]],
             "recipe": first["recipe"],
@@ -76,8 +78,8 @@ def summary(runs):
             "epochs": str(first["epochs"]),
             "seeds": str(len(own)),
             "measured on": f"{unseen.replace('_', '-')} images",
-            "error, %": error,
-            "trainable parameters": _number(first.get("trainable"), ",.0f"),
+            "error, %": spread(own[f"{unseen}_error"]),
+            "trainable parameters": _number(own["trainable"].max(), ",.0f"),
             "minutes a run": _number(own["seconds"].mean(skipna=False) / 60, ".1f"),
         }
         rows.append(row)
@@ -97,18 +99,17 @@ def comparison(runs):
         if there are several seeds, and `(epochs)`. If all trainings are short, a column
         has the complete training of the network that comes with the package.
     """
-    done = results.in_order(runs[runs["status"] == "done"])
     complete = results.complete_trainings().set_index(["network", "dataset"])
-    short = done["recipe"].str.endswith("-short").all()
+    short = runs["recipe"].str.endswith("-short").all()
     rows = []
-    for _, own in done.groupby("configuration", sort=False):
+    for _, own in results.in_order(runs).groupby("configuration", sort=False):
         first, error = own.iloc[0], spread(own["test_error"])
         network, dataset = first["network"], first["dataset"]
         row = {
             "data set": DATASET_TITLES[dataset],
             "network": NETWORK_TITLES.get(first["recipe"], NETWORK_TITLES[network]),
-            "parameters": f"{first['trainable']:,.0f}",
-            "connections": f"{first['connections']:,.0f}",
+            "parameters": _number(own["trainable"].max(), ",.0f"),
+            "connections": _number(own["connections"].max(), ",.0f"),
         }
         if short:
             best = complete.loc[network, dataset.removesuffix("-sample")]
@@ -197,7 +198,11 @@ def protocol(path, kind="test"):
 
 
 def _each(errors):
-    return ", ".join(errors.map("{:.2f}".format))
+    return ", ".join(map(_error, errors))
+
+
+def _error(error):
+    return "diverged" if pd.isna(error) else f"{error:.2f}"
 
 
 def seeds(runs):
@@ -237,13 +242,13 @@ def choices(runs, study="choices"):
     Raises:
         ValueError: If a run is missing.
     """
-    errors = runs.set_index("id")["held_out_error"].dropna()
+    errors = runs.set_index("id")["held_out_error"].map(_error)
     cells = {}
     for recipe, wanted in titled(study).items():
         missing = [run.name for run in wanted.values() if run.id not in errors]
         expect(not missing, "all runs", missing=missing)
         cells[recipe] = {title: errors[run.id] for title, run in wanted.items()}
-    return _by_title(pd.DataFrame(cells), "held-out error, %", ".2f")
+    return _by_title(pd.DataFrame(cells), "held-out error, %", "")
 
 
 def perturbed(measured):

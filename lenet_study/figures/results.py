@@ -38,6 +38,8 @@ def comparison(runs, complete):
             look = {"mfc": "none", "label": f"{NETWORK_TITLES[name]}: {training}"}
             if kind == "best":
                 look |= {"mfc": color, "markersize": 8}
+            if pd.isna(run["test_error"]):
+                look["label"] += ", diverged"
             marker = "D" if kind == "002" else "o"
             ax.plot(*run[[count, "test_error"]], marker, color=color, **look)
         ax.set(xlabel=counts[count], xlim=(0, 1.25 * own[count].max()))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lenet_keras.checks import expect
-from lenet_study.files import read_results
+from lenet_study.training.stored import read_results
 from lenet_study.training.train import load_images
 
 

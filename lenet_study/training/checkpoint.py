@@ -8,7 +8,9 @@ import keras
 import numpy as np
 
 from lenet_keras import sdlm
+from lenet_keras.checks import expect
 from lenet_study.files import replacing
+from lenet_study.training.job import versions
 
 
 class CheckpointError(ValueError):
@@ -24,8 +26,8 @@ class History(keras.callbacks.Callback):
 
     Args:
         run: `lenet_study.training.run.Run`.
-        train_images: Training images and labels. The method of 1998 measures them after
-            each epoch.
+        train_images: Training images and labels. Before the first update some of them
+            must have a finite loss. The method of 1998 measures all after each epoch.
         averages: `lenet_study.training.callbacks.AveragedWeights`.
         path: Path of the checkpoint, or `None`.
     """
@@ -35,6 +37,13 @@ class History(keras.callbacks.Callback):
         self.run, self.train_images, self.averages = run, train_images, averages
         self.path = path and Path(path)
         self.rows = []
+
+    def on_train_begin(self, logs=None):
+        if not self.rows:
+            some = (part[:1000] for part in self.train_images)
+            loss = evaluate(self.model, *some)["loss"]
+            what = "a finite loss before the first update: look at labels and settings"
+            expect(np.isfinite(loss), what, loss=loss, **self.run.request)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
@@ -59,43 +68,62 @@ class History(keras.callbacks.Callback):
             self._save()
 
     def _save(self):
-        known = {"configuration": self.run.configuration, "history": self.rows}
-        state = map(keras.ops.convert_to_numpy, _state(self.model))
+        known = {"run": self._described(), "history": self.rows}
+        arrays = self._arrays(self.model)
         with replacing(self.path) as beside, beside.open("wb") as file:
-            np.savez(file, *state, *self.averages.values, known=json.dumps(known))
+            np.savez(file, **arrays, known=json.dumps(known))
+
+    def _described(self):
+        made_by = {n: own for n, own in versions().items() if n != "commit"}
+        return self.run.configuration | made_by
+
+    def _arrays(self, model):
+        averages = {f"average/{n}": own for n, own in enumerate(self.averages.values)}
+        state = _state(model).items()
+        return {n: keras.ops.convert_to_numpy(own) for n, own in state} | averages
 
     def restore(self, model):
-        """Restores a new model from the checkpoint, if there is one."""
+        """Restores a new model from the checkpoint, if there is one.
+
+        Raises:
+            CheckpointError: If the file is damaged, belongs to another run, was made by
+                other versions, or has arrays of other names or shapes.
+        """
         if not (self.path and self.path.exists()):
             return
         try:
             with self.path.open("rb") as file, np.load(file) as content:
-                known = json.loads(str(content["known"]))
-                count = len(content.files) - 1
-                values = [content[f"arr_{index}"] for index in range(count)]
-            configuration, self.rows = known["configuration"], known["history"]
+                arrays = dict(content)
+            known = json.loads(str(arrays.pop("known")))
+            theirs, rows = known["run"] | {"arrays": _shapes(arrays)}, known["history"]
         except Exception as error:  # NumPy raises many types for a damaged file
             raise CheckpointError(
                 "Expected a checkpoint that can be read; remove the file to train from "
                 f"the first epoch. Received: {self.path}: {error!r}"
             ) from None
-        own = self.run.configuration
-        names = sorted(own.keys() | configuration.keys())
-        other = ", ".join(n for n in names if own.get(n) != configuration.get(n))
+        model.optimizer.build(model.trainable_variables)
+        own = self._described() | {"arrays": _shapes(self._arrays(model))}
+        names = sorted(own.keys() | theirs.keys())
+        other = ", ".join(n for n in names if own.get(n) != theirs.get(n))
         if other:
             raise CheckpointError(
-                "Expected a checkpoint of the same run; nothing was trained, and the "
-                f"file was not changed. Received: {self.path}, with another {other}"
+                "Expected a checkpoint of the same run and versions; nothing was "
+                "trained, and the file was not changed; remove it to train from the "
+                f"first epoch. Received: {self.path}, with another {other}"
             )
-        model.optimizer.build(model.trainable_variables)
-        state = _state(model)
-        for variable, value in zip(state, values, strict=False):
-            variable.assign(value)
-        self.averages.values = values[len(state) :]
+        for name, variable in _state(model).items():
+            variable.assign(arrays.pop(name))
+        self.rows, self.averages.values = rows, [*arrays.values()]
 
 
 def _state(model):
-    return [*model.variables, *model.optimizer.variables]
+    """Returns the variables by their place and their name, the same in each process."""
+    state = enumerate([*model.variables, *model.optimizer.variables])
+    return {f"{place}/{variable.name}": variable for place, variable in state}
+
+
+def _shapes(arrays):
+    return {name: array.shape for name, array in arrays.items()}
 
 
 def evaluate(model, x, y):

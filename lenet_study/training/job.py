@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -78,7 +79,10 @@ def versions():
     checkout, commit = Path(__file__).parents[2], None
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     if (checkout / ".git").exists() and shutil.which("git"):
-        done = subprocess.run(describe, cwd=checkout, capture_output=True, text=True)
+        # Git's variables, as in a hook, would name another repository.
+        env = {n: own for n, own in os.environ.items() if not n.startswith("GIT_")}
+        asked = {"cwd": checkout, "env": env, "capture_output": True, "text": True}
+        done = subprocess.run(describe, **asked)
         commit = done.stdout.strip() or None
     backend = keras.backend.backend()
     return {

@@ -10,7 +10,7 @@ from lenet_keras.checks import expect
 from lenet_keras.sdlm import DivergenceError
 from lenet_study.datasets.sources import PINS
 from lenet_study.files import log
-from lenet_study.recipes import RECIPES, Recipe
+from lenet_study.recipes import BESIDE, RECIPES, Recipe
 from lenet_study.settings import as_json, without_defaults
 from lenet_study.training.checkpoint import CheckpointError
 from lenet_study.training.job import Job
@@ -67,8 +67,9 @@ class Run(Job):
         used = available if self.train_images is None else self.train_images
         numbers = {"seed": self.seed, "train_images": used, "held_out": self.held_out}
         for name, value in numbers.items():
-            fits = isinstance(value, Integral) and value >= 0
-            expect(fits, "an integer of 0 or more", **{name: value})
+            fits = isinstance(value, Integral) and not isinstance(value, bool)
+            fits = fits and 0 <= value < 2**32  # as NumPy wants a seed
+            expect(fits, "an integer from 0 to 4294967295", **{name: value})
             numbers[name] = int(value)  # not an integer of NumPy
         fits = self.held_out < used <= available
         what = f"fewer held-out than training images, and at most {available} in all"
@@ -82,7 +83,15 @@ class Run(Job):
             for name, value in self.overrides.items()
             if as_json(value) != as_json(getattr(recipe, name))
         }
-        dataclasses.replace(recipe, **changed)  # checks the settings
+        settings = dataclasses.replace(recipe, **changed)  # checks them
+        for name, other in BESIDE.items():
+            default = getattr(Recipe, name, {})
+            fits = getattr(settings, other) or changed.get(name, default) == default
+            what = f"a recipe with {other}, without which {name} has no effect"
+            expect(fits, what, overrides=changed)
+        for name in ("plain_epochs", "warmup_epochs"):
+            fits = changed.get(name, 0) <= settings.epochs
+            expect(fits, f"{name} of at most {settings.epochs}", overrides=changed)
         vars(self).update(numbers, overrides=changed)  # the fields are frozen
 
     @property
@@ -131,8 +140,8 @@ class Run(Job):
         try:
             result = train(self, checkpoint, [callback], verbose=0)
         except CheckpointError as error:
-            log.warning("%s. It was removed; the run starts again.", error)
-            checkpoint.unlink()
+            aside = checkpoint.replace(checkpoint.with_name(f"aside-{checkpoint.name}"))
+            log.warning("%s. The file is now %s; the run starts again.", error, aside)
             return self.do(checkpoint, progress)
         except DivergenceError as error:
             return {"status": "diverged", "error": str(error)}

@@ -19,11 +19,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lenet_keras.checks import expect
 from lenet_study import files
 from lenet_study.files import log
 from lenet_study.recipes import WITHOUT_MEANING
 from lenet_study.training.job import one_thread
 from lenet_study.training.run import Run
+from lenet_study.training.stored import read_results, store_result
 
 
 def grid(recipes, datasets, seeds, rates=None, overrides=None, **settings):
@@ -88,10 +90,15 @@ def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
         OSError: If the file cannot be written, or the scheduler cannot be reached.
         ValueError: If the file is not a results file.
     """
-    output, jobs = Path(output), _each_once(jobs)
+    output, jobs = Path(output).resolve(), _each_once(jobs)
+    expect(output.suffix == ".jsonl", "a file that ends in .jsonl", output=str(output))
+    for path in (output, output.with_suffix(".log"), _checkpoint(output, "any")):
+        files.check_writable(path)
     with files.only_writer(output):
         known = _known(output)
         todo = [job for job in jobs if overwrite or job.id not in known]
+        for job in todo if overwrite else ():
+            _remove_checkpoints(output, job)
         left, total = (sum(job.epochs for job in some) for some in (todo, jobs))
         with (
             _Bar(output.stem, total, left) as bar,
@@ -112,8 +119,18 @@ def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
 
 
 def _known(output):
-    results = files.read_results(output) if output.exists() else []
+    results = read_results(output) if output.exists() else []
     return {result["id"]: result for result in results}
+
+
+def _checkpoint(output, job_id):
+    return output.parent / ".checkpoints" / f"{job_id}.npz"
+
+
+def _remove_checkpoints(output, job):
+    checkpoint = _checkpoint(output, job.id)
+    for file in checkpoint.parent.glob(f"*{checkpoint.name}"):
+        file.unlink()  # with what a killed process left of it
 
 
 class _Bar(tqdm):
@@ -173,10 +190,9 @@ def _on_cluster(job):
 
 def _in_child(job, output, bar, children):
     """Does a job in its own process, so that a crash affects no other job."""
-    checkpoint = output.parent / ".checkpoints" / f"{job.id}.npz"
-    checkpoint.parent.mkdir(exist_ok=True)
     kind = f"{type(job).__module__}:{type(job).__qualname__}"
-    asked = json.dumps([kind, dataclasses.asdict(job), str(checkpoint)])
+    checkpoint = str(_checkpoint(output, job.id))
+    asked = json.dumps([kind, dataclasses.asdict(job), checkpoint])
     command = [sys.executable, "-m", "lenet_study.training.child"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     told = {}
@@ -192,20 +208,15 @@ def _in_child(job, output, bar, children):
 
 def _write(output, job, future):
     """Stores the result of a job, or logs why there is none."""
-    if failure := _failure(job, future):
-        with output.with_suffix(".log").open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {job.name}: {failure}\n")
-        return
-    done = dict(future.result())
-    for name, text in done.pop("files", {}).items():
-        path = output.parent / f"{name}.gz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(path) as beside:
-            beside.write_bytes(gzip.compress(text.encode(), mtime=0))
-    known = {"id": job.id, "run": job.request, "configuration": job.configuration}
-    files.store_result(output, known | done)
-    for file in (output.parent / ".checkpoints").glob(f"*{job.id}.npz"):
-        file.unlink()  # with what a killed process left of it
+    failure = _failure(job, future)
+    try:
+        if not failure:
+            _store(output, job, dict(future.result()))
+            return
+    except ValueError as error:
+        failure = f"failed: {error}"
+    with output.with_suffix(".log").open("a", encoding="utf-8") as file:
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {job.name}: {failure}\n")
 
 
 def _failure(job, future):
@@ -217,6 +228,17 @@ def _failure(job, future):
     if done["id"] != job.id:
         return "failed: the worker has other recipes than this machine"
     return done.get("failed")
+
+
+def _store(output, job, done):
+    for name, text in done.pop("files", {}).items():
+        path = output.parent / f"{name}.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as beside:
+            beside.write_bytes(gzip.compress(text.encode(), mtime=0))
+    known = {"id": job.id, "run": job.request, "configuration": job.configuration}
+    store_result(output, known | done)
+    _remove_checkpoints(output, job)
 
 
 # `tuned` tries these multiples of the recipe's own learning rate.

@@ -48,7 +48,8 @@ def load_logits(dataset):
         and training image.
 
     Raises:
-        ValueError: If there is no teacher of the data set, or its file is damaged.
+        ValueError: If there is no teacher of the data set, or its file is damaged or
+            another data set's.
     """
     path = logits_path(dataset)
     record = path.with_suffix(".json")
@@ -58,9 +59,14 @@ def load_logits(dataset):
         f"`lenet-keras pretrain teacher-{dataset}` trains it and writes them",
         dataset=dataset,
     )
-    known = json.loads(record.read_text(encoding="utf-8"))["sha256"]
-    fits = hashlib.sha256(path.read_bytes()).hexdigest() == known
-    expect(fits, "an undamaged file, with the SHA-256 of its record", path=str(path))
+    known = json.loads(record.read_text(encoding="utf-8"))
+    found = {
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "dataset": known.get("run", {}).get("dataset"),
+    }
+    wanted = {"sha256": known.get("sha256"), "dataset": dataset}
+    what = "the undamaged answers to this data set, with the SHA-256 of their record"
+    expect(found == wanted, what, path=str(path), **found)
     return np.load(path)
 
 

@@ -52,6 +52,8 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
         `Result`.
 
     Raises:
+        ValueError: If a setting does not fit, or the loss is not finite before the
+            first update.
         lenet_keras.sdlm.DivergenceError: If training diverges or saturates.
         lenet_study.datasets.sources.DataError: If the data set is missing or damaged,
             and every download failed.
@@ -66,6 +68,19 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     >>> result.row["network"], result.row["trainable"], result.row["connections"]
     ('lenet5', 60000, 340908)
     """
+    try:
+        return _train(run, checkpoint, callbacks, verbose)
+    except (OSError, RuntimeError, ValueError):
+        raise
+    except Exception as error:  # a wrong argument makes Python raise any type
+        given = {n: v for n, v in run.overrides.items() if n.endswith("_arguments")}
+        what = "arguments that the network, loss, optimizer and augmentation take"
+        reason = str(error).rsplit("\n", 1)[-1]
+        expect(not given, what, **given, error=type(error), reason=reason)
+        raise
+
+
+def _train(run, checkpoint, callbacks, verbose):
     recipe = run.settings
     (x, y), (x_unseen, y_unseen) = load_images(run)
     targets = y

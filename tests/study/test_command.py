@@ -19,11 +19,11 @@ from lenet_study import command as command_line
 from lenet_study import export, results
 from lenet_study import report as reports
 from lenet_study.datasets import sources
-from lenet_study.files import store_result
 from lenet_study.questions.interpretations import Trial
 from lenet_study.recipes import GROUPS, LADDER, RECIPES, RELATIVES
 from lenet_study.training import sweep, train
 from lenet_study.training.run import Run
+from lenet_study.training.stored import store_result
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -244,6 +244,9 @@ def test_data_verify_fails_for_a_damaged_file(monkeypatch, capsys, tmp_path):
     assert "mnist            damaged" in out
 
 
+ADAM = ("lenet5", "mnist", "--recipe", "lenet5-adam")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -287,6 +290,24 @@ def test_data_verify_fails_for_a_damaged_file(monkeypatch, capsys, tmp_path):
         ["sweep", "adam", "--tune", "--held-out", "100"],
         ["sweep", "adam", "--tune", "--train-images", "1000"],
         ["sweep", "nothing"],
+        ["sweep", "adam", "--seeds", "0-999999999999"],
+        ["compare", "--seeds", "1000000"],
+        ["train", "lenet5", "mnist", "--seed", str(2**32)],
+        ["train", "lenet5", "mnist", "--epochs", "1", "--set", "epochs=3"],
+        ["train", "lenet5", "mnist", "--set", "pixels=unit", "--set", "pixels=paper"],
+        ["train", "lenet5", "mnist", "--set", "epochs=true"],
+        ["train", "lenet5", "mnist", "--set", "plain_epochs=9999"],
+        ["train", "lenet5", "mnist", "--set", "optimizer=schedules"],
+        ["train", "lenet5", "mnist", "--set", "optimizer=Optimizer"],
+        ["train", "lenet5", "mnist", "--set", "loss=keras"],
+        ["train", "lenet5", "mnist", "--set", "epochs=" + 100_000 * "["],
+        ["train", *ADAM, "--set", "augmentation_arguments.reach=3"],
+        ["train", *ADAM, "--set", "plain_epochs=1"],
+        ["train", *ADAM, "--set", "warmup_epochs=1"],
+        ["train", *ADAM, "--set", "estimates_in_first_epoch=3"],
+        ["train", *ADAM, "--set", "teacher_temperature=3"],
+        ["compare", "--output", "notes.md"],
+        ["compare", "--output", "/dev/full"],
         ["report", "Makefile"],
         ["report", "none.jsonl"],
         ["report", "."],
@@ -298,7 +319,7 @@ def test_a_users_error_ends_in_a_message_and_exit_code_2(
 ):
     monkeypatch.setattr(train, "train", lambda *a: 1 / 0)
     monkeypatch.setattr(sweep, "sweep", lambda *a, **k: 1 / 0)
-    if arguments == ["compare", "--output", "Makefile"]:  # refused when it is read
+    if "--output" in arguments:  # which the sweep refuses
         monkeypatch.undo()
         monkeypatch.setattr(sources, "fetch", lambda name: None)
     code, _, err = run(monkeypatch, capsys, *arguments)
@@ -338,6 +359,54 @@ def test_a_message_keeps_its_lines(monkeypatch, capsys):
     monkeypatch.setattr(sources, "fetch", fetch)
     code, _, err = run(monkeypatch, capsys, "data", "fetch", "cifar10")
     assert (code, err) == (2, "lenet-keras: Tried:\n  this\n  that\n")
+
+
+CLOSED = """
+import os, sys
+reads, writes = os.pipe()
+os.close(reads)
+for name in sys.argv.pop(1).split():
+    os.dup2(writes, getattr(sys, name).fileno())
+from lenet_study.command import main
+main()
+"""
+
+
+@pytest.mark.parametrize("closed", ["stdout stderr", "2>&-"])
+def test_a_closed_output_costs_no_result(tmp_path, closed):
+    """As after `| head -1`, `2>&1 | head -1` and `2>&-`."""
+    saved = tmp_path / "network.keras"
+    command = [sys.executable, "-c", CLOSED, closed]
+    command += ["train", *TINY, "--epochs", "1", "--save", str(saved)]
+    if closed == "2>&-":
+        command[3] = ""
+        command = ["/bin/sh", "-c", '"$@" 2>&-', "sh", *command]
+    done = subprocess.run(command, stdout=subprocess.PIPE)
+    assert done.returncode == 0
+    assert keras.saving.load_model(saved).count_params() == 60_840
+
+
+def test_a_terminated_command_removes_what_it_writes(tmp_path):
+    script = (
+        "import sys, time, lenet_study.files as files\n"
+        "from pathlib import Path\n"
+        "from lenet_study import command\n"
+        "@command.cli.command()\n"
+        "def wait():\n"
+        f"    with files.replacing(Path({str(tmp_path / 'a')!r})) as beside:\n"
+        "        beside.touch()\n"
+        "        print('writes', flush=True)\n"
+        "        time.sleep(600)\n"
+        "sys.argv = ['lenet-keras', 'wait']\n"
+        "command.main()\n"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as started:
+        assert started.stdout.readline() == b"writes\n"
+        assert len(list(tmp_path.iterdir())) == 1
+        started.terminate()
+    assert started.returncode == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupt_ends_quietly(monkeypatch, capsys):
@@ -463,6 +532,7 @@ def test_sweep_does_a_study(swept, tmp_path, study, measure):
 
 def test_a_study_has_its_own_file_and_recipes_have_one(swept, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
     for arguments, file in (
         (["permuted"], "permuted"),
         (["permuted", "--dataset", "mnist"], "sweep"),
@@ -514,9 +584,11 @@ def test_sweep_says_what_diverged_and_what_failed(swept, tmp_path):
     assert code == 0
     assert "0 of 2 runs" in out
     assert "2 diverged" in out
+    log = tmp_path / "a.log"
+    log.write_text("first: killed\nsecond: failed: no memory\n")
     (code, _, err), _ = swept(*arguments, status=None)
     assert code == 1
-    assert f"2 failed: see {tmp_path / 'a.log'}" in err
+    assert f"2 failed: see {log}, which ends: second: failed: no memory" in err
 
 
 def test_a_sweep_with_nothing_to_do_fetches_nothing(swept):

@@ -8,12 +8,12 @@ import pytest
 
 from lenet_study import report as module
 from lenet_study import tables
-from lenet_study.files import read_results
 from lenet_study.recipes import BASELINES, LADDER, RELATIVES
 from lenet_study.report import report
 from lenet_study.results import DATASET_TITLES, load
 from lenet_study.studies import STUDIES, comparison, jobs
 from lenet_study.tables import choices, markdown, of_rungs, overview, summary
+from lenet_study.training.stored import read_results
 from lenet_study.training.sweep import grid
 
 RESULTS = Path(__file__).parents[2] / "data/results"
@@ -110,6 +110,65 @@ def test_a_comparison_has_a_csv_file_too(tmp_path):
     assert {"test_accuracy", "setup"} <= set(stored)
     assert "test_error" not in stored
     assert stored["id"].tolist() == load(path)["id"].tolist()
+
+
+def diverge(path, *numbers):
+    """Makes some lines of a results file those of runs that diverged."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for number in numbers:
+        del lines[number]["row"]
+        lines[number] |= {"status": "diverged", "error": "Training diverged"}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_comparison_says_what_diverged(tmp_path):
+    path = tmp_path / "compare.jsonl"
+    runs = jobs(STUDIES["compare"]["jobs"])
+    write(path, runs)
+    diverge(path, 0, 6, 7)  # one of two seeds, and both
+    report(path)
+    text = path.with_suffix(".md").read_text()
+    rows = [line for line in text.splitlines() if "diverged" in line]
+    assert [row.split("|")[-2].strip() for row in rows] == [
+        "1 of 2 diverged",
+        "2 of 2 diverged",
+    ]
+    assert "60,000" in rows[0]  # what the other seed counted
+    drawn = path.with_suffix(".svg").read_text()
+    assert drawn.count(", diverged") >= 3
+
+
+@pytest.mark.parametrize("study", ["summary", "ladder", "choices"])
+def test_a_table_says_what_diverged(tmp_path, study):
+    path = tmp_path / f"{study}.jsonl"
+    runs = grid([*LADDER, *BASELINES], ["mnist"], range(2))
+    write(path, runs if study == "ladder" else jobs(STUDIES["choices"]["jobs"]))
+    diverge(path, 0, 1)
+    report(path)
+    assert "diverged" in path.with_suffix(".md").read_text()
+
+
+def test_runs_that_have_all_diverged_have_a_table(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    write(path, grid(["adam"], ["mnist"], range(2)))
+    diverge(path, 0, 1)
+    report(path)
+    assert "2 of 2 diverged" in path.with_suffix(".md").read_text()
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["ordinary", "empty rows"])
+@pytest.mark.parametrize("study", STORED)
+def test_another_file_of_a_studys_name_is_reported_or_refused(tmp_path, study, empty):
+    path = tmp_path / f"{study}.jsonl"
+    write(path, grid(["adam"], ["mnist"], range(2)))
+    if empty:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(o | {"row": {}}) + "\n" for o in lines))
+    try:
+        assert path.with_suffix(".md") in report(path)
+    except ValueError as error:
+        assert "Expected " in str(error)  # noqa: PT017
+        assert list(tmp_path.iterdir()) == [path]
 
 
 def test_choices_stand_in_the_column_of_their_recipe(tmp_path):

@@ -188,7 +188,7 @@ RUN = Run("max", "mnist", 3, held_out=100, overrides={"epochs": 2, "batch_size":
 
 def line(run, **more):
     known = {"run": run.request, "configuration": run.configuration, "status": "done"}
-    return {"id": run.id} | known | more
+    return {"id": run.id, "row": {}} | known | more
 
 
 def write(path, *lines):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from lenet_study.files import read_results
 from lenet_study.questions.interpretations import INTERPRETATIONS
 from lenet_study.recipes import GROUPS, RECIPES, RECOMMENDED
 from lenet_study.settings import as_json
@@ -17,6 +16,7 @@ from lenet_study.studies import (
     titled,
 )
 from lenet_study.training import sweep
+from lenet_study.training.stored import read_results
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "data/results"

@@ -4,7 +4,6 @@ from test_results import RUN, line, made_up, relatives, write
 
 from lenet_keras import pretrained
 from lenet_study import results
-from lenet_study.files import read_results
 from lenet_study.questions.interpretations import Trial
 from lenet_study.questions.perturbations import Robustness
 from lenet_study.questions.readers import Reader
@@ -20,6 +19,7 @@ from lenet_study.tables import (
     summary,
 )
 from lenet_study.training.run import Run
+from lenet_study.training.stored import read_results
 
 
 def test_the_table_says_what_is_a_difference():

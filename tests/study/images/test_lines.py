@@ -225,6 +225,21 @@ class TestNeighbours:
         assert ink[:, :8].any(axis=1).mean() > 0.9
         assert ink[:, 24:].any(axis=1).mean() > 0.9
 
+    @pytest.mark.parametrize("rubbish", [0, 1])
+    def test_they_stand_as_far_as_it_says(self, rubbish):
+        """A bar of 14 columns whose first one is darker: the places of all digits."""
+        images = boxes(*[(9, 23)] * 600)
+        images[:, :, 9][images[:, :, 9] > INK_FROM] = 2
+        labels, rng = np.zeros(600, int), np.random.default_rng(0)
+        seen, _ = neighbours(images, labels, rng, present=1, rubbish=rubbish)
+        places = [np.flatnonzero(image[..., 0].max(0) == 2) - 9 for image in seen]
+        gaps = {gap for own in places for gap in np.diff(own).tolist()}
+        # A gap of -2 to 4 counts in each row: where bars stand at two heights, a
+        # row has but one of them, so some are nearer; none is nearer than ten.
+        assert {12, 13, 14, 15, 16, 17, 18} <= gaps <= {*range(10, 19)}
+        off = {int(np.abs(own).min()) for own in places if len(own)}
+        assert off <= {0, 1, 2} if not rubbish else min(off) == 5
+
     def test_the_seed_determines_it_and_the_images_stay(self, digits):
         x, labels = digits
         before = x.copy()

@@ -4,9 +4,9 @@ import pytest
 from lenet_keras import pretrained
 from lenet_keras.preprocessing import prepare
 from lenet_study.datasets import load_mnist
-from lenet_study.files import store_result
 from lenet_study.questions import perturbations as robustness
 from lenet_study.results import load_measured
+from lenet_study.training.stored import store_result
 
 
 @pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5_modern-mnist"])

@@ -19,12 +19,13 @@ from jobs import Waiting
 from conftest import takes_ctrl_c
 from lenet_keras.sdlm import DivergenceError
 from lenet_study.datasets.sources import DataError
-from lenet_study.files import only_writer, read_results, store_result
+from lenet_study.files import only_writer
 from lenet_study.recipes import LADDER, RECIPES
 from lenet_study.results import load
 from lenet_study.training import run as run_module
 from lenet_study.training import sweep as module
 from lenet_study.training.run import Run
+from lenet_study.training.stored import read_results, store_result
 from lenet_study.training.sweep import grid, sweep, tuned
 from lenet_study.training.train import Result, train
 
@@ -184,7 +185,9 @@ def test_a_damaged_checkpoint_is_named_and_the_run_starts_again(output, caplog):
     path.touch()
     assert TINY.do(path)["status"] == "done"
     assert str(path) in caplog.text
-    assert "was removed; the run starts again" in caplog.text
+    aside = folder / f"aside-{path.name}"
+    assert f"is now {aside}; the run starts again" in caplog.text
+    assert aside.read_bytes() == b""
 
 
 def test_what_is_there_is_not_done_again(here, output):
@@ -207,6 +210,71 @@ def test_other_settings_under_a_name_are_not_what_is_stored(here, output):
     assert len(here) == 2
     assert result["configuration"].get("epochs") is None  # the recipe's ten
     assert len(load(output)) == 2
+
+
+def test_a_link_and_its_target_are_one_file(here, output):
+    link = output.parent / "link" / "other.jsonl"
+    link.parent.mkdir()
+    link.symlink_to(output)
+    runs = grid(["fc-300"], ["mnist"], range(3))
+    sweep(runs[:1], output)
+    sweep(runs[:2], link)
+    assert len(sweep(runs, output)) == len(here) == 3
+    assert link.is_symlink()
+    assert [path.name for path in link.parent.iterdir()] == [link.name]
+
+
+@pytest.mark.parametrize("name", ["study.md", "study", "study.log"])
+def test_a_file_of_another_kind_is_not_written(here, output, name, message):
+    assert f"{name}'" in message(sweep, [TINY], output.with_name(name))
+    assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".checkpoints", "study.log"])
+def test_what_cannot_be_written_is_found_before_the_first_run(here, output, name):
+    place = output.parent / name
+    place.symlink_to(place)
+    with pytest.raises((OSError, RuntimeError), match=name):
+        sweep([TINY], output)
+    assert here == []
+
+
+def test_an_edited_row_is_refused_before_the_first_run(here, output, message):
+    sweep([TINY], output)
+    row = json.loads(output.read_text())
+    row["configuration"]["epochs"] = 7
+    output.write_text(json.dumps(row))
+    other = seeded(TINY, 1)
+    assert f"{output}, line 1" in message(sweep, [TINY, other], output)
+    assert json.loads(output.read_text()) == row
+    assert len(here) == 1
+
+
+def test_a_result_that_no_reader_takes_is_a_failure(here, output, monkeypatch):
+    bad = Result(None, pd.DataFrame(index=pd.Index([], name="epoch")), {"loss": 1e999})
+    monkeypatch.setattr(run_module, "train", lambda *a, **k: bad)
+    assert sweep([TINY], output) == []
+    assert "Expected a finite number" in output.with_suffix(".log").read_text()
+    assert not output.exists()
+
+
+def test_what_is_done_again_takes_no_checkpoint_of_before(output, monkeypatch):
+    run = dataclasses.replace(TINY, overrides={"epochs": 2})
+    checkpoint = output.parent / ".checkpoints" / f"{run.id}.npz"
+    (before,) = sweep([run], output)
+    told, tell = [], module._Bar.tell
+
+    def count(bar, run_id, epoch):
+        told.append(epoch)
+        tell(bar, run_id, epoch)
+
+    monkeypatch.setattr(module._Bar, "tell", count)
+    checkpoint.parent.mkdir(exist_ok=True)
+    train(run, checkpoint, verbose=0)  # as if killed before its result was stored
+    (again,) = sweep([run], output, overwrite=True)
+    assert told == [1, 2, 2]
+    assert again["history"][0]["test_loss"] == before["history"][0]["test_loss"]
+    assert list(checkpoint.parent.iterdir()) == []
 
 
 def test_a_stored_row_is_replaced_when_its_successor_is_complete(here, output):
@@ -316,12 +384,17 @@ def test_a_worker_that_dask_gives_up_counts_as_killed(output):
 
 
 def test_files_of_a_run_are_compressed_beside_the_results(output):
-    result = {"id": TINY.id, "status": "done", "files": {"answers/a.csv": "label\n7\n"}}
+    result = {"id": TINY.id, "status": "done", "row": {}}
+    result["files"] = {"answers/a.csv": "label\n7\n"}
     for _ in range(2):
         module._write(output, TINY, finished(dict(result)))
         (file,) = (output.parent / "answers").iterdir()
         assert file.name == "a.csv.gz"
         assert gzip.decompress(file.read_bytes()) == b"label\n7\n"
+        other = output.parent / "other"  # of the same content until it is replaced
+        assert not other.exists() or other.stat().st_nlink == 1
+        other.unlink(missing_ok=True)
+        os.link(file, other)
     assert "files" not in read_results(output)[0]
 
 
@@ -363,7 +436,7 @@ def test_of_two_sweeps_of_one_run_the_second_waits_and_takes_the_first_ones(tmp_
         else:
             pytest.fail("the second sweep did not wait")
         known = {"run": job.request, "configuration": job.configuration}
-        store_result(output, {"id": job.id, **known, "status": "done"})
+        store_result(output, {"id": job.id, **known, "status": "done", "row": {}})
     with second:
         assert second.communicate()[0] == "1\n"
     assert not started.exists()  # it was not done again

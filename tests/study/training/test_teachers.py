@@ -31,7 +31,8 @@ def logits(tmp_path, monkeypatch):
     path = tmp_path / "teachers" / "mnist.npy"
     np.save(path, values)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_suffix(".json").write_text(json.dumps({"sha256": digest}))
+    record = {"sha256": digest, "run": {"dataset": "mnist"}}
+    path.with_suffix(".json").write_text(json.dumps(record))
     monkeypatch.setenv("LENET_DATA_DIR", str(tmp_path))
     return values.astype("float64")
 
@@ -82,7 +83,16 @@ def test_a_damaged_file_is_refused(logits, tmp_path, message):
     damaged[-1] ^= 1
     path.write_bytes(damaged)
     text = message(soft_labels, LABELS, "mnist", recipe(teacher_weight=1))
-    assert "Expected an undamaged file" in text
+    assert "Expected the undamaged answers to this data set" in text
+
+
+def test_the_answers_to_another_data_set_are_refused(logits, tmp_path, message):
+    for suffix in (".npy", ".json"):
+        own = tmp_path / "teachers" / f"mnist{suffix}"
+        own.rename(own.with_stem("cifar10"))
+    text = message(soft_labels, LABELS, "cifar10", recipe(teacher_weight=1))
+    assert "Received: path=" in text
+    assert text.endswith("dataset='mnist'")
 
 
 def test_the_stored_teacher_is_that_of_its_record():
@@ -113,13 +123,14 @@ def test_a_teachers_answers_are_the_mean_over_views(tmp_path, monkeypatch):
             10_000,
         )
         checkpoint.write_bytes(b"")
-        return Result(Teacher(), None, {"held_out_accuracy": 0.99})
+        row = {"dataset": "mnist", "held_out_accuracy": 0.99}
+        return Result(Teacher(), None, row)
 
     monkeypatch.setattr(pretrain, "train", train)
     record = pretrain.teach("mnist")
     files = sorted(path.name for path in (tmp_path / "teachers").iterdir())
     assert files == ["mnist.json", "mnist.npy"]
-    assert record["run"] == {"held_out_accuracy": 0.99}
+    assert record["run"] == {"dataset": "mnist", "held_out_accuracy": 0.99}
     x = prepare(digits, "paper")
     views = [
         distort_elastically(x, np.random.default_rng([0, epoch, 1]))

@@ -1,5 +1,7 @@
 import dataclasses
+import io
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -19,11 +21,11 @@ from lenet_keras.preprocessing import prepare
 from lenet_study import recipes
 from lenet_study.datasets import load_mnist, sources
 from lenet_study.images.augmentation import augmented
-from lenet_study.recipes import RECIPES
+from lenet_study.recipes import RECIPES, Recipe
 from lenet_study.training import callbacks
 from lenet_study.training import train as module
 from lenet_study.training.checkpoint import CheckpointError
-from lenet_study.training.job import identity
+from lenet_study.training.job import identity, versions
 from lenet_study.training.run import Run
 from lenet_study.training.train import train
 
@@ -55,11 +57,14 @@ class TestRun:
                     {"pixels": "unit"},
                     {"batch_size": 3},
                     {"augmentation": "noise"},
-                    {"augmentation_arguments": {"reach": 1}},
+                    {"augmentation": "flips-and-shifts"},
+                    {"augmentation": "flips-and-shifts"}
+                    | {"augmentation_arguments": {"reach": 1}},
                     {"schedule": "cosine"},
-                    {"estimates_in_first_epoch": 1},
                 )
             ),
+            {"recipe": "1998"},
+            {"recipe": "1998", "overrides": {"estimates_in_first_epoch": 1}},
         ]
         runs = [TINY, *(changed(TINY, **change) for change in changes)]
         assert len({run.id for run in runs}) == len(runs)
@@ -309,7 +314,7 @@ class TestMinibatches:
         assert history["val_loss"][0] == pytest.approx(after, rel=1e-5)
 
 
-class AskedError(Exception):
+class AskedError(RuntimeError):
     """Holds what a training was asked for."""
 
 
@@ -679,6 +684,66 @@ def test_a_checkpoint_of_another_run_is_refused_and_left(whole, tmp_path):
     assert checkpoint.read_bytes() == whole
 
 
+def edited(whole, edit):
+    """Returns the bytes of a checkpoint whose content a function changed."""
+    with np.load(io.BytesIO(whole)) as file:
+        content = dict(file)
+    known = json.loads(str(content.pop("known")))
+    edit(content, known)
+    file = io.BytesIO()
+    np.savez(file, known=json.dumps(known), **content)
+    return file.getvalue()
+
+
+def of_other_versions(arrays, known):
+    known["run"]["keras"] = "3.0.0"
+
+
+def without_an_array(arrays, known):
+    arrays.pop(next(name for name in arrays if "momentum" in name))
+
+
+def of_another_shape(arrays, known):
+    name = next(name for name in arrays if "momentum" in name)
+    arrays[name] = arrays[name].ravel()[:3]
+
+
+def of_another_name(arrays, known):
+    name = next(name for name in arrays if "momentum" in name)
+    arrays[name.replace("momentum", "rate")] = arrays.pop(name)
+
+
+def with_an_array_more(arrays, known):
+    arrays["more"] = np.zeros(3)
+
+
+@pytest.mark.parametrize(
+    ("edit", "name"),
+    [
+        (of_other_versions, "keras"),
+        (without_an_array, "arrays"),
+        (of_another_shape, "arrays"),
+        (of_another_name, "arrays"),
+        (with_an_array_more, "arrays"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_set_aside_and_the_run_begins_again(
+    edit, name, whole, tmp_path, caplog
+):
+    checkpoint, content = tmp_path / "run.npz", edited(whole, edit)
+    checkpoint.write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"with another {name}$"):
+        train(TINY, checkpoint, verbose=0)
+    assert checkpoint.read_bytes() == content
+    told = []
+    done = TINY.do(checkpoint, told.append)
+    assert told == [1]
+    aside = tmp_path / "aside-run.npz"
+    assert f"The file is now {aside}; the run starts again" in caplog.text
+    assert aside.read_bytes() == content
+    assert done["row"]["test_accuracy"] == train(TINY, verbose=0).row["test_accuracy"]
+
+
 def test_the_seconds_of_a_resumed_run_are_those_of_all_its_epochs(tmp_path):
     run = changed(TINY, overrides={"epochs": 2})
     with pytest.raises(InterruptedError):
@@ -713,3 +778,50 @@ def test_the_last_epochs_are_plain(monkeypatch):
     (x, _), _ = load_mnist()
     plain = prepare(x[:20], "paper")
     assert [np.array_equal(part, plain) for part in seen] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"loss_arguments": {"wings": 2}},
+        {"loss_arguments": {"from_logits": True, "ignore_class": "x"}},
+        {"network_arguments": {"wings": 2}},
+        {"optimizer_arguments": {"beta_1": "x"}},
+        {"augmentation": "elastic", "augmentation_arguments": {"shift": "x"}},
+    ],
+)
+def test_an_argument_that_nothing_takes_is_named(overrides, message):
+    run = changed(TINY, overrides={"epochs": 1} | overrides)
+    text = message(train, run, verbose=0)
+    (name, value), *_ = (o for o in overrides.items() if o[0].endswith("_arguments"))
+    assert f"{name}={value!r}" in text
+
+
+@pytest.mark.parametrize(
+    ("outputs", "factor", "what"),
+    [
+        (9, 1.0, "labels from 0 to 8"),
+        (10, np.nan, "a finite loss before the first update.*recipe='fc-60000'"),
+    ],
+)
+def test_what_is_wrong_before_the_first_update_is_no_divergence(
+    monkeypatch, message, outputs, factor, what
+):
+    def build(recipe, shape):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(outputs, "softmax")]
+        layers.append(keras.layers.Rescaling(factor))
+        return keras.Sequential([keras.Input(shape), *layers])
+
+    monkeypatch.setattr(Recipe, "build", build)
+    assert re.search(f"Expected {what}", message(TINY.do))
+
+
+def test_the_commit_is_that_of_this_checkout_whatever_git_is_told(
+    monkeypatch, tmp_path
+):
+    other = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a"]
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "other"]):
+        subprocess.run([*other, *command], check=True)
+    expected = versions.__wrapped__()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert versions.__wrapped__() == expected
