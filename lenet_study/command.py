@@ -423,23 +423,20 @@ def verify():
     sys.exit("damaged" in states.values())
 
 
-class _Lasting:
-    """An output whose reader may leave. What is written then is lost, and no more."""
+def _lasting(stream):
+    """Returns an output whose reader may leave. Only what is written then is lost."""
 
-    def __init__(self, stream):
-        # Without the stream, as after `2>&-`, its number is free for another file.
-        self.stream = stream or open(os.devnull, "w")  # noqa: SIM115
+    def lasting(method):
+        def call(*arguments):
+            with contextlib.suppress(BrokenPipeError):
+                return method(*arguments)
 
-    def __getattr__(self, name):
-        return getattr(self.stream, name)
+        return call
 
-    def write(self, text):
-        with contextlib.suppress(BrokenPipeError):
-            self.stream.write(text)
-
-    def flush(self):
-        with contextlib.suppress(BrokenPipeError):
-            self.stream.flush()
+    # After `2>&-` there is no stream, and its number would be another file's.
+    stream = stream or open(os.devnull, "w")  # noqa: SIM115
+    stream.write, stream.flush = lasting(stream.write), lasting(stream.flush)
+    return stream
 
 
 OF_THE_USER = (ImportError, OSError, RuntimeError, ValueError)
@@ -447,7 +444,7 @@ OF_THE_USER = (ImportError, OSError, RuntimeError, ValueError)
 
 def main():
     """Runs the command line. Errors that a user can cause end in a message."""
-    sys.stdout, sys.stderr = _Lasting(sys.stdout), _Lasting(sys.stderr)
+    sys.stdout, sys.stderr = _lasting(sys.stdout), _lasting(sys.stderr)
     # So that what is half-written is removed.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:

@@ -39,7 +39,7 @@ def report(path):
         if ".md" not in made:
             made[".md"] = "\n".join(map(markdown, tables.of_study(path).values()))
     except (AttributeError, LookupError, TypeError) as error:
-        what = f"results with all that the tables of {path.stem} show"
+        what = f"all that the tables of {path.stem} show, or another name"
         raise ValueError(f"Expected {what}. Received: {path}: {error!r}") from error
     written = []
     for ending, content in sorted(made.items()):

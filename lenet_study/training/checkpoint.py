@@ -91,26 +91,21 @@ class History(keras.callbacks.Callback):
         """
         if not (self.path and self.path.exists()):
             return
+        model.optimizer.build(model.trainable_variables)
+        own = self._described() | {"arrays": _shapes(self._arrays(model))}
         try:
             with self.path.open("rb") as file, np.load(file) as content:
                 arrays = dict(content)
             known = json.loads(str(arrays.pop("known")))
             theirs, rows = known["run"] | {"arrays": _shapes(arrays)}, known["history"]
+            names = sorted(own.keys() | theirs.keys())
+            other = ", ".join(n for n in names if own.get(n) != theirs.get(n))
+            expect(not other, "the same run, versions and arrays", other=other)
         except Exception as error:  # NumPy raises many types for a damaged file
             raise CheckpointError(
-                "Expected a checkpoint that can be read; remove the file to train from "
-                f"the first epoch. Received: {self.path}: {error!r}"
+                "Expected a checkpoint of this run; remove the file to train from the "
+                f"first epoch. Received: {self.path}: {error}"
             ) from None
-        model.optimizer.build(model.trainable_variables)
-        own = self._described() | {"arrays": _shapes(self._arrays(model))}
-        names = sorted(own.keys() | theirs.keys())
-        other = ", ".join(n for n in names if own.get(n) != theirs.get(n))
-        if other:
-            raise CheckpointError(
-                "Expected a checkpoint of the same run and versions; nothing was "
-                "trained, and the file was not changed; remove it to train from the "
-                f"first epoch. Received: {self.path}, with another {other}"
-            )
         for name, variable in _state(model).items():
             variable.assign(arrays.pop(name))
         self.rows, self.averages.values = rows, [*arrays.values()]

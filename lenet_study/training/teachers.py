@@ -60,13 +60,10 @@ def load_logits(dataset):
         dataset=dataset,
     )
     known = json.loads(record.read_text(encoding="utf-8"))
-    found = {
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "dataset": known.get("run", {}).get("dataset"),
-    }
-    wanted = {"sha256": known.get("sha256"), "dataset": dataset}
-    what = "the undamaged answers to this data set, with the SHA-256 of their record"
-    expect(found == wanted, what, path=str(path), **found)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    fits = known["sha256"] == digest and known["run"]["dataset"] == dataset
+    what = f"undamaged answers to {dataset}, with the SHA-256 and data set of {record}"
+    expect(fits, what, path=str(path))
     return np.load(path)
 
 

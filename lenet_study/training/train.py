@@ -70,13 +70,12 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     """
     try:
         return _train(run, checkpoint, callbacks, verbose)
-    except (OSError, RuntimeError, ValueError):
-        raise
     except Exception as error:  # a wrong argument makes Python raise any type
+        ours = isinstance(error, (OSError, RuntimeError)) or "Expected" in str(error)
         given = {n: v for n, v in run.overrides.items() if n.endswith("_arguments")}
         what = "arguments that the network, loss, optimizer and augmentation take"
         reason = str(error).rsplit("\n", 1)[-1]
-        expect(not given, what, **given, error=type(error), reason=reason)
+        expect(ours or not given, what, **given, reason=reason)
         raise
 
 

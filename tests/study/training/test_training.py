@@ -679,7 +679,7 @@ def test_a_checkpoint_of_another_run_is_refused_and_left(whole, tmp_path):
         ({"train_images": 65}, "train_images"),
         ({"overrides": {"epochs": 1, "batch_size": 3}}, "batch_size"),
     ):
-        with pytest.raises(CheckpointError, match=f"with another {name}$"):
+        with pytest.raises(CheckpointError, match=f"other='{name}'$"):
             train(changed(TINY, **change), checkpoint, verbose=0)
     assert checkpoint.read_bytes() == whole
 
@@ -732,7 +732,7 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside_and_the_run_begins_again(
 ):
     checkpoint, content = tmp_path / "run.npz", edited(whole, edit)
     checkpoint.write_bytes(content)
-    with pytest.raises(CheckpointError, match=f"with another {name}$"):
+    with pytest.raises(CheckpointError, match=f"other='{name}'$"):
         train(TINY, checkpoint, verbose=0)
     assert checkpoint.read_bytes() == content
     told = []
@@ -786,6 +786,7 @@ def test_the_last_epochs_are_plain(monkeypatch):
         {"loss_arguments": {"wings": 2}},
         {"loss_arguments": {"from_logits": True, "ignore_class": "x"}},
         {"network_arguments": {"wings": 2}},
+        {"optimizer_arguments": {"wings": 2}},
         {"optimizer_arguments": {"beta_1": "x"}},
         {"augmentation": "elastic", "augmentation_arguments": {"shift": "x"}},
     ],
