@@ -259,13 +259,13 @@ def pretrain(name):
 @click.option("--outputs", default="last", type=click.Choice(["last", "layers"]))
 @click.option("--pixels", help="As in lenet_keras.preprocessing.prepare.")
 @click.option("--overwrite", is_flag=True, help="Replace what exists.")
-def export(network, format, output, outputs, **arguments):
+def export(network, format, output, outputs, **options):
     """Write a trained network in a format for other runtimes.
 
     NAME is a network that comes with the package, such as lenet5-mnist. The formats
     are saved_model, onnx, litert and litert-int8. The command compares the answers to
-    the test images in the format's own runtime with Keras's. If they differ, it writes
-    nothing; those of litert-int8 may differ. It needs the extra `export`.
+    the test images in the format's own runtime with Keras's. If outputs differ, it
+    writes nothing; those of litert-int8 may differ. It needs the extra `export`.
 
     The exported outputs are those of the last layer or of all layers. The pixels are by
     default those of the trained networks of this input shape.
@@ -280,15 +280,15 @@ def export(network, format, output, outputs, **arguments):
     from lenet_study import export as exports
 
     with quietly():  # TensorFlow and the converters write log lines
-        found = exports.export(
-            network, format, output, outputs == "layers", **arguments
-        )
+        found = exports.export(network, format, output, outputs == "layers", **options)
     click.echo(f"Written to {output}: {found.size / 1024:.1f} KiB")
     click.echo(
         f"{found.agree:,} of {found.images:,} answers agree with Keras's. The largest "
         f"difference is {found.difference:.1e} of the largest output."
     )
     click.echo(f"Wrong answers: {found.errors:,}. In Keras: {found.keras_errors:,}.")
+    if found.keras_errors > 0.95 * found.images:  # chance has 0.9
+        click.echo("Is the sign reversed? Behind RBF use RBFPosterior, not Softmax.")
 
 
 @cli.command()

@@ -1,10 +1,13 @@
 """Trained networks in the formats of other runtimes, compared with Keras's answers."""
 
+import contextlib
 import importlib
 import os
+import re
+import shutil
 import tempfile
 import warnings
-from functools import partial
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,8 +50,8 @@ class Comparison(NamedTuple):
     """The answers of an exported network and of Keras to the same images.
 
     `difference` is the largest difference in any output, divided by the largest
-    absolute value of that output. `errors` and `keras_errors` count wrong answers, and
-    `size` counts bytes.
+    absolute value of that output, or by 1 if all are 0. `errors` and `keras_errors`
+    count wrong answers, and `size` counts bytes.
     """
 
     images: int
@@ -64,7 +67,9 @@ def export(
 ):
     """Writes a network in another format, if its runtime answers as Keras does.
 
-    The input keeps its name, and each output has the name of its layer.
+    The input keeps its name, and each output has the name of its layer. Both runtimes
+    get the same images. What counts are the outputs: if all are within `TOLERANCE`, an
+    answer differs only where the best two outputs are as good as equal.
 
     Args:
         network: Name of a trained network, as in `lenet_keras.load_pretrained`, or path
@@ -73,6 +78,7 @@ def export(
             its input and its outputs are float32 like those of the others.
         path: Path to write to. For `"saved_model"` it is a folder.
         layers: Whether to export the outputs of all layers, not of the last one alone.
+            A model inside counts as one layer.
         pixels: The second argument of `lenet_keras.preprocessing.prepare`. The default
             is that of the trained networks with the same input shape.
         images: Number of test images to compare. The default is all.
@@ -83,11 +89,11 @@ def export(
         sample if the complete data set is not in the data folder.
 
     Raises:
-        ValueError: If an argument does not fit.
+        ValueError: If an argument does not fit, if the format cannot express the
+            network, if an output is NaN, or if one in float32 differs by more than
+            `TOLERANCE`. Then nothing is written. Those of `"litert-int8"` may differ.
         OSError: If the path exists or cannot be written.
         ModuleNotFoundError: If a runtime is missing. The message names the extra.
-        RuntimeError: If a format of float32 answers differently. Then nothing is
-            written. Answers of `"litert-int8"` may differ.
     """
     backend, path = keras.backend.backend(), Path(path)
     what = "KERAS_BACKEND=tensorflow, where the .keras files of all backends load"
@@ -99,33 +105,39 @@ def export(
     with needs("export"):
         for module in FORMATS[format].modules:
             importlib.import_module(module)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"Expected a new path, or to overwrite. Received: {path}")
-    if path.is_dir() and not (path / "saved_model.pb").is_file():
-        raise IsADirectoryError(f"Expected a SavedModel. Received: {path}, a folder")
+    known = path if suffix else path / "saved_model.pb"
+    if path.exists() and not (overwrite and known.is_file()):
+        text = f"{path}; {format} replaces {'files' if suffix else 'SavedModels'} alone"
+        raise FileExistsError(f"Expected a new path, or to overwrite. Received: {text}")
     if Path(network).suffix == ".keras":
-        loaded = keras.saving.load_model(network, compile=False)
+        with _told(f"{network} to load after `import lenet_keras`"):
+            zipfile.ZipFile(network).close()  # Keras calls all but a zip "not found"
+            loaded = keras.saving.load_model(network, compile=False)
     else:
         loaded = pretrained.load_pretrained(network)
-    examples, x, labels = _data(loaded, pixels)
-    exported = loaded.layers if layers else loaded.layers[-1:]
-    outputs = {layer.name: layer.output for layer in exported}
+    policies = sorted({own.dtype_policy.name for own in loaded._flatten_layers()})
+    what = "dtype policy float32: build the network so, and set its unquantized weights"
+    expect(policies == ["float32"], what, policies=policies)
+    examples, x, labels = _data(loaded, pixels, images)
+    exported = loaded.layers if layers else []
+    # `layer.output` is that of the first call, which another model may have made.
+    outputs = {own.name: own._inbound_nodes[-1].output_tensors[0] for own in exported}
     outputs.pop(loaded.inputs[0].name, None)  # the layer of a functional model's input
-    model = keras.Model(loaded.inputs[0], outputs, name=loaded.name)
+    last, _, index = loaded.outputs[0]._keras_history
+    answer = last.name
+    outputs[answer] = loaded.outputs[0]
+    while inside := getattr(last, "outputs", None):  # it is a model
+        last, _, index = inside[index]._keras_history
+    wins = np.argmin if isinstance(last, RBF) else np.argmax
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-        beside = Path(folder, path.name)
-        _write(model, format, beside, examples)
-        found = _compare(loaded, model, format, beside, x[:images], labels[:images])
-        same = found.agree == found.images and found.difference <= TOLERANCE
-        if not same and format != "litert-int8":
-            what = f"Keras's answers, and outputs within {TOLERANCE} of the largest one"
-            received = f"{found.agree} of {found.images} answers, and a difference of "
-            received += f"{found.difference:.1e}"
-            raise RuntimeError(f"Expected {what}. Received: {received}")
-        if path.is_dir():
-            os.replace(path, f"{beside}.old")
-        os.replace(beside, path)
+    with _replacing(path) as new:
+        with _told(f"a network that {format} can express"):
+            model = keras.Model(loaded.inputs[0], outputs, name=loaded.name)
+            _write(model, format, new, examples)
+            found = _compare(model, answer, wins, format, new, x, labels)
+        limit = np.inf if format == "litert-int8" else TOLERANCE
+        what = f"outputs within {TOLERANCE} of Keras's largest one, or of int8 no NaN"
+        expect(found.difference <= limit, what, **found._asdict())  # not if it is NaN
     return found
 
 
@@ -150,10 +162,9 @@ def runner(format, path):
         import onnxruntime
 
         session = onnxruntime.InferenceSession(path)
-        (entry,) = session.get_inputs()
+        (one,) = session.get_inputs()
         names = [output.name for output in session.get_outputs()]
-        run = partial(session.run, names)
-        return lambda x: dict(zip(names, run({entry.name: x}), strict=True))
+        return lambda x: dict(zip(names, session.run(None, {one.name: x}), strict=True))
     from ai_edge_litert.interpreter import Interpreter
 
     signature = Interpreter(path).get_signature_runner()
@@ -161,8 +172,35 @@ def runner(format, path):
     return lambda x: signature(**{entry: x})
 
 
-def _data(model, pixels):
-    """Returns examples of training inputs, the test inputs, and their labels."""
+@contextlib.contextmanager
+def _told(what):
+    """Tells in one sentence what failed: Keras and converters raise many types."""
+    try:
+        yield
+    except Exception as error:
+        # Keras puts words around the reason, or prints it in bold.
+        reason = re.sub(r"(?s).*(encountered: |\x1b\[1m)|\x1b\[0m.*", "", str(error))
+        expect(False, what, error=f"{type(error).__name__}: {reason:.250}")
+
+
+@contextlib.contextmanager
+def _replacing(path):
+    """Yields a path to write to. That replaces `path` if no exception comes."""
+    folder = Path(tempfile.mkdtemp(prefix=".", dir=path.parent))
+    new, old = folder / f"new{path.suffix}", folder / "old"
+    try:
+        yield new
+        if path.is_dir():
+            os.replace(path, old)
+        os.replace(new, path)
+    finally:
+        if old.exists() and not path.exists():
+            os.replace(old, path)
+        shutil.rmtree(folder)
+
+
+def _data(model, pixels, images):
+    """Returns examples of training inputs, test inputs, and the labels of these."""
     known = {tuple(own["input_shape"]): own for own in pretrained.records().values()}
     # A model that is not built, or is a graph of its own, has no input_shape.
     shape = tuple(getattr(model, "input_shape", None) or ())[1:]
@@ -175,10 +213,10 @@ def _data(model, pixels):
         dataset = "cifar10-sample"
     arrays = sources.load(dataset)
     examples = prepare(arrays["x_train"][:EXAMPLES], pixels)
-    x = prepare(arrays["x_test"], pixels)
+    x = prepare(arrays["x_test"][:images], pixels).astype(model.inputs[0].dtype)
     what = f"pixels that make images of {shape}"
     expect(x.shape[1:] == shape, what, pixels=pixels, shape=x.shape[1:])
-    return examples, x, arrays["y_test"]
+    return examples.astype(x.dtype), x, arrays["y_test"][:images]
 
 
 def _write(model, format, path, examples):
@@ -187,31 +225,25 @@ def _write(model, format, path, examples):
     if format == "litert-int8":
         import tensorflow as tf
 
-        arguments = {
-            "optimizations": [tf.lite.Optimize.DEFAULT],
-            "representative_dataset": lambda: ([x[np.newaxis]] for x in examples),
-        }
+        arguments["optimizations"] = [tf.lite.Optimize.DEFAULT]
+        arguments["representative_dataset"] = lambda: ([x[None]] for x in examples)
     with warnings.catch_warnings():
         # Keras's export to ONNX asks NumPy for np.object.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
         model.export(path, FORMATS[format].keras_name, verbose=False, **arguments)
 
 
-def _compare(loaded, model, format, path, x, labels):
-    """Returns a `Comparison`; the output of the last layer is the answer."""
-    run, last = runner(format, path), model.layers[-1]
-    wins = np.argmin if isinstance(last, RBF) else np.argmax
+def _compare(model, answer, wins, format, path, x, labels):
+    """Returns a `Comparison`; the output `answer` has the answers."""
+    run = runner(format, path)
     answers, differences = [], []
     for batch in np.array_split(x, range(BATCH, len(x), BATCH)):
         received = run(batch)
         expected = {name: np.asarray(own) for name, own in model(batch).items()}
-        # `layer.output` is the first output of a layer that is called more than once.
-        expected[last.name] = np.asarray(loaded(batch))
-        answers.append([wins(own[last.name], axis=-1) for own in (received, expected)])
-        differences += [
-            np.abs(received[name] - own).max() / np.abs(own).max()
-            for name, own in expected.items()
-        ]
+        answers.append([wins(own[answer], axis=-1) for own in (received, expected)])
+        for name, own in expected.items():
+            scale = np.abs(own).max() or 1
+            differences.append(np.abs(received[name] - own).max() / scale)
     found, kerass = np.concatenate(answers, axis=1)
     files = [path, *path.rglob("*")]
     return Comparison(
