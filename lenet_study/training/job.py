@@ -9,9 +9,10 @@ import platform
 import shutil
 import subprocess
 from importlib.metadata import version
-from pathlib import Path
 
 import keras
+
+from lenet_study.settings import CHECKOUT
 
 
 class Job:
@@ -75,10 +76,10 @@ def identity(configuration):
 @functools.cache
 def versions():
     """Returns the versions of the code, and the commit of a checkout."""
-    checkout, commit = Path(__file__).parents[2], None
+    commit = None
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    if (checkout / ".git").exists() and shutil.which("git"):
-        done = subprocess.run(describe, cwd=checkout, capture_output=True, text=True)
+    if CHECKOUT and (CHECKOUT / ".git").exists() and shutil.which("git"):
+        done = subprocess.run(describe, cwd=CHECKOUT, capture_output=True, text=True)
         commit = done.stdout.strip() or None
     backend = keras.backend.backend()
     return {
