@@ -49,20 +49,30 @@ report: .venv/done           ## make all tables, pictures and figures in the tex
 	$(BIN)/lenet-keras report
 
 clean:                       ## remove the environment, the site and what pip builds
-	rm -rf .venv .keras docs/_build build lenet_keras.egg-info
+	rm -rf .venv .venv.aside .keras docs/_build build lenet_keras.egg-info
 
-# An environment that is broken, or of another Python than the one asked for, is built anew.
+# An environment that is broken, or of another Python than the one asked for, is built
+# anew. Until the new one is complete, the old one waits in .venv.aside. It comes back if
+# the new one fails or is interrupted, or at the next make if this one is killed.
 VERSION := import sys; print("%d.%d" % sys.version_info[:2])
-FOUND := $(shell { $(BIN)/python -c '$(VERSION)'; } 2>/dev/null)
+OLD := $(if $(wildcard .venv.aside),.venv.aside/bin,$(BIN))
+FOUND := $(shell { $(OLD)/python -c '$(VERSION)'; } 2>/dev/null)
 ASKED := $(if $(filter file,$(origin PYTHON)),$(FOUND),$(shell $(PYTHON) -c '$(VERSION)'))
-CLEAR := $(if $(and $(filter 3.11 3.12 3.13,$(FOUND)),$(filter $(FOUND),$(ASKED))),,--clear)
+FITS := $(and $(filter 3.11 3.12 3.13,$(FOUND)),$(filter $(FOUND),$(ASKED)))
+PUT_BACK := [ ! -e .venv.aside ] || { rm -rf .venv && mv .venv.aside .venv; }
+INSTALL := $(BIN)/python -m pip install --quiet --editable '.[suite]'
 
-.venv/done: pyproject.toml $(if $(CLEAR),anew)
+.venv/done: pyproject.toml $(if $(FITS),,anew)
+	@$(PUT_BACK)
+	@[ $@ -nt pyproject.toml ] || { echo "$(INSTALL)"; $(INSTALL) && touch $@; }
+
+anew:
+	@$(PUT_BACK)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "Expected Python 3.11, 3.12 or 3.13. Received: PYTHON=$(PYTHON)"; exit 1; }
 	@echo "Setting up .venv: some minutes and 3 GB, once."
-	$(PYTHON) -m venv $(CLEAR) .venv
-	$(BIN)/python -m pip install --quiet --editable '.[suite]'
-	touch $@
-
-anew:
+	@set -e; trap 'exit 1' HUP INT TERM; trap 'trap "" HUP INT TERM; $(PUT_BACK)' EXIT; \
+	  [ ! -e .venv ] || mv .venv .venv.aside; \
+	  $(PYTHON) -m venv .venv; $(INSTALL); \
+	  [ ! -e .venv.aside ] || mv .venv.aside .venv/old; \
+	  touch .venv/done; rm -rf .venv/old

@@ -228,14 +228,19 @@ def train(network, dataset, recipe, save, checkpoint, **options):
 def pretrain(name):
     """Train one of the package's networks again, and store it.
 
-    NAME is the name of a trained network, see docs/layers.md, or of another recipe; or
-    teacher-mnist or teacher-cifar10, a larger network, whose answers to the training
-    images are stored as labels. Training uses one thread, so that it repeats a sweep's
-    result.
+    NAME is the name of a trained network, see docs/layers.md, or of another recipe. The
+    command changes the project's own files, so it needs a checkout. For a file of
+    yours, take `lenet-keras train` with --recipe and --save.
+
+    Or NAME is teacher-mnist or teacher-cifar10, a larger network. Its answers to the
+    training images are stored as labels in the data folder.
+
+    Training uses one thread, so that it repeats a sweep's result.
 
     \b
-    Example:
+    Examples:
       lenet-keras pretrain lenet5-mnist
+      lenet-keras pretrain teacher-mnist
     """
     from lenet_study import pretrain, recipes
     from lenet_study.training.job import one_thread

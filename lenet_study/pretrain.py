@@ -3,15 +3,16 @@
 import contextlib
 import hashlib
 import json
-import shlex
 
 import numpy as np
 
 from lenet_keras import pretrained
+from lenet_keras.checks import expect
 from lenet_study.datasets import sources
 from lenet_study.files import check_writable, replacing
 from lenet_study.images.augmentation import augmented
 from lenet_study.images.pixels import network_input
+from lenet_study.settings import CHECKOUT
 from lenet_study.training.run import Run
 from lenet_study.training.teachers import logits_path
 from lenet_study.training.train import load_images, train
@@ -22,17 +23,25 @@ VIEWS = 8  # changed versions of each image, over which a teacher's answers are 
 def pretrain(name, **arguments):
     """Trains one of the networks, with seed 0, and writes its weights and its record.
 
+    Both are the project's own files, so it needs a checkout.
+
     Args:
         name: Name of a recipe. It starts with the network and the data set.
         **arguments: Additional arguments of `Run`.
 
     Returns:
         The record, as in `lenet_keras.pretrained.records`.
+
+    Raises:
+        ValueError: If this is an installed package, not a checkout.
     """
     folder = pretrained.FOLDER  # in training it also holds the checkpoint
     weights, records = folder / f"{name}.weights.h5", folder / "records.json"
     run = Run(name, name.split("-")[1], **arguments)
     recipe = run.settings
+    own = f"lenet-keras train {recipe.network} {run.dataset} --recipe {name}"
+    what = f"a checkout, whose files it writes. For your own: `{own} --save FILE.keras`"
+    expect(CHECKOUT, what, name=name)
     with _trained(run, weights, records) as trained:
         _, (x, y) = load_images(run)
         # The file of a compiled network would also hold the state of the optimizer.
@@ -47,7 +56,7 @@ def pretrain(name, **arguments):
             "input_shape": list(model.input_shape[1:]),
             "pixels": recipe.pixels,
             **{name: getattr(loss, name, None) for name in ("j", "temperature")},
-            "command": shlex.join(["lenet-keras", "pretrain", name]),
+            "command": f"lenet-keras pretrain {name}",
             "test_errors": int((nearest(outputs, axis=1) != y).sum()),
             "test_images": len(x),
             "run": trained.row,

@@ -2,14 +2,13 @@
 
 import json
 import math
-from pathlib import Path
 
 import pandas as pd
 
 from lenet_keras import pretrained
 from lenet_keras.checks import expect
 from lenet_study import recipes
-from lenet_study.settings import tables
+from lenet_study.settings import CHECKOUT, tables
 from lenet_study.statistics import mean_interval, paired_difference
 from lenet_study.training.job import identity
 from lenet_study.training.stored import read_results
@@ -22,12 +21,11 @@ def stored_studies():
     """Returns the paths of all results files of this checkout.
 
     Raises:
-        FileNotFoundError: If this is an installed package, not a checkout.
+        ValueError: If this is an installed package, not a checkout.
     """
-    folder = Path(__file__).parents[1] / "data/results"
-    if not folder.is_dir():
-        raise FileNotFoundError(f"Expected a checkout. Received: no folder {folder}")
-    return sorted(folder.glob("*.jsonl"))
+    what = "a checkout, which has stored results, or the path of a results file"
+    expect(CHECKOUT, what, checkout=CHECKOUT)
+    return sorted(CHECKOUT.glob("data/results/*.jsonl"))
 
 
 def load(*paths):

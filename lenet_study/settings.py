@@ -5,6 +5,8 @@ import tomllib
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+# The folder of the checkout that this package runs from, or `None` if it is installed.
+CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "data/results").is_dir() else None
 
 
 def tables(file):

@@ -2,6 +2,7 @@
 
 import os
 
+from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbFile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -16,3 +17,12 @@ def _setup_without_stderr(self):
 
 
 IPyNbFile.setup = _setup_without_stderr
+
+
+def _stop_and_clean(self):
+    # nbval kills the kernel. Asked to end, it removes its temporary files.
+    self.kc.stop_channels()
+    self.km.shutdown_kernel()
+
+
+RunningKernel.stop = _stop_and_clean

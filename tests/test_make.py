@@ -2,18 +2,24 @@
 
 import os
 import runpy
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from conftest import takes_ctrl_c
+
 ROOT = Path(__file__).parents[1]
 
 
-def make(*arguments):
-    command = ["make", "-C", ROOT, "--no-print-directory", *arguments]
+def make(*arguments, folder=ROOT):
+    command = ["make", "-C", folder, "--no-print-directory", *arguments]
     env = {name: os.environ[name] for name in os.environ if not name.startswith("MAKE")}
-    return subprocess.run(command, env=env, capture_output=True, text=True)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.run(
+        command, env=env, process_group=0, preexec_fn=takes_ctrl_c, **streams
+    )
 
 
 def test_make_alone_lists_its_targets():
@@ -64,8 +70,82 @@ def test_make_builds_an_environment_that_does_not_fit_anew(tmp_path):
     python.write_text("#!/bin/sh\necho 3.14\n")
     python.chmod(0o755)
     for folder in (tmp_path, tmp_path / "none"):
-        assert "--clear" in make("--dry-run", "lint", f"BIN={folder}").stdout
+        assert "-m venv" in make("--dry-run", "lint", f"BIN={folder}").stdout
     python.write_text("#!/bin/sh\necho 3.12\n")
     asked = ["--dry-run", "lint", f"BIN={tmp_path}"]
-    assert "--clear" not in make(*asked).stdout
-    assert "--clear" in make(*asked, "PYTHON=python3.99").stdout
+    assert "-m venv" not in make(*asked).stdout
+    assert "-m venv" in make(*asked, "PYTHON=python3.99").stdout
+
+
+PYTHON = """#!/bin/sh
+case "$*" in
+  -c*print*) echo {version} ;;
+  *venv*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+  *pip*) {pip} ;;
+esac
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A folder with an environment of Python 3.11, and a 3.12 whose pip does `pip`."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+
+    def with_pip(pip):
+        pythons = {".venv/bin/python": "3.11", "python3.12": "3.12"}
+        for name, version in pythons.items():
+            path = tmp_path / name
+            path.write_text(PYTHON.format(version=version, pip=pip))
+            path.chmod(0o755)
+        (tmp_path / ".venv/done").touch()
+        return tmp_path
+
+    return with_pip
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def version(folder):
+    command = [folder / ".venv/bin/python", "-c", "print"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.parametrize("end", ["exit 1", "kill -INT 0", "kill -TERM 0"])
+def test_an_environment_that_fails_leaves_the_old_one(project, end):
+    folder = project(pip=end)
+    before = contents(folder)
+    done = make(".venv/done", "PYTHON=./python3.12", folder=folder)
+    assert done.returncode != 0
+    assert (version(folder), contents(folder)) == ("3.11", before)
+
+
+def test_the_next_make_finds_the_old_environment_if_one_is_killed(project):
+    folder = project(pip="kill -KILL 0")
+    before = contents(folder)
+    make(".venv/done", "PYTHON=./python3.12", folder=folder)
+    assert contents(folder) != before
+    done = make(".venv/done", folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (version(folder), contents(folder)) == ("3.11", before)
+
+
+def test_a_new_environment_leaves_nothing_of_the_old_one(project):
+    folder = project(pip="exit 0")
+    (folder / ".venv/lib").mkdir()
+    before = contents(folder)
+    done = make(".venv/done", "PYTHON=./python3.12", folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (version(folder), contents(folder)) == ("3.12", before - {".venv/lib"})
+
+
+@pytest.mark.parametrize(("pip", "code"), [("exit 1", 2), ("exit 0", 0)])
+def test_an_environment_that_fits_is_kept(project, pip, code):
+    folder = project(pip)
+    os.utime(folder / ".venv/done", (0, 0))
+    before = contents(folder)
+    assert make(".venv/done", folder=folder).returncode == code
+    assert (version(folder), contents(folder)) == ("3.11", before)

@@ -5,7 +5,11 @@ That their outputs are right is what `pytest --nbval` compares.
 
 import json
 import math
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from collections import Counter
 from itertools import pairwise
@@ -245,3 +249,17 @@ def test_few_cells_go_uncompared_and_each_has_a_verdict_after_it(name):
 def test_it_shows_pictures(name):
     outputs = [output for cell in code_cells(name) for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+def test_nbval_leaves_nothing_in_the_temporary_folder(tmp_path):
+    shutil.copy(FOLDER / "conftest.py", tmp_path)
+    source = "import tempfile\nfolder = tempfile.TemporaryDirectory()"
+    cell = nbformat.v4.new_code_cell(source)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env"]
+    env = os.environ | {"TMPDIR": str(temporary)}
+    subprocess.run([*command, "a.ipynb"], cwd=tmp_path, env=env, check=True)
+    assert list(temporary.iterdir()) == []
+    assert not any("mkdtemp" in cell.source for name in NAMES for cell in cells(name))

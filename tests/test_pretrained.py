@@ -191,3 +191,13 @@ class TestPretrain:
         monkeypatch.setattr(pretrain, "train", lambda *arguments: 1 / 0)
         with pytest.raises(OSError, match="file"):
             pretrain.pretrain("lenet5-mnist")
+
+    def test_an_installed_package_says_how_to_train_a_network_of_ones_own(
+        self, message, monkeypatch
+    ):
+        monkeypatch.setattr(pretrain, "CHECKOUT", None)
+        monkeypatch.setattr(pretrain, "train", lambda *arguments: 1 / 0)
+        text = message(pretrain.pretrain, "lenet5_modern-mnist-best")
+        command = "lenet-keras train lenet5_modern mnist"
+        options = "--recipe lenet5_modern-mnist-best --save FILE.keras"
+        assert f"`{command} {options}`" in text

@@ -23,6 +23,8 @@ import pooch
 from filelock import FileLock
 from PIL import Image
 
+from lenet_study.settings import CHECKOUT
+
 PINS = tomllib.loads(Path(__file__).with_name("sources.toml").read_text("utf-8"))
 
 BATCHES = {"train": [f"data_batch_{n}" for n in range(1, 6)], "test": ["test_batch"]}
@@ -51,8 +53,7 @@ def data_dir():
     `data/` folder of the checkout that this package runs from. An installed package
     uses the user's cache folder.
     """
-    data = Path(__file__).parents[2] / "data"
-    default = data if (data / "README.md").is_file() else pooch.os_cache("lenet_keras")
+    default = CHECKOUT / "data" if CHECKOUT else pooch.os_cache("lenet_keras")
     return Path(os.environ.get("LENET_DATA_DIR") or default).expanduser()
 
 

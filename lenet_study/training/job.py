@@ -10,9 +10,10 @@ import platform
 import shutil
 import subprocess
 from importlib.metadata import version
-from pathlib import Path
 
 import keras
+
+from lenet_study.settings import CHECKOUT
 
 
 class Job:
@@ -76,12 +77,12 @@ def identity(configuration):
 @functools.cache
 def versions():
     """Returns the versions of the code, and the commit of a checkout."""
-    checkout, commit = Path(__file__).parents[2], None
+    commit = None
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    if (checkout / ".git").exists() and shutil.which("git"):
+    if CHECKOUT and (CHECKOUT / ".git").exists() and shutil.which("git"):
         # Git's variables, as in a hook, would name another repository.
         env = {n: own for n, own in os.environ.items() if not n.startswith("GIT_")}
-        asked = {"cwd": checkout, "env": env, "capture_output": True, "text": True}
+        asked = {"cwd": CHECKOUT, "env": env, "capture_output": True, "text": True}
         done = subprocess.run(describe, **asked)
         commit = done.stdout.strip() or None
     backend = keras.backend.backend()
