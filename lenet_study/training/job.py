@@ -72,13 +72,26 @@ def identity(configuration):
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+ROOT = Path(__file__).parents[2]
+_PACKAGES = (ROOT / "lenet_keras", ROOT / "lenet_study")
+_FILES = [path for package in _PACKAGES for path in package.rglob("*.*")]
+_SOURCES = [path for path in _FILES if path.suffix in (".py", ".toml", ".json")]
+# The identity of both packages' code, with the tables, the codes, and the records of
+# the trained weights. It is that of the import: what changes on the disk later is not
+# what this process runs. It does not see a module that is imported after a change, nor
+# the versions of Python, Keras and the backend. Each result names those.
+CODE = identity(
+    {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in _SOURCES}
+)
+
+
 @functools.cache
 def versions():
     """Returns the versions of the code, and the commit of a checkout."""
-    checkout, commit = Path(__file__).parents[2], None
+    commit = None
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    if (checkout / ".git").exists() and shutil.which("git"):
-        done = subprocess.run(describe, cwd=checkout, capture_output=True, text=True)
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        done = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True)
         commit = done.stdout.strip() or None
     backend = keras.backend.backend()
     return {

@@ -7,9 +7,11 @@ is stored twice.
 
 import contextlib
 import dataclasses
+import functools
 import gzip
 import itertools
 import json
+import pkgutil
 import subprocess
 import sys
 import threading
@@ -19,10 +21,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lenet_keras.checks import expect
 from lenet_study import files
 from lenet_study.files import log
 from lenet_study.recipes import WITHOUT_MEANING
-from lenet_study.training.job import one_thread
+from lenet_study.training.job import CODE, one_thread
 from lenet_study.training.run import Run
 
 
@@ -142,27 +145,57 @@ def _executor(output, workers, scheduler, bar):
                     child.kill()
                 raise
         return
-    from distributed import Client
-
-    with Client(scheduler) as client, client.get_executor(pure=False) as executor:
+    client = _connected(scheduler)
+    with client, client.get_executor(pure=False) as executor:
         client.subscribe_topic("lenet_keras", lambda event: bar.tell(*event[1]))
         if not client.scheduler_info()["workers"]:
             log.warning("The scheduler %s has no workers. Waiting for some.", scheduler)
             client.wait_for_workers(1)
+        name = "lenet_study.training.job:CODE"
+        codes = client.run(pkgutil.resolve_name, name, on_error="return")
+        others = {worker: code for worker, code in codes.items() if code != CODE}
+        what = "workers with this machine's code: install it there, start them again"
+        expect(not others, what, **others)
         try:
-            yield lambda job: executor.submit(_on_cluster, job)
+            yield lambda job: executor.submit(_on_cluster, job, CODE)
         except CancelledError:
             raise ConnectionError(f"Lost the scheduler {scheduler}") from None
+
+
+PATIENCE = 30  # seconds for the answer of a scheduler
+
+
+def _connected(scheduler):
+    """Returns a client of the scheduler."""
+    from distributed import Client, Security
+    from distributed.comm import connect
+    from distributed.utils import LoopRunner
+
+    # `Client` itself would wait without limit for the first answer.
+    settings = Security().get_connection_args("client")
+    greeting = functools.partial(connect, scheduler, **settings)
+    try:
+        LoopRunner().run_sync(greeting, callback_timeout=PATIENCE).abort()
+        return Client(scheduler, timeout=PATIENCE)
+    except Exception as error:  # each wrong address has its own kind
+        raise ConnectionError(
+            "Expected the address of a Dask scheduler, such as tcp://192.0.2.1:8786. "
+            f"Received: scheduler={scheduler!r}: {error or type(error).__name__}"
+        ) from None
 
 
 # All trainings in a process share its random state, so only one trains at a time.
 ONE_AT_A_TIME = threading.Lock()
 
 
-def _on_cluster(job):
-    from distributed import get_worker
+def _on_cluster(job, code):
+    from distributed import Reschedule, get_worker, warn
 
     worker = get_worker()
+    if code != CODE:  # it has joined after the start
+        warn(f"The worker {worker.address} leaves. It has not the sender's code.")
+        worker.loop.add_callback(worker.close_gracefully)
+        raise Reschedule
     one_thread()  # several jobs at once are faster than one job on several threads
     with ONE_AT_A_TIME:
         done = job.do(
