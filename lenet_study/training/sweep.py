@@ -78,9 +78,9 @@ def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
         scheduler: Optional address of a Dask scheduler, such as
             `"tcp://192.0.2.1:8786"`, whose workers do the jobs instead. It needs
             `distributed`, the package's extra `cluster`. The workers need the same
-            version of this package, one thread each, and the data sets and the answers
-            of teachers in their own data folders, because only jobs and results are
-            sent.
+            code of this package, one thread each, and the data sets and the answers of
+            teachers in their own data folders, because only jobs and results are sent.
+            A worker with other code that joins later leaves again without a result.
         overwrite: Whether to do all jobs again. Each new result replaces the stored one
             when it is complete.
 
@@ -89,7 +89,7 @@ def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
 
     Raises:
         OSError: If the file cannot be written, or the scheduler cannot be reached.
-        ValueError: If the file is not a results file.
+        ValueError: If the file is not a results file, or workers have other code.
     """
     output, jobs = Path(output), _each_once(jobs)
     with files.only_writer(output):
@@ -162,7 +162,7 @@ def _executor(output, workers, scheduler, bar):
             raise ConnectionError(f"Lost the scheduler {scheduler}") from None
 
 
-PATIENCE = 30  # seconds for the answer of a scheduler
+PATIENCE = 30  # seconds
 
 
 def _connected(scheduler):
@@ -179,8 +179,8 @@ def _connected(scheduler):
         return Client(scheduler, timeout=PATIENCE)
     except Exception as error:  # each wrong address has its own kind
         raise ConnectionError(
-            "Expected the address of a Dask scheduler, such as tcp://192.0.2.1:8786. "
-            f"Received: scheduler={scheduler!r}: {error or type(error).__name__}"
+            f"Expected a Dask scheduler that answers in {PATIENCE} seconds, such as "
+            f"tcp://192.0.2.1:8786. Received: scheduler={scheduler!r}: {error!r}"
         ) from None
 
 

@@ -37,7 +37,7 @@ SECTION = PAGE.split("## On a cluster\n")[1].split("\n## ")[0]
 COMMANDS, CERTIFICATE = re.findall(r"```bash\n(.*?)```", SECTION, re.DOTALL)
 (SETTINGS,) = re.findall(r"```yaml\n(.*?)```", SECTION, re.DOTALL)
 
-REFUSAL = "Expected the address of a Dask scheduler, .* scheduler="
+REFUSAL = "Expected a Dask scheduler that answers in .* scheduler="
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::DeprecationWarning"
@@ -208,8 +208,10 @@ def test_a_worker_with_other_code_gets_no_run(start, output, tmp_path):
     def later():
         wait_for(started.exists)
         kill(right)
-        start(worker, source).wait()  # it leaves
-        go.touch()
+        try:
+            start(worker, source).wait(60)  # it leaves
+        finally:
+            go.touch()
         start(worker)
 
     right = start(worker)
