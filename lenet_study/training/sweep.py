@@ -11,6 +11,7 @@ import functools
 import gzip
 import itertools
 import json
+import logging
 import pkgutil
 import subprocess
 import sys
@@ -150,15 +151,14 @@ def _executor(output, workers, scheduler, bar):
         client.subscribe_topic("lenet_keras", lambda event: bar.tell(*event[1]))
         if not client.scheduler_info()["workers"]:
             log.warning("The scheduler %s has no workers. Waiting for some.", scheduler)
-            client.wait_for_workers(1)
         name = "lenet_study.training.job:CODE"
         codes = client.run(pkgutil.resolve_name, name, on_error="return")
         others = {worker: code for worker, code in codes.items() if code != CODE}
-        what = "workers with this machine's code: install it there, start them again"
-        expect(not others, what, **others)
+        expect(not others, "workers started with this machine's code", **others)
         try:
             yield lambda job: executor.submit(_on_cluster, job, CODE)
         except CancelledError:
+            logging.getLogger("distributed.client").disabled = True  # its traceback
             raise ConnectionError(f"Lost the scheduler {scheduler}") from None
 
 
