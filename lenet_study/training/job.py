@@ -74,7 +74,7 @@ def identity(configuration):
 
 ROOT = Path(__file__).parents[2]
 _PACKAGES = (ROOT / "lenet_keras", ROOT / "lenet_study")
-_FILES = [path for package in _PACKAGES for path in package.rglob("*.*")]
+_FILES = [path for package in _PACKAGES for path in package.rglob("[!.]*.*")]
 _SOURCES = [path for path in _FILES if path.suffix in (".py", ".toml", ".json")]
 # The identity of both packages' code, with the tables, the codes, and the records of
 # the trained weights. It is that of the import: what changes on the disk later is not
