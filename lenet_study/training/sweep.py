@@ -153,7 +153,11 @@ def _executor(output, workers, scheduler, bar):
             log.warning("The scheduler %s has no workers. Waiting for some.", scheduler)
         name = "lenet_study.training.job:CODE"
         codes = client.run(pkgutil.resolve_name, name, on_error="return")
-        others = {worker: code for worker, code in codes.items() if code != CODE}
+        others = {
+            worker: code
+            for worker, code in codes.items()
+            if code != CODE and not isinstance(code, OSError)  # it has just been lost
+        }
         expect(not others, "workers started with this machine's code", **others)
         try:
             yield lambda job: executor.submit(_on_cluster, job, CODE)
