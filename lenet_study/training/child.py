@@ -32,9 +32,9 @@ def main():
             job = pkgutil.resolve_name(kind)(**fields)
         one_thread()  # several jobs at once are faster than one job on several threads
         done = job.do(Path(checkpoint), lambda epochs: tell(epochs=epochs))
-        tell(result=done)
+        tell(result={"id": job.id} | done)
     except Exception as error:
-        tell(result={"failed": f"failed: {type(error).__name__}: {error}"})
+        tell(failed=f"{type(error).__name__}: {error}")
 
 
 def _end_with_input():

@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 import keras
 
-from lenet_study.settings import CHECKOUT
+from lenet_study.settings import CHECKOUT, PACKAGE
 
 
 class Job:
@@ -72,6 +72,20 @@ def identity(configuration):
     """
     text = json.dumps(configuration, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+_SOURCES = [
+    path
+    for package in (PACKAGE, PACKAGE.with_name("lenet_keras"))
+    for path in package.rglob("[!.]*.*")
+    if path.suffix in (".py", ".toml", ".json")
+]
+# The identity of both packages' code, with the tables, the codes, and the records of
+# the trained weights. It is that of the import: what changes on the disk later is not
+# what this process runs. It does not see a module that is imported after a change, nor
+# the versions of Python, Keras and the backend. Each result names those.
+_ROOT = PACKAGE.parent
+CODE = identity({str(p.relative_to(_ROOT)): p.read_text("utf-8") for p in _SOURCES})
 
 
 @functools.cache

@@ -7,9 +7,12 @@ is stored twice.
 
 import contextlib
 import dataclasses
+import functools
 import gzip
 import itertools
 import json
+import logging
+import pkgutil
 import subprocess
 import sys
 import threading
@@ -23,7 +26,7 @@ from lenet_keras.checks import expect
 from lenet_study import files
 from lenet_study.files import log
 from lenet_study.recipes import WITHOUT_MEANING
-from lenet_study.training.job import one_thread
+from lenet_study.training.job import CODE, one_thread
 from lenet_study.training.run import Run
 from lenet_study.training.stored import read_results, store_result
 
@@ -77,9 +80,9 @@ def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
         scheduler: Optional address of a Dask scheduler, such as
             `"tcp://192.0.2.1:8786"`, whose workers do the jobs instead. It needs
             `distributed`, the package's extra `cluster`. The workers need the same
-            version of this package, one thread each, and the data sets and the answers
-            of teachers in their own data folders, because only jobs and results are
-            sent.
+            code of this package, one thread each, and the data sets and the answers of
+            teachers in their own data folders, because only jobs and results are sent.
+            A worker with other code that joins later leaves again without a result.
         overwrite: Whether to do all jobs again. Each new result replaces the stored one
             when it is complete.
 
@@ -88,7 +91,7 @@ def sweep(jobs, output, workers=2, scheduler=None, overwrite=False):
 
     Raises:
         OSError: If the file cannot be written, or the scheduler cannot be reached.
-        ValueError: If the file is not a results file.
+        ValueError: If the file is not a results file, or workers have other code.
     """
     output, jobs = Path(output).resolve(), _each_once(jobs)
     expect(output.suffix == ".jsonl", "a file that ends in .jsonl", output=str(output))
@@ -159,27 +162,60 @@ def _executor(output, workers, scheduler, bar):
                     child.kill()
                 raise
         return
-    from distributed import Client
-
-    with Client(scheduler) as client, client.get_executor(pure=False) as executor:
+    client = _connected(scheduler)
+    with client, client.get_executor(pure=False) as executor:
         client.subscribe_topic("lenet_keras", lambda event: bar.tell(*event[1]))
         if not client.scheduler_info()["workers"]:
             log.warning("The scheduler %s has no workers. Waiting for some.", scheduler)
-            client.wait_for_workers(1)
+        name = "lenet_study.training.job:CODE"
+        codes = client.run(pkgutil.resolve_name, name, on_error="return")
+        others = {
+            worker: code
+            for worker, code in codes.items()
+            if code != CODE and not isinstance(code, OSError)  # it has just been lost
+        }
+        expect(not others, "workers started with this machine's code", **others)
         try:
-            yield lambda job: executor.submit(_on_cluster, job)
+            yield lambda job: executor.submit(_on_cluster, job, CODE)
         except CancelledError:
+            logging.getLogger("distributed.client").disabled = True  # its traceback
             raise ConnectionError(f"Lost the scheduler {scheduler}") from None
+
+
+PATIENCE = 30  # seconds
+
+
+def _connected(scheduler):
+    """Returns a client of the scheduler."""
+    from distributed import Client, Security
+    from distributed.comm import connect
+    from distributed.utils import LoopRunner
+
+    # `Client` itself would wait without limit for the first answer.
+    settings = Security().get_connection_args("client")
+    greeting = functools.partial(connect, scheduler, **settings)
+    try:
+        LoopRunner().run_sync(greeting, callback_timeout=PATIENCE).abort()
+        return Client(scheduler, timeout=PATIENCE)
+    except Exception as error:  # each wrong address has its own kind
+        raise ConnectionError(
+            f"Expected a Dask scheduler that answers in {PATIENCE} seconds, such as "
+            f"tcp://192.0.2.1:8786. Received: scheduler={scheduler!r}: {error!r}"
+        ) from None
 
 
 # All trainings in a process share its random state, so only one trains at a time.
 ONE_AT_A_TIME = threading.Lock()
 
 
-def _on_cluster(job):
-    from distributed import get_worker
+def _on_cluster(job, code):
+    from distributed import Reschedule, get_worker, warn
 
     worker = get_worker()
+    if code != CODE:  # it has joined after the start
+        warn(f"The worker {worker.address} leaves. It has not the sender's code.")
+        worker.loop.add_callback(worker.close_gracefully)
+        raise Reschedule
     one_thread()  # several jobs at once are faster than one job on several threads
     with ONE_AT_A_TIME:
         done = job.do(
@@ -203,31 +239,22 @@ def _in_child(job, output, bar, children):
         for told in map(json.loads, child.stdout):
             if "epochs" in told:
                 bar.tell(job.id, told["epochs"])
-    return {"id": job.id} | told.get("result", {"failed": "killed"})
+    if "result" not in told:
+        raise ChildProcessError(told.get("failed", "killed"))
+    return told["result"]
 
 
 def _write(output, job, future):
     """Stores the result of a job, or logs why there is none."""
-    failure = _failure(job, future)
-    try:
-        if not failure:
-            _store(output, job, dict(future.result()))
-            return
-    except ValueError as error:
-        failure = f"failed: {error}"
+    reason = future.exception()
+    if reason is None:
+        try:
+            return _store(output, job, dict(future.result()))
+        except ValueError as error:  # no reader would take it
+            reason = error
+    told = f"{job.name}: failed: {type(reason).__name__}: {reason}"
     with output.with_suffix(".log").open("a", encoding="utf-8") as file:
-        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {job.name}: {failure}\n")
-
-
-def _failure(job, future):
-    error = future.exception()
-    if error is not None:
-        kind = type(error).__name__
-        return "killed" if kind == "KilledWorker" else f"failed: {kind}: {error}"
-    done = future.result()
-    if done["id"] != job.id:
-        return "failed: the worker has other recipes than this machine"
-    return done.get("failed")
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {told}\n")
 
 
 def _store(output, job, done):
