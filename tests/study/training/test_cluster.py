@@ -20,9 +20,9 @@ import pytest
 from jobs import Waiting
 
 import lenet_keras
-from lenet_study.files import read_results
 from lenet_study.training import sweep as module
 from lenet_study.training.run import Run
+from lenet_study.training.stored import read_results
 from lenet_study.training.sweep import sweep
 
 dask = pytest.importorskip("dask")
