@@ -129,6 +129,7 @@ def compare(full, seeds, output, **where):
     """
     from lenet_study import report, results, studies
     from lenet_study.datasets import sources
+    from lenet_study.settings import CHECKOUT
 
     output = output or Path("results/compare.jsonl")
     cifar10 = "cifar10" if full or sources.available("cifar10") else "cifar10-sample"
@@ -137,9 +138,9 @@ def compare(full, seeds, output, **where):
     click.echo("")
     click.echo(report.comparison_text(rows[rows["id"].isin([run.id for run in runs])]))
     _report(output)
-    click.echo(
-        "Next: docs/comparison.md explains the table, `make lab` opens the notebooks."
-    )
+    if CHECKOUT:
+        pages = "docs/comparison.md explains the table, `make lab` opens the notebooks"
+        click.echo(f"Next: {pages}.")
 
 
 def _sweep(grids, output, overwrite, **where):
