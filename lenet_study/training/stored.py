@@ -2,7 +2,7 @@
 
 import json
 import math
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 
 from lenet_keras.checks import expect
@@ -11,6 +11,8 @@ from lenet_study.recipes import RECIPES
 from lenet_study.training.job import identity
 from lenet_study.training.run import Run
 
+# From 0 to what a number may be, by a word of its name.
+MOST = {"accuracy": 1, "error": math.inf, "seconds": math.inf}
 # What a line holds. All else in it are lists of measurements.
 PARTS = {"id", "run", "configuration", "status", "row", "error", "cost"}
 
@@ -89,9 +91,9 @@ def _parsed(line):
         expect(fits, f"the run's {name}, {settings[name]!r}", **{name: row[name]})
     measured = chain.from_iterable(result[name] for name in result.keys() - PARTS)
     for own in [row, *measured]:
-        for name, value in own.items():
-            fits = "accuracy" not in name or 0 <= value <= 1
-            expect(fits, "an accuracy from 0 to 1", **{name: value})
+        for (name, value), (word, most) in product(own.items(), MOST.items()):
+            fits = word not in name or 0 <= value <= most
+            expect(fits, f"{name} from 0 to {most}", **{name: value})
     return result
 
 
