@@ -134,7 +134,6 @@ WRONG = {
     "another seed": {"row": {"seed": 7}},
     "another rate": {"row": {"learning_rate": 0.5}},
     "an accuracy of 7": {"row": {"held_out_accuracy": 7}},
-    "seconds below 0": {"row": {"seconds": -1.0}},
     "an error below 0": {"rejection": [{"rejected": 1.0, "error": -0.1}]},
     "an accuracy below 0": {"history": [{"train_accuracy": -0.1}]},
     "an accuracy in words": {"row": {"held_out_accuracy": "good"}},
