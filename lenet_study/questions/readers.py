@@ -21,11 +21,8 @@ from lenet_study.training.train import train
 
 LENGTHS = range(2, 11)
 # Parts of the training of "lenet5-mnist-line": its augmentation without them.
-WITHOUT = {
-    "neighbours": {"present": 0.0},
-    "rubbish": {"rubbish": 0.0},
-    "both": {"present": 0.0, "rubbish": 0.0},
-}
+WITHOUT = {"neighbours": {"present": 0.0}, "rubbish": {"rubbish": 0.0}}
+WITHOUT["both"] = WITHOUT["neighbours"] | WITHOUT["rubbish"]
 TUNED_LENGTH = 5
 TRIED_J = [10, 15, 20, 30, 50, 70, 100, 150, 200, 300]
 TRIED_START = [0, 2, 5, 10, 20, 40]
