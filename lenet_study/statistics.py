@@ -8,11 +8,6 @@ from scipy import stats
 from lenet_keras.checks import expect
 
 
-def error_percent(accuracies):
-    """Returns errors in percent from accuracies from 0 to 1."""
-    return 100 * (1 - accuracies)
-
-
 class Interval(NamedTuple):
     """A mean with its confidence interval. As text it is `mean ± half its width`.
 
@@ -36,12 +31,11 @@ class Interval(NamedTuple):
         """Whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
-    def __format__(self, sign):
+    def __format__(self, sign=""):
         half_width = (self.high - self.low) / 2
         return f"{self.mean:{sign}.2f} ± {half_width:.2f}"
 
-    def __str__(self):
-        return format(self)
+    __str__ = __format__
 
 
 def mean_interval(values):

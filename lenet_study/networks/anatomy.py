@@ -28,10 +28,8 @@ def growth(build, sides, channels=1):
     >>> [count.connections for count in growth(lenet5, [32, 64]).values()]
     [340908, 6415980]
     """
-    totals = {
-        side: symbolic_layer_table(partial(build, (side, side, channels)))["total"]
-        for side in sides
-    }
+    builds = {side: partial(build, (side, side, channels)) for side in sides}
+    totals = {side: symbolic_layer_table(own)["total"] for side, own in builds.items()}
     return Counts(totals, "side")
 
 
