@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import keras
+from keras import layers
 
-from lenet_keras import layers
+from lenet_keras import layers as ours
 from lenet_keras.checks import expect
 
 
@@ -43,11 +44,10 @@ class Counts(dict):
         self.index = index
 
     def __str__(self):
-        rows = [
-            [str(name), str(count.output_shape or ""), *(f"{n:,}" for n in count[1:])]
-            for name, count in self.items()
-        ]
-        rows.insert(0, [self.index, *Count._fields])
+        rows = [[self.index, *Count._fields]]
+        for name, (output_shape, *counts) in self.items():
+            numbers = [f"{count:,}" for count in counts]
+            rows.append([str(name), str(output_shape or ""), *numbers])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
@@ -97,36 +97,28 @@ def _nothing(layer, units):
     return 0, 0
 
 
+# Layers without connections of their own.
+_ACTIVATIONS = [layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU]
+_SCALED = [layers.Softmax, ours.RBFPosterior, layers.Rescaling, layers.Dropout]
+_MOVED = [layers.Concatenate, layers.ZeroPadding2D, layers.Flatten, layers.Reshape]
+
 #: The cost of a layer type: a function of the layer and the number of its output units.
 #: It returns connections and multiply-adds. Add the rule of your own layer type here.
 COUNTING_RULES = {
-    keras.layers.Conv2D: _kernel,
-    keras.layers.Dense: _kernel,
-    keras.layers.DepthwiseConv2D: _kernel,
-    layers.ConnectionTableConv2D: _kernel,
-    layers.Subsampling2D: lambda layer, units: (units * (layer.window_area + 1), units),
-    keras.layers.AveragePooling2D: _pooling,
-    keras.layers.MaxPooling2D: _pooling,
-    keras.layers.GlobalAveragePooling2D: _global_pooling,
-    keras.layers.GlobalMaxPooling2D: _global_pooling,
-    layers.LocalResponseNormalization: _local_response,
-    keras.layers.BatchNormalization: lambda layer, units: (2 * units, units),
-    keras.layers.Add: lambda layer, units: (units * len(layer.input), 0),
-    layers.RBF: lambda layer, units: (units * layer.initial_codes.shape[1],) * 2,
-    layers.RBFPosterior: _nothing,
-    keras.layers.InputLayer: _nothing,
-    keras.layers.Activation: _nothing,
-    keras.layers.ReLU: _nothing,
-    keras.layers.LeakyReLU: _nothing,
-    keras.layers.ELU: _nothing,
-    keras.layers.Softmax: _nothing,
-    keras.layers.Rescaling: _nothing,
-    keras.layers.Concatenate: _nothing,
-    keras.layers.ZeroPadding2D: _nothing,
-    keras.layers.Dropout: _nothing,
-    keras.layers.Flatten: _nothing,
-    keras.layers.Reshape: _nothing,
-}
+    layers.Conv2D: _kernel,
+    layers.Dense: _kernel,
+    layers.DepthwiseConv2D: _kernel,
+    ours.ConnectionTableConv2D: _kernel,
+    ours.Subsampling2D: lambda layer, units: (units * (layer.window_area + 1), units),
+    layers.AveragePooling2D: _pooling,
+    layers.MaxPooling2D: _pooling,
+    layers.GlobalAveragePooling2D: _global_pooling,
+    layers.GlobalMaxPooling2D: _global_pooling,
+    ours.LocalResponseNormalization: _local_response,
+    layers.BatchNormalization: lambda layer, units: (2 * units, units),
+    layers.Add: lambda layer, units: (units * len(layer.input), 0),
+    ours.RBF: lambda layer, units: (units * layer.initial_codes.shape[1],) * 2,
+} | dict.fromkeys([layers.InputLayer, *_ACTIVATIONS, *_SCALED, *_MOVED], _nothing)
 
 
 def layer_table(model):

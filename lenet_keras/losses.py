@@ -265,18 +265,12 @@ class LineMaximumAPosteriori(MaximumAPosteriori):
         # Between two equal digits there is rubbish, which needs a place too.
         pauses = ops.cast(labels[:, 1:] == labels[:, :-1], "int32") * is_digit[:, 1:]
         is_label = (y_true == ops.floor(y_true)) & (labels >= -1) & (labels < classes)
-        is_line = (
-            ops.all(is_label, axis=-1)
-            & ops.all(is_digit[:, 1:] <= is_digit[:, :-1], axis=-1)
-            & (lengths + ops.sum(pauses, axis=-1) <= places)
-        )
-        loss = ops.ctc_loss(
-            ops.clip(labels, 0, classes - 1),
-            logits,
-            lengths,
-            ops.full_like(lengths, places),
-            mask_index=classes,
-        )
+        ends_once = ops.all(is_digit[:, 1:] <= is_digit[:, :-1], axis=-1)
+        fits = lengths + ops.sum(pauses, axis=-1) <= places
+        is_line = ops.all(is_label, axis=-1) & ends_once & fits
+        labels = ops.clip(labels, 0, classes - 1)
+        places = ops.full_like(lengths, places)
+        loss = ops.ctc_loss(labels, logits, lengths, places, mask_index=classes)
         return ops.where(is_line, loss, float("nan"))
 
 

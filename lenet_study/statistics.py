@@ -8,13 +8,8 @@ from scipy import stats
 from lenet_keras.checks import expect
 
 
-def error_percent(accuracies):
-    """Returns errors in percent from accuracies from 0 to 1."""
-    return 100 * (1 - accuracies)
-
-
 class Interval(NamedTuple):
-    """A mean with its confidence interval. As text it is `mean ± half_width`.
+    """A mean with its confidence interval. As text it is `mean ± half its width`.
 
     Attributes:
         mean: Mean of the values.
@@ -32,20 +27,15 @@ class Interval(NamedTuple):
     high: float
 
     @property
-    def half_width(self):
-        """The number after the `±`."""
-        return (self.high - self.low) / 2
-
-    @property
     def is_difference(self):
         """Whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
-    def __format__(self, sign):
-        return f"{self.mean:{sign}.2f} ± {self.half_width:.2f}"
+    def __format__(self, sign=""):
+        half_width = (self.high - self.low) / 2
+        return f"{self.mean:{sign}.2f} ± {half_width:.2f}"
 
-    def __str__(self):
-        return format(self)
+    __str__ = __format__
 
 
 def mean_interval(values):
@@ -63,9 +53,8 @@ def mean_interval(values):
 
     Example:
 
-    >>> interval = mean_interval([1.0, 2.0, 3.0])
-    >>> round(interval.mean, 3), round(interval.half_width, 3)
-    (2.0, 2.484)
+    >>> print(mean_interval([1.0, 2.0, 3.0]))
+    2.00 ± 2.48
 
     Raises:
         ValueError: If there are fewer than two values, or one is not finite.

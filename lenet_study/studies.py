@@ -45,10 +45,8 @@ def jobs(grids, tuned=None):
 
 
 def _others(job, **arguments):
-    return [
-        OTHER_JOBS[job](**dict(zip(arguments, values, strict=True)))
-        for values in itertools.product(*arguments.values())
-    ]
+    kind, values = OTHER_JOBS[job], itertools.product(*arguments.values())
+    return [kind(**dict(zip(arguments, own, strict=True))) for own in values]
 
 
 def _runs(tuned, recipes, datasets, seeds, tune, overrides, instead, **settings):

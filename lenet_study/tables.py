@@ -347,14 +347,12 @@ def lines_cost(path):
     """
     costs = {results.trained_network(r["run"]): r["cost"] for r in read_results(path)}
     cost = costs[READER]
-    adds = [cost["slid_multiply_adds"], cost["cut_multiply_adds"]]
-    places = f"{cost['places']} windows"
-    table = {
-        f"a line {cost['width']} pixels wide": ["slid once", places],
-        "multiply-adds": map("{:,}".format, adds),
-        "milliseconds": [cost["slid_milliseconds"], cost["cut_milliseconds"]],
-    }
-    return pd.DataFrame(table)
+    rows = []
+    for how, title in (("slid", "slid once"), ("cut", f"{cost['places']} windows")):
+        adds = f"{cost[f'{how}_multiply_adds']:,}"
+        rows.append((title, adds, cost[f"{how}_milliseconds"]))
+    headings = [f"a line {cost['width']} pixels wide", "multiply-adds", "milliseconds"]
+    return pd.DataFrame(rows, columns=headings)
 
 
 def family():

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from lenet_keras.checks import expect
-from lenet_keras.layers.maps import maps_axis, per_map
+from lenet_keras.layers.maps import add_weight_per_map, maps_axis, per_map
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
@@ -107,13 +107,7 @@ class ConnectionTableConv2D(keras.layers.Conv2D):
         )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = add_weight_per_map(self, "bias", self.filters)
 
     def _initial_kernel(self, shape, dtype=None):
         # One draw per fan-in, as large as if all output maps had this fan-in. Each map

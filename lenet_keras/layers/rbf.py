@@ -114,13 +114,11 @@ class RBF(keras.layers.Layer):
         return (*input_shape[:-1], self.initial_codes.shape[0])
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "codes": self.initial_codes.tolist(),
-            "trainable_codes": self.trainable_codes,
-            "codes_regularizer": keras.regularizers.serialize(self.codes_regularizer),
-            "codes_constraint": keras.constraints.serialize(self.codes_constraint),
-        }
+        codes = self.initial_codes.tolist()
+        own = {"codes": codes, "trainable_codes": self.trainable_codes}
+        for name in ("codes_regularizer", "codes_constraint"):
+            own[name] = keras.saving.serialize_keras_object(getattr(self, name))
+        return super().get_config() | own
 
     @classmethod
     def from_config(cls, config):

@@ -7,10 +7,7 @@ from keras import ops
 
 from lenet_keras.activations import scaled_tanh
 from lenet_keras.checks import expect
-from lenet_keras.layers.maps import maps_axis, per_map
-
-# The settings of each weight: arguments and attributes such as `bias_regularizer`.
-SETTINGS = ("initializer", "regularizer", "constraint")
+from lenet_keras.layers.maps import SETTINGS, add_weight_per_map, maps_axis, per_map
 
 
 @keras.saving.register_keras_serializable(package="lenet_keras")
@@ -105,12 +102,8 @@ class Subsampling2D(keras.layers.AveragePooling2D):
         maps = input_shape[axis]
         self.compute_output_shape(input_shape)  # raises if the images are too small
         self.input_spec = keras.InputSpec(ndim=4, axes={axis: maps})
-        self.coefficient = self._add_weight_per_map("coefficient", maps)
-        self.bias = self._add_weight_per_map("bias", maps)
-
-    def _add_weight_per_map(self, name, maps):
-        settings = {part: getattr(self, f"{name}_{part}") for part in SETTINGS}
-        return self.add_weight(name=name, shape=(maps,), **settings)
+        self.coefficient = add_weight_per_map(self, "coefficient", maps)
+        self.bias = add_weight_per_map(self, "bias", maps)
 
     def call(self, inputs):
         averages = super().call(inputs)

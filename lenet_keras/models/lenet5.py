@@ -72,12 +72,9 @@ def lenet5(
         LeCun et al. (1998), section II-B and Figure 2; section VII on larger images.
     """
     *sides, channels = input_shape if np.shape(input_shape) == (3,) else (None,)
-    expect(
-        channels and all(n is None or (n >= 32 and n % 4 == 0) for n in sides),
-        "an input_shape of (32, 32, channels), or larger by multiples of 4, or a side "
-        "of None",
-        input_shape=input_shape,
-    )
+    fits = channels and all(n is None or (n >= 32 and n % 4 == 0) for n in sides)
+    what = "an input_shape of (32, 32, channels), or larger by multiples of 4, or a "
+    expect(fits, what + "side of None", input_shape=input_shape)
     if codes is None:
         what = "codes, or a num_classes from 1 to 10 for the digits' codes"
         expect(num_classes in range(1, 11), what, num_classes=num_classes)

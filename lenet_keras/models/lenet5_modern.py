@@ -48,12 +48,10 @@ def lenet5_modern(input_shape=(28, 28, 1), num_classes=10, name="lenet5_modern")
     Reference:
         LeCun et al. (1998), section II-B, for the original network.
     """
-    fits = np.shape(input_shape) == (3,) and input_shape[0] == input_shape[1]
-    expect(
-        fits and input_shape[0] in (28, 32),
-        "an input_shape of (28, 28, channels) or (32, 32, channels)",
-        input_shape=input_shape,
-    )
+    is_square = np.shape(input_shape) == (3,) and input_shape[0] == input_shape[1]
+    fits = is_square and input_shape[0] in (28, 32)
+    what = "an input_shape of (28, 28, channels) or (32, 32, channels)"
+    expect(fits, what, input_shape=input_shape)
     padding = "same" if input_shape[0] == 28 else "valid"
 
     last = {"data_format": "channels_last"}

@@ -213,12 +213,11 @@ def _end(layers, loss):
     of_codes = [type(la) for la in layers if isinstance(la, RBF | RBFPosterior)]
     ends_in_rbf = type(layers[-1]) is RBF
     needs_rbf = start is _of_the_right_distance
-    expect(
-        fits and ends_in_rbf == needs_rbf and of_codes == [RBF] * ends_in_rbf,
+    fits = fits and ends_in_rbf == needs_rbf and of_codes == [RBF] * ends_in_rbf
+    what = (
         "loss (8) or (9) after the only RBF, sparse cross-entropy of probabilities "
         "after RBFPosterior with a j, and after another layer mean squared error, "
-        "cross-entropy of softmax, or of logits without softmax; each by default",
-        loss=f"{kind.__name__} of {config}",
-        layer=last.name,
+        "cross-entropy of softmax, or of logits without softmax; each by default"
     )
+    expect(fits, what, loss=f"{kind.__name__} of {config}", layer=last.name)
     return loss, layers, finish

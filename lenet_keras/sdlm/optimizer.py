@@ -77,14 +77,11 @@ class SDLM(keras.optimizers.Optimizer):
         expect(self.built, "an optimizer that is built with the weights", built=False)
         curvature = [ops.convert_to_numpy(h) for h in curvature]
         shapes = [h.shape for h in curvature]
-        expect(
-            shapes == [tuple(h.shape) for h in self.curvature]
-            and all(np.isfinite(h).all() and (h >= 0).all() for h in curvature),
-            "finite curvature of 0 or more, in the shapes of the weights; it is not "
-            "finite if training has diverged",
-            curvature=curvature,
-            shapes=shapes,
-        )
+        fits = shapes == [tuple(h.shape) for h in self.curvature]
+        fits = fits and all(np.isfinite(h).all() and (h >= 0).all() for h in curvature)
+        what = "finite curvature of 0 or more, in the shapes of the weights; it is not "
+        what += "finite if training has diverged"
+        expect(fits, what, curvature=curvature, shapes=shapes)
         for h, variable in zip(curvature, self.curvature, strict=True):
             variable.assign(h)
 

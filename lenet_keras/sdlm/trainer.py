@@ -102,14 +102,10 @@ def fit(
     optimizer.build(model.trainable_variables)
     update = _updates(model, chain, optimizer)
     steps = len(chain.patterns(*patterns_of(0))[0])
+    verbose = 1 if verbose == "auto" else verbose
+    told = {"verbose": verbose, "epochs": epochs, "steps": steps}
     callbacks = keras.callbacks.CallbackList(
-        callbacks,
-        add_history=True,
-        add_progbar=verbose != 0,
-        model=model,
-        verbose=1 if verbose == "auto" else verbose,
-        epochs=epochs,
-        steps=steps,
+        callbacks, add_history=True, add_progbar=verbose != 0, model=model, **told
     )
     model.stop_training = False
     callbacks.on_train_begin()
@@ -188,15 +184,12 @@ def _updates(model, chain, optimizer):
         x, y = (np.pad(a, [(0, padding)] + [(0, 0)] * (a.ndim - 1)) for a in (x, y))
         variables, trained = chain.variables, model.trainable_variables
         scale_of = dict(zip(map(id, trained), optimizer.scales(), strict=True))
-        values, outputs = run(
-            [ops.convert_to_tensor(variable) for variable in variables],
-            [scale_of.get(id(v), ops.zeros(v.shape)) for v in variables],
-            ops.convert_to_tensor(x, "float32"),
-            ops.convert_to_tensor(y),
-            chain.masks(rng, UPDATES_PER_CALL),
-            optimizer.next_rates(UPDATES_PER_CALL),
-            count,
-        )
+        values = [ops.convert_to_tensor(variable) for variable in variables]
+        scales = [scale_of.get(id(v), ops.zeros(v.shape)) for v in variables]
+        x, y = ops.convert_to_tensor(x, "float32"), ops.convert_to_tensor(y)
+        masks = chain.masks(rng, UPDATES_PER_CALL)
+        rates = optimizer.next_rates(UPDATES_PER_CALL)
+        values, outputs = run(values, scales, x, y, masks, rates, count)
         for variable, value in zip(variables, values, strict=True):
             if id(variable) in scale_of:  # the others are frozen
                 variable.assign(value)

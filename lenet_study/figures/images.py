@@ -5,10 +5,8 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lenet_study.datasets.sources import PINS
 from lenet_study.figures import style
 
-CIFAR10_CLASSES = PINS["cifar10"]["classes"]
 CODE_SCALE = {"vmin": -1.2, "vmax": 1}
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from lenet_study.figures import style
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES, TITLES
-from lenet_study.statistics import error_percent
 
 # Networks that are compared on changed digits or on lines: colour and line.
 TRAINED_STYLES = TITLES["styles"]
@@ -124,7 +123,7 @@ def perturbed(table):
     size = {"size": (max(3.7, 5 / columns), 3), "columns": columns}
     for ax, kind, of_kind in style.each_panel(kinds, **size, sharey=True):
         by_recipe = of_kind.groupby(["recipe", "amount"])["accuracy"].mean()
-        _line_a_network(ax, error_percent(by_recipe), of_kind["recipe"].unique())
+        _line_a_network(ax, 100 * (1 - by_recipe), of_kind["recipe"].unique())
         if kind in ("scale", "squeeze"):
             style.log_ticks(ax.xaxis, [0.5, 0.7, 1, 1.4, 2])
         ax.set(title=kind, xlabel=TITLES["units"][kind])

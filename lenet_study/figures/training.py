@@ -6,7 +6,6 @@ import numpy as np
 
 from lenet_study.figures import style
 from lenet_study.results import DATASET_TITLES, NETWORK_TITLES
-from lenet_study.statistics import error_percent
 
 PAPER = {"color": "0.35", "ls": "--", "lw": 1.2, "zorder": 3, "label": "the paper's"}
 PAPER_RATE_RANGE = (7e-5, 0.016)  # in the first epoch, section III-B
@@ -22,7 +21,7 @@ def learning_curves(histories):
     """
     for ax, model, history in style.each_panel(histories, (4.5, 3.2), sharey=True):
         ax.set_prop_cycle(color=[style.NETWORK_COLORS[model]])
-        errors = error_percent(history[["train_accuracy", "test_accuracy"]])
+        errors = 100 * (1 - history[["train_accuracy", "test_accuracy"]])
         train, test = ax.plot(errors, "o-")
         train.set(linestyle="--", alpha=0.5, label="training images, on the fly")
         test.set_label("test images, after the epoch")

@@ -116,10 +116,9 @@ def _summary(values):
     low, high, mean = np.nanmin(values), np.nanmax(values), np.nanmean(values)
     height = np.where(np.isnan(values), 0, values - low + np.isnan(values).any())
     centre = np.tensordot(np.indices(height.shape), height, height.ndim) / height.sum()
-    return (
-        f"{'x'.join(map(str, values.shape))} from {_digits(low)} to {_digits(high)}, "
-        f"mean {_digits(mean)}, centre {', '.join(map(_digits, centre))}"
-    )
+    size, place = "x".join(map(str, values.shape)), ", ".join(map(_digits, centre))
+    ends = f"from {_digits(low)} to {_digits(high)}"
+    return f"{size} {ends}, mean {_digits(mean)}, centre {place}"
 
 
 def _digits(number):

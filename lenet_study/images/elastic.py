@@ -83,8 +83,7 @@ def _distort(images, maps, shifts, noise, smooth_y, smooth_x):
     image = ops.reshape(ops.arange(count, dtype="float32"), (-1, 1, 1))
     image = ops.broadcast_to(image, (count, height, width))
     places = ops.stack([image, places_y + field[1], places_x + field[0]])
-    channels = [
-        ops.image.map_coordinates(channel, places, order=1, fill_value=BACKGROUND)
-        for channel in ops.unstack(ops.convert_to_tensor(images), axis=-1)
-    ]
-    return ops.stack(channels, axis=-1)
+    linear = {"order": 1, "fill_value": BACKGROUND}
+    channels = ops.unstack(ops.convert_to_tensor(images), axis=-1)
+    moved = [ops.image.map_coordinates(one, places, **linear) for one in channels]
+    return ops.stack(moved, axis=-1)

@@ -134,10 +134,8 @@ def lines_to_train(images, labels, rng):
     count = len(images) // LENGTH
     order = rng.permutation(len(images))[: count * LENGTH].reshape(count, LENGTH)
     ends = np.cumsum([round(share * count) for share in TRAINED.values()])[:-1]
-    parts = [
-        compose(images[own], rng, kind, WIDTH).images
-        for kind, own in zip(TRAINED, np.split(order, ends), strict=True)
-    ]
+    of_kinds = zip(TRAINED, np.split(order, ends), strict=True)
+    parts = [compose(images[own], rng, kind, WIDTH).images for kind, own in of_kinds]
     width = max(part.shape[2] for part in parts)
     lines = np.full((count, SIDE, width, 1), BACKGROUND, "float32")
     for own, part in zip(np.split(lines, ends), parts, strict=True):

@@ -1,4 +1,4 @@
-"""The anatomy of networks: receptive fields, growth, and the paper's own counts."""
+"""The anatomy of networks: receptive fields, and growth with the image."""
 
 import math
 from functools import partial
@@ -8,17 +8,6 @@ from keras import layers
 
 from lenet_keras.checks import expect
 from lenet_keras.counts import Counts, calls, symbolic_layer_table
-
-# The parameters and connections that section II-B of the paper states.
-PAPER_COUNTS = {
-    "C1": (156, 122_304),
-    "S2": (12, 5_880),
-    "C3": (1_516, 151_600),
-    "S4": (32, 2_000),
-    "C5": (48_120, 48_120),
-    "F6": (10_164, None),
-    "total": (60_000, 340_908),
-}
 
 
 def growth(build, sides, channels=1):
@@ -39,10 +28,8 @@ def growth(build, sides, channels=1):
     >>> [count.connections for count in growth(lenet5, [32, 64]).values()]
     [340908, 6415980]
     """
-    totals = {
-        side: symbolic_layer_table(partial(build, (side, side, channels)))["total"]
-        for side in sides
-    }
+    builds = {side: partial(build, (side, side, channels)) for side in sides}
+    totals = {side: symbolic_layer_table(own)["total"] for side, own in builds.items()}
     return Counts(totals, "side")
 
 

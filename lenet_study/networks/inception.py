@@ -47,8 +47,8 @@ def inception_block(inputs, sizes, activation="relu", name="inception"):
     ones, reduce_threes, threes, reduce_fives, fives, pool = sizes
 
     def convolution(filters, size, branch):
-        named = {"name": f"{name}_{branch}", "activation": activation}
-        return _convolution(filters, size, **named)
+        named = f"{name}_{branch}"
+        return _convolution(filters, size, activation=activation, name=named)
 
     def reduced(filters, branch):
         return inputs if filters is None else convolution(filters, 1, branch)(inputs)

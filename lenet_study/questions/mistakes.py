@@ -66,11 +66,8 @@ def load_answers(path, recipe):
         ValueError: If the file has no such run.
     """
     path = Path(path)
-    seeds = sorted(
-        result["run"]["seed"]
-        for result in read_results(path)
-        if result["run"]["recipe"] == recipe and result["row"]["train_images"] == 60_000
-    )
+    runs = [r for r in read_results(path) if r["run"]["recipe"] == recipe]
+    seeds = sorted(r["run"]["seed"] for r in runs if r["row"]["train_images"] == 60_000)
     expect(seeds, f"runs of a recipe in {path}", recipe=recipe)
     files = {seed: _file(f"{recipe}, mnist, seed {seed}") for seed in seeds}
     return {seed: pd.read_csv(path.parent / f"{files[seed]}.gz") for seed in seeds}

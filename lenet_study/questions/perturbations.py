@@ -87,16 +87,14 @@ class Robustness(Job):
         if not distances:
             outputs = -np.log(outputs + 1e-30)
         rejected, errors = rejection_curve(nearest_two(outputs, labels))
-        places = [round(len(x) * percent / 100) for percent in REJECTED]
-        return {
-            "status": "done",
-            "row": versions(),
-            "perturbed": accuracies(model, pixels, images, labels, AMOUNTS),
-            "rejection": [
-                {"rejected": float(rejected[n]), "error": round(float(errors[n]), 3)}
-                for n in places
-            ],
-        }
+        rejection = []
+        for percent in REJECTED:
+            n = round(len(x) * percent / 100)
+            error = round(float(errors[n]), 3)
+            rejection.append({"rejected": float(rejected[n]), "error": error})
+        perturbed = accuracies(model, pixels, images, labels, AMOUNTS)
+        measured = {"perturbed": perturbed, "rejection": rejection}
+        return {"status": "done", "row": versions()} | measured
 
 
 def tolerated_range(table, level=0.9):

@@ -21,11 +21,8 @@ from lenet_study.training.train import train
 
 LENGTHS = range(2, 11)
 # Parts of the training of "lenet5-mnist-line": its augmentation without them.
-WITHOUT = {
-    "neighbours": {"present": 0.0},
-    "rubbish": {"rubbish": 0.0},
-    "both": {"present": 0.0, "rubbish": 0.0},
-}
+WITHOUT = {"neighbours": {"present": 0.0}, "rubbish": {"rubbish": 0.0}}
+WITHOUT["both"] = WITHOUT["neighbours"] | WITHOUT["rubbish"]
 TUNED_LENGTH = 5
 TRIED_J = [10, 15, 20, 30, 50, 70, 100, 150, 200, 300]
 TRIED_START = [0, 2, 5, 10, 20, 40]
@@ -98,13 +95,8 @@ class Reader(Job):
             measured.append({"kind": kind, "length": length} | errors)
             if (kind, length) == ("touching", 5):
                 row |= errors
-        return {
-            "status": "done",
-            "row": row | versions(),
-            "tuning": tuning,
-            "measured": measured,
-            "cost": cost(single, model),
-        }
+        more = {"tuning": tuning, "measured": measured, "cost": cost(single, model)}
+        return {"status": "done", "row": row | versions()} | more
 
 
 def tune(model, x, labels, reader):
@@ -155,10 +147,8 @@ def lines_of(x, labels, reader, kind, length):
 def read_all(distances, j, start):
     """Returns the texts of lines, from `distances_along` and the costs of a path."""
     paths = best_path(distances, j, start)
-    return [
-        "".join(str(digit) for digit, _ in digits_of(path, own))
-        for path, own in zip(paths, distances, strict=True)
-    ]
+    lines = map(digits_of, paths, distances)
+    return ["".join(str(digit) for digit, _ in line) for line in lines]
 
 
 def read_pieces(model, images):
@@ -216,10 +206,9 @@ def error_rates(texts, read):
     """
     wrong = sum(map(operator.ne, texts, read))
     edits = sum(map(edit_distance, texts, read))
-    return {
-        "line_error": round(100 * wrong / len(texts), 2),
-        "character_error": round(100 * edits / sum(map(len, texts)), 2),
-    }
+    line_error = round(100 * wrong / len(texts), 2)
+    character_error = round(100 * edits / sum(map(len, texts)), 2)
+    return {"line_error": line_error, "character_error": character_error}
 
 
 @functools.cache
@@ -256,14 +245,10 @@ def cost(single, model, width=112, repeats=30):
     windows = np.full((places, SIDE, SIDE, 1), BACKGROUND, "float32")
     slid = layer_table(models.lenet5((SIDE, width, 1)))["total"].multiply_adds
     one = layer_table(single)["total"].multiply_adds
-    return {
-        "width": width,
-        "places": places,
-        "slid_multiply_adds": slid,
-        "cut_multiply_adds": places * one,
-        "slid_milliseconds": _milliseconds(model, image, repeats),
-        "cut_milliseconds": _milliseconds(single, windows, repeats),
-    }
+    counts = {"slid_multiply_adds": slid, "cut_multiply_adds": places * one}
+    times = {"slid_milliseconds": _milliseconds(model, image, repeats)}
+    times["cut_milliseconds"] = _milliseconds(single, windows, repeats)
+    return {"width": width, "places": places} | counts | times
 
 
 def _milliseconds(model, x, repeats):
