@@ -44,7 +44,7 @@ def _setting(text):
     if not equals:
         raise click.BadParameter(f"Expected NAME=VALUE. Received: {text}")
     with contextlib.suppress(ValueError, RecursionError):
-        return name, json.loads(value)
+        return name, json.loads(value, parse_constant=str)  # NaN is no number
     return name, value  # a word
 
 
@@ -429,17 +429,16 @@ def verify():
     sys.exit("damaged" in states.values())
 
 
-def _lasting(stream):
-    """Returns an output whose reader may leave. Only what is written then is lost."""
+def _lasting(stream, error):
+    """Returns an output that may fail. Only what is written then is lost."""
 
     def lasting(method):
         def call(*arguments):
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(error):
                 return method(*arguments)
 
         return call
 
-    # After `2>&-` there is no stream, and its number would be another file's.
     stream = stream or open(os.devnull, "w")  # noqa: SIM115
     stream.write, stream.flush = lasting(stream.write), lasting(stream.flush)
     return stream
@@ -450,7 +449,10 @@ OF_THE_USER = (ImportError, OSError, RuntimeError, ValueError)
 
 def main():
     """Runs the command line. Errors that a user can cause end in a message."""
-    sys.stdout, sys.stderr = _lasting(sys.stdout), _lasting(sys.stderr)
+    while os.open(os.devnull, os.O_RDWR) < 3:
+        pass  # After `2>&-` the number 2 would be that of another file.
+    sys.stdout = _lasting(sys.stdout, BrokenPipeError)  # as after `| head`
+    sys.stderr = _lasting(sys.stderr, OSError)
     # So that what is half-written is removed.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:

@@ -18,9 +18,7 @@ from lenet_study.optimizers import KernelMuon
 from lenet_study.settings import tables
 
 OPTIMIZERS = {"SDLM": sdlm.SDLM, "KernelMuon": KernelMuon} | {
-    name: own
-    for name, own in vars(keras.optimizers).items()
-    if name[0].isupper() and name not in ("Optimizer", "LossScaleOptimizer")
+    name: own for name, own in vars(keras.optimizers).items() if name[0].isupper()
 }
 
 

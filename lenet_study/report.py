@@ -31,19 +31,22 @@ def report(path):
         OSError: If the files cannot be written.
     """
     expect(path.suffix == ".jsonl", "a file that ends in .jsonl", path=str(path))
-    runs = load(path)
-    if runs.empty:
-        raise ValueError(f"Expected results of runs. Received: {path}, without any")
     try:
+        runs = load(path)
+        expect(len(runs), "results of runs", path=str(path))
         made = VIEWS[path.stem](path, runs) if path.stem in VIEWS else {}
         if ".md" not in made:
             made[".md"] = "\n".join(map(markdown, tables.of_study(path).values()))
-    except (AttributeError, LookupError, TypeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         what = f"all that the tables of {path.stem} show, or another name"
         raise ValueError(f"Expected {what}. Received: {path}: {error!r}") from error
     written = []
     for ending, content in sorted(made.items()):
         written.append(path.with_suffix(ending))
+        if written[-1].exists():
+            begin = written[-1].read_text("utf-8")[: len(BEGIN[ending])]
+            what = f"a table or picture of runs to replace in {written[-1]}"
+            expect(begin == BEGIN[ending], what, begin=begin)
         with replacing(written[-1]) as beside:
             if ending == ".svg":
                 # Without a date, so that the same results give the same file.
@@ -52,6 +55,10 @@ def report(path):
             else:
                 beside.write_text(content, encoding="utf-8")
     return written
+
+
+# How the files begin that a report may replace: another one is not ours.
+BEGIN = {".md": "| ", ".csv": "id,", ".svg": "<?xml"}
 
 
 def drawn_data(figure):

@@ -127,8 +127,8 @@ def _known(result):
 def _nothing(result):
     """Returns the row of a run that diverged."""
     unseen = "held_out" if result["run"].get("held_out") else "test"
-    counts = ["trainable", "connections", "multiply_adds"]
-    names = ["train_accuracy", f"{unseen}_accuracy", "seconds", *counts]
+    names = ["train_accuracy", f"{unseen}_accuracy"]
+    names += ["seconds", "trainable", "connections"]
     known = {"network": result["configuration"].get("network")}
     return known | dict.fromkeys(names, math.nan)
 

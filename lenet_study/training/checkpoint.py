@@ -91,6 +91,7 @@ class History(keras.callbacks.Callback):
         """
         if not (self.path and self.path.exists()):
             return
+        run = self.run
         model.optimizer.build(model.trainable_variables)
         own = self._described() | {"arrays": _shapes(self._arrays(model))}
         try:
@@ -98,6 +99,9 @@ class History(keras.callbacks.Callback):
                 arrays = dict(content)
             known = json.loads(str(arrays.pop("known")))
             theirs, rows = known["run"] | {"arrays": _shapes(arrays)}, known["history"]
+            epochs = [row["epoch"] for row in rows]
+            fits = epochs == [*range(1, len(rows) + 1)] and 0 < len(rows) <= run.epochs
+            expect(fits, f"the first of {run.epochs} epochs", history=rows)
             names = sorted(own.keys() | theirs.keys())
             other = ", ".join(n for n in names if own.get(n) != theirs.get(n))
             expect(not other, "the same run, versions and arrays", other=other)
@@ -118,7 +122,7 @@ def _state(model):
 
 
 def _shapes(arrays):
-    return {name: array.shape for name, array in arrays.items()}
+    return {name: (own.shape, str(own.dtype)) for name, own in arrays.items()}
 
 
 def evaluate(model, x, y):

@@ -77,15 +77,21 @@ def _parsed(line):
     configuration = result["configuration"]
     fits = isinstance(configuration, dict) and result["id"] == identity(configuration)
     expect(fits, "an id that is the hash of the configuration", id=result["id"])
-    expect(status in ("done", "diverged"), "done or diverged", status=status)
-    settings = {}
-    if (recipe := asked.get("recipe")) in RECIPES:
+    row, settings = result.get("row", {}), {}
+    fits = status == ("done" if "row" in result else "diverged")
+    expect(fits and not row.keys() & PARTS, "a row of what is done", status=status)
+    for name in asked.keys() & configuration.keys() - {"interpretation"}:
+        fits = asked[name] == configuration[name]
+        expect(fits, f"{name} as in the configuration", **{name: asked[name]})
+    if asked.get("recipe") in RECIPES:
         run = Run(**asked)
         fits = run.configuration == configuration
-        expect(fits, f"the settings of recipe {recipe}", configuration=configuration)
+        what = f"the settings of recipe {run.recipe}"
+        expect(fits, what, configuration=configuration)
+        fits = status == "diverged" or f"{run.unseen}_accuracy" in row
+        expect(fits, f"a row with the {run.unseen}_accuracy", row=row)
         settings = vars(run.settings) | vars(run)
         del settings["train_images"]  # the row counts those that are not held out
-    row = result["row"] if status == "done" else {}
     for name in row.keys() & settings.keys():
         fits = row[name] == settings[name]
         expect(fits, f"the run's {name}, {settings[name]!r}", **{name: row[name]})

@@ -229,7 +229,7 @@ def _in_child(job, output, bar, children):
     kind = f"{type(job).__module__}:{type(job).__qualname__}"
     checkpoint = str(_checkpoint(output, job.id))
     asked = json.dumps([kind, dataclasses.asdict(job), checkpoint])
-    command = [sys.executable, "-m", "lenet_study.training.child"]
+    command = [sys.executable, "-P", "-m", "lenet_study.training.child"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     told = {}
     with subprocess.Popen(command, **pipes, process_group=0) as child:

@@ -18,6 +18,10 @@ from lenet_study.training.checkpoint import History, evaluate
 from lenet_study.training.job import versions
 from lenet_study.training.teachers import soft_labels
 
+# A run is the same only under these, which a user's environment may change.
+KERAS_SETTINGS = {"floatx": "float32", "image_data_format": "channels_last"}
+KERAS_SETTINGS |= {"max_epochs": None, "max_steps_per_epoch": None}
+
 
 class Result(NamedTuple):
     """The result of a run.
@@ -72,15 +76,16 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
         return _train(run, checkpoint, callbacks, verbose)
     except Exception as error:  # a wrong argument makes Python raise any type
         ours = isinstance(error, (OSError, RuntimeError)) or "Expected" in str(error)
-        given = {n: v for n, v in run.overrides.items() if n.endswith("_arguments")}
-        what = "arguments that the network, loss, optimizer and augmentation take"
+        what = "settings that the network, loss, optimizer and augmentation take"
         reason = str(error).rsplit("\n", 1)[-1]
-        expect(ours or not given, what, **given, reason=reason)
+        expect(ours or not run.overrides, what, **run.overrides, reason=reason)
         raise
 
 
 def _train(run, checkpoint, callbacks, verbose):
     recipe = run.settings
+    own_settings = {name: getattr(keras.config, name)() for name in KERAS_SETTINGS}
+    expect(own_settings == KERAS_SETTINGS, "Keras's defaults", **own_settings)
     (x, y), (x_unseen, y_unseen) = load_images(run)
     targets = y
     if recipe.labels == "probabilities":

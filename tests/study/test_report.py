@@ -112,6 +112,17 @@ def test_a_comparison_has_a_csv_file_too(tmp_path):
     assert stored["id"].tolist() == load(path)["id"].tolist()
 
 
+def test_a_file_that_is_not_a_reports_is_not_replaced(tmp_path, message):
+    path, own = tmp_path / "README.jsonl", tmp_path / "README.md"
+    write(path, grid(["adam"], ["mnist"], range(2)))
+    own.write_text("# My own notes")
+    assert str(own) in message(report, path)
+    assert own.read_text() == "# My own notes"
+    own.unlink()
+    for _ in range(2):
+        assert report(path) == [own]
+
+
 def diverge(path, *numbers):
     """Makes some lines of a results file those of runs that diverged."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]

@@ -194,7 +194,7 @@ def test_a_repeated_run_stands_beside_the_stored_one(again):
     new = {"test_accuracy": 0.975, "seconds": 7.5, "fixed": 0, "keras": "3.10.0"}
     run = Run("max", "mnist", 3)
     path = again(
-        [line(run, row=row, history=epochs), line(RUN, row=row)],
+        [line(run, row=row, history=epochs), line(RUN)],
         [line(run, row=new, history=others)],
     )
     table = repeated(path)

@@ -130,6 +130,9 @@ WRONG = {
     "another status": {"status": "running"},
     "no row": {"row": None},
     "a row of words": {"row": "good"},
+    "a row of nothing": {"row": {}},
+    "a row of what diverged": {"status": "diverged"},
+    "a row with an id": {"row": {"held_out_accuracy": 0.5, "id": "7"}},
     "another data set": {"row": {"dataset": "cifar10"}},
     "another seed": {"row": {"seed": 7}},
     "another rate": {"row": {"learning_rate": 0.5}},
@@ -142,6 +145,19 @@ WRONG = {
     "a list of numbers": {"history": [1, 2]},
     "a number for a list": {"history": 5},
 }
+
+
+for WRONG_ROW in ("another data set", "another seed", "another rate", "not a number"):
+    WRONG[WRONG_ROW]["row"]["held_out_accuracy"] = 0.5
+
+
+def test_a_measurement_is_of_what_was_asked(tmp_path, message):
+    stored = PACKAGE / "data/results/robustness.jsonl"
+    lines = [json.loads(line) for line in stored.read_text().splitlines()]
+    path = tmp_path / "robustness.jsonl"
+    lines[0]["run"]["network"] = lines[1]["run"]["network"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert f"{path}, line 1: " in message(read_results, path)
 
 
 @pytest.mark.parametrize("wrong", WRONG)

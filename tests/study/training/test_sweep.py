@@ -177,6 +177,14 @@ def test_a_run_that_was_stopped_resumes_after_its_last_epoch(output, monkeypatch
     assert [row["test_loss"] for row in result["history"]] == expected
 
 
+def test_the_working_folder_holds_no_code_of_a_run(output, tmp_path, monkeypatch):
+    (tmp_path / "lenet_study").mkdir()
+    (tmp_path / "lenet_study" / "__init__.py").write_text("1 / 0")
+    (tmp_path / "random.py").write_text("1 / 0")
+    monkeypatch.chdir(tmp_path)
+    assert len(sweep([TINY], output)) == 1
+
+
 def test_a_damaged_checkpoint_is_named_and_the_run_starts_again(output, caplog):
     folder = output.parent / ".checkpoints"
     folder.mkdir()
@@ -375,7 +383,7 @@ def test_a_worker_with_other_recipes_has_no_result(output):
 
 
 def test_files_of_a_run_are_compressed_beside_the_results(output):
-    result = {"id": TINY.id, "status": "done", "row": {}}
+    result = {"id": TINY.id, "status": "done", "row": {"test_accuracy": 0.5}}
     result["files"] = {"answers/a.csv": "label\n7\n"}
     for _ in range(2):
         module._write(output, TINY, finished(dict(result)))

@@ -86,6 +86,13 @@ def test_a_damaged_file_is_refused(logits, tmp_path, message):
     assert "Expected undamaged answers to mnist" in text
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"sha256": 3}'])
+def test_an_edited_record_is_refused(logits, tmp_path, message, text):
+    (tmp_path / "teachers" / "mnist.json").write_text(text)
+    text = message(soft_labels, LABELS, "mnist", recipe(teacher_weight=1))
+    assert "Expected undamaged answers to mnist" in text
+
+
 def test_the_answers_to_another_data_set_are_refused(logits, tmp_path, message):
     for suffix in (".npy", ".json"):
         own = tmp_path / "teachers" / f"mnist{suffix}"

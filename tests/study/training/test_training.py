@@ -717,9 +717,24 @@ def with_an_array_more(arrays, known):
     arrays["more"] = np.zeros(3)
 
 
+def of_another_kind(arrays, known):
+    name = next(name for name in arrays if "momentum" in name)
+    arrays[name] = arrays[name].astype(bool)
+
+
+@pytest.mark.parametrize("history", [3, [], [{}], [{"epoch": 2}], [{"epoch": 1}] * 2])
+def test_a_checkpoint_with_an_edited_history_is_refused(history, whole, tmp_path):
+    checkpoint = tmp_path / "run.npz"
+    edit = lambda arrays, known: known.update(history=history)  # noqa: E731
+    checkpoint.write_bytes(edited(whole, edit))
+    with pytest.raises(CheckpointError, match="remove the file"):
+        train(TINY, checkpoint, verbose=0)
+
+
 @pytest.mark.parametrize(
     ("edit", "name"),
     [
+        (of_another_kind, "arrays"),
         (of_other_versions, "keras"),
         (without_an_array, "arrays"),
         (of_another_shape, "arrays"),
@@ -826,3 +841,8 @@ def test_the_commit_is_that_of_this_checkout_whatever_git_is_told(
     expected = versions.__wrapped__()
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
     assert versions.__wrapped__() == expected
+
+
+def test_a_training_is_one_under_kerass_defaults_alone(monkeypatch, message):
+    monkeypatch.setattr(keras.config, "max_steps_per_epoch", lambda: 1)
+    assert "max_steps_per_epoch=1" in message(TINY.do)
