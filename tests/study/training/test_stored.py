@@ -123,7 +123,7 @@ WRONG = {
     "edited settings": {"configuration": trained()["configuration"] | {"epochs": 3}},
     "another run": {"id": OTHER.id, "configuration": OTHER.configuration},
     "no configuration": {"configuration": 3},
-    "a number as configuration": {"id": identity(3), "configuration": 3},
+    "a number as configuration": {"id": identity(3), "run": {}, "configuration": 3},
     "an unknown setting": {"run": trained()["run"] | {"wings": 2}},
     "a run that is none": {"run": 7},
     "no status": {"status": None},
