@@ -39,6 +39,7 @@ def test_results_are_read_as_they_were_stored(file):
         ("notes of mine\n", 1),
         ("[1, 2]\n", 1),
         ('{"id": "a"}\n', 1),
+        (json.dumps(result(0)).replace('"row"', '"rows"'), 1),
         (json.dumps(result(0)) + "\n\n" + json.dumps(result(1)) + "\n", 2),
         (json.dumps(result(0)) + "\n" + json.dumps(result(1))[:40] + "\n", 2),
         (json.dumps(result(0)) + "\nnotes of mine", 2),

@@ -22,7 +22,7 @@ from lenet_study import recipes
 from lenet_study.datasets import load_mnist, sources
 from lenet_study.images.augmentation import augmented
 from lenet_study.recipes import RECIPES, Recipe
-from lenet_study.training import callbacks
+from lenet_study.training import callbacks, job
 from lenet_study.training import train as module
 from lenet_study.training.checkpoint import CheckpointError
 from lenet_study.training.job import identity, versions
@@ -817,12 +817,28 @@ def test_what_is_wrong_before_the_first_update_is_no_divergence(
     assert re.search(f"Expected {what}", message(TINY.do))
 
 
-def test_the_commit_is_that_of_this_checkout_whatever_git_is_told(
-    monkeypatch, tmp_path
-):
-    other = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a"]
+@pytest.fixture
+def repository(tmp_path):
+    """A repository of something else."""
+    git = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a"]
     for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "other"]):
-        subprocess.run([*other, *command], check=True)
+        subprocess.run([*git, *command], check=True)
+    return tmp_path
+
+
+def test_the_commit_is_that_of_this_checkout_whatever_git_is_told(
+    monkeypatch, repository
+):
     expected = versions.__wrapped__()
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
     assert versions.__wrapped__() == expected
+
+
+def test_what_has_no_commit_of_its_own_names_none(monkeypatch, repository):
+    (unpacked := repository / "unpacked").mkdir()
+    monkeypatch.setattr(job, "CHECKOUT", unpacked)
+    assert versions.__wrapped__()["commit"] is None
+    monkeypatch.setattr(job, "CHECKOUT", repository)
+    assert versions.__wrapped__()["commit"]
+    monkeypatch.setenv("PATH", "")  # a machine without git
+    assert versions.__wrapped__()["commit"] is None
