@@ -299,6 +299,7 @@ ADAM = ("lenet5", "mnist", "--recipe", "lenet5-adam")
         ["train", "lenet5", "mnist", "--set", "plain_epochs=9999"],
         ["train", "lenet5", "mnist", "--set", "optimizer=schedules"],
         ["train", "lenet5", "mnist", "--set", "optimizer=Optimizer"],
+        ["train", "lenet5", "mnist", "--set", "optimizer=LossScaleOptimizer"],
         ["train", "lenet5", "mnist", "--set", "loss=keras"],
         ["train", "lenet5", "mnist", "--set", "epochs=" + 100_000 * "["],
         ["train", *ADAM, "--set", "augmentation_arguments.reach=3"],
@@ -586,7 +587,9 @@ def test_sweep_says_what_diverged_and_what_failed(swept, tmp_path):
     assert "2 diverged" in out
     log = tmp_path / "a.log"
     log.write_text("first: killed\nsecond: failed: no memory\n")
-    (code, _, err), _ = swept(*arguments, status=None)
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(output)
+    (code, _, err), _ = swept("sweep", "adam", "--output", link, status=None)
     assert code == 1
     assert f"2 failed: see {log}, which ends: second: failed: no memory" in err
 
