@@ -178,9 +178,15 @@ def test_a_file_that_a_table_would_replace_is_refused(ladder, message):
     assert runs.read_bytes() == before
 
 
-def test_numbers_in_words_are_refused(ladder, message):
-    ladder.write_text(ladder.read_text().replace("100.0", '"long"'))
-    assert "Expected all that the tables of ladder show" in message(report, ladder)
+@pytest.mark.parametrize(
+    ("study", "old", "new"),
+    [("mine", "100.0", '"long"'), ("compare", '"recipe": "lenet5-adam"', '"recipe": 5')],
+)
+def test_what_no_table_can_show_is_refused(tmp_path, study, old, new, message):
+    path = tmp_path / f"{study}.jsonl"
+    write(path, grid(["lenet5-adam"], ["mnist"], range(2)))
+    path.write_text(path.read_text().replace(old, new))
+    assert f"all that the tables of {study} show" in message(report, path)
 
 
 @pytest.mark.parametrize("empty", [False, True], ids=["ordinary", "empty rows"])

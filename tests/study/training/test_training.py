@@ -23,6 +23,7 @@ from lenet_study.datasets import load_mnist, sources
 from lenet_study.images.augmentation import augmented
 from lenet_study.recipes import RECIPES, Recipe
 from lenet_study.training import callbacks, job
+from lenet_study.training import checkpoint as module_of_checkpoint
 from lenet_study.training import train as module
 from lenet_study.training.checkpoint import CheckpointError
 from lenet_study.training.job import identity, versions
@@ -744,6 +745,14 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside_and_the_run_begins_again(
     assert done["row"]["test_accuracy"] == train(TINY, verbose=0).row["test_accuracy"]
 
 
+def test_a_checkpoint_of_another_commit_is_taken(whole, tmp_path, monkeypatch):
+    checkpoint, other = tmp_path / "run.npz", versions() | {"commit": "other"}
+    checkpoint.write_bytes(whole)
+    monkeypatch.setattr(module_of_checkpoint, "versions", lambda: other)
+    train(TINY, checkpoint, verbose=0)
+    assert checkpoint.read_bytes() == whole  # nothing was left to train
+
+
 def test_the_seconds_of_a_resumed_run_are_those_of_all_its_epochs(tmp_path):
     run = changed(TINY, overrides={"epochs": 2})
     with pytest.raises(InterruptedError):
@@ -796,6 +805,26 @@ def test_an_argument_that_nothing_takes_is_named(overrides, message):
     text = message(train, run, verbose=0)
     (name, value), *_ = (o for o in overrides.items() if o[0].endswith("_arguments"))
     assert f"{name}={value!r}" in text
+    assert "\\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "overrides"),
+    [
+        (MemoryError, {}),
+        (OSError, {"loss_arguments": {"from_logits": True}}),
+        (RuntimeError, {"loss_arguments": {"from_logits": True}}),
+    ],
+)
+def test_an_error_that_is_not_the_arguments_stays_as_it_is(
+    monkeypatch, error, overrides
+):
+    def fail(run):
+        raise error("no memory")
+
+    monkeypatch.setattr(module, "load_images", fail)
+    with pytest.raises(error, match="^no memory$"):
+        train(changed(TINY, overrides=overrides), verbose=0)
 
 
 @pytest.mark.parametrize(
