@@ -146,6 +146,18 @@ def test_processes_of_their_own_do_the_runs_and_one_that_is_killed_is_recorded(o
     assert list(checkpoints.iterdir()) == []
 
 
+def test_a_process_tells_why_it_failed_and_whose_result_it_has(output, monkeypatch):
+    helpers = str(Path(__file__).parents[2] / "helpers")
+    paths = [helpers, *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    nowhere, here = str(output / "started"), str(output.with_name("started"))
+    assert sweep([Waiting(nowhere, here)], output) == []
+    log = output.with_suffix(".log").read_text()
+    assert "ChildProcessError: FileNotFoundError: " in log
+    job = Waiting(here, here)
+    assert module._in_child(job, output, None, set())["id"] == job.id
+
+
 class Stop(KeyboardInterrupt):
     """Ends a sweep, as Ctrl-C does."""
 
