@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import keras
 import numpy as np
 import pytest
@@ -385,6 +386,17 @@ def test_a_closed_output_costs_no_result(tmp_path, closed):
     done = subprocess.run(command, stdout=subprocess.PIPE)
     assert done.returncode == 0
     assert keras.saving.load_model(saved).count_params() == 60_840
+
+
+def test_a_full_output_costs_no_result(monkeypatch, capsys, tmp_path):
+    def full(*arguments, **options):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(click, "echo", full)
+    saved = tmp_path / "network.keras"
+    with pytest.raises(OSError, match="No space"):
+        run(monkeypatch, capsys, "train", *TINY, "--epochs", "1", "--save", saved)
+    assert saved.exists()
 
 
 def test_a_terminated_command_removes_what_it_writes(tmp_path):

@@ -401,6 +401,19 @@ def test_files_of_a_run_are_compressed_beside_the_results(output):
     assert "files" not in read_results(output)[0]
 
 
+def test_a_result_that_is_not_stored_leaves_its_checkpoint(output, monkeypatch):
+    def full(path, result):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(module, "store_result", full)
+    checkpoint = output.parent / ".checkpoints" / f"{TINY.id}.npz"
+    checkpoint.parent.mkdir()
+    checkpoint.touch()
+    with pytest.raises(OSError, match="No space"):
+        module._write(output, TINY, finished({"status": "done", "row": {}}))
+    assert checkpoint.exists()
+
+
 def test_a_foreign_file_is_refused_and_left(output, message):
     output.write_text("my notes\n")
     assert f"{output}, line 1" in message(sweep, [TINY], output)
