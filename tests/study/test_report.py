@@ -180,7 +180,7 @@ def test_a_file_that_a_table_would_replace_is_refused(ladder, message):
 
 @pytest.mark.parametrize(
     ("study", "old", "new"),
-    [("mine", "100.0", '"long"'), ("compare", '"recipe": "lenet5-adam"', '"recipe": 5')],
+    [("mine", "100.0", '"long"'), ("compare", '"lenet5-adam"', "5")],
 )
 def test_what_no_table_can_show_is_refused(tmp_path, study, old, new, message):
     path = tmp_path / f"{study}.jsonl"
