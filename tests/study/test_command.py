@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import keras
 import numpy as np
 import pytest
@@ -385,6 +386,17 @@ def test_a_closed_output_costs_no_result(tmp_path, closed):
     assert keras.saving.load_model(saved).count_params() == 60_840
 
 
+def test_a_full_output_costs_no_result(monkeypatch, capsys, tmp_path):
+    def full(*arguments, **options):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(click, "echo", full)
+    saved = tmp_path / "network.keras"
+    with pytest.raises(OSError, match="No space"):
+        run(monkeypatch, capsys, "train", *TINY, "--epochs", "1", "--save", saved)
+    assert saved.exists()
+
+
 def test_a_terminated_command_removes_what_it_writes(tmp_path):
     script = (
         "import sys, time, lenet_study.files as files\n"
@@ -585,7 +597,9 @@ def test_sweep_says_what_diverged_and_what_failed(swept, tmp_path):
     assert "2 diverged" in out
     log = tmp_path / "a.log"
     log.write_text("first: killed\nsecond: failed: no memory\n")
-    (code, _, err), _ = swept(*arguments, status=None)
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(output)
+    (code, _, err), _ = swept("sweep", "adam", "--output", link, status=None)
     assert code == 1
     assert f"2 failed: see {log}, which ends: second: failed: no memory" in err
 

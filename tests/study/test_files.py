@@ -112,5 +112,16 @@ def test_what_is_no_file_cannot_be_written(tmp_path):
 def test_that_a_file_can_be_written_is_tried(tmp_path):
     check_writable(tmp_path / ("n" * 200))
     with pytest.raises(OSError, match="name too long"):
-        check_writable(tmp_path / ("n" * 250))  # what is written beside has more
+        check_writable(tmp_path / ("n" * 254))  # what is written beside has more
     assert list(tmp_path.iterdir()) == []
+
+
+def test_that_a_file_may_be_changed_is_tried(tmp_path, monkeypatch):
+    def refused(path, mode):  # root may write to all
+        raise PermissionError(f"Permission denied: {path}")
+
+    monkeypatch.setattr(Path, "open", refused)
+    check_writable(tmp_path / "new.log")
+    (tmp_path / "old.log").touch()
+    with pytest.raises(PermissionError, match=r"old\.log"):
+        check_writable(tmp_path / "old.log")

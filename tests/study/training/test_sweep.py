@@ -146,6 +146,18 @@ def test_processes_of_their_own_do_the_runs_and_one_that_is_killed_is_recorded(o
     assert list(checkpoints.iterdir()) == []
 
 
+def test_a_process_tells_why_it_failed_and_whose_result_it_has(output, monkeypatch):
+    helpers = str(Path(__file__).parents[2] / "helpers")
+    paths = [helpers, *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    nowhere, here = str(output / "started"), str(output.with_name("started"))
+    assert sweep([Waiting(nowhere, here)], output) == []
+    log = output.with_suffix(".log").read_text()
+    assert "ChildProcessError: FileNotFoundError: " in log
+    job = Waiting(here, here)
+    assert module._in_child(job, output, None, set())["id"] == job.id
+
+
 class Stop(KeyboardInterrupt):
     """Ends a sweep, as Ctrl-C does."""
 
@@ -395,6 +407,19 @@ def test_files_of_a_run_are_compressed_beside_the_results(output):
         other.unlink(missing_ok=True)
         os.link(file, other)
     assert "files" not in read_results(output)[0]
+
+
+def test_a_result_that_is_not_stored_leaves_its_checkpoint(output, monkeypatch):
+    def full(path, result):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(module, "store_result", full)
+    checkpoint = output.parent / ".checkpoints" / f"{TINY.id}.npz"
+    checkpoint.parent.mkdir()
+    checkpoint.touch()
+    with pytest.raises(OSError, match="No space"):
+        module._write(output, TINY, finished({"status": "done", "row": {}}))
+    assert checkpoint.exists()
 
 
 def test_a_foreign_file_is_refused_and_left(output, message):

@@ -22,7 +22,8 @@ from lenet_study import recipes
 from lenet_study.datasets import load_mnist, sources
 from lenet_study.images.augmentation import augmented
 from lenet_study.recipes import RECIPES, Recipe
-from lenet_study.training import callbacks
+from lenet_study.training import callbacks, job
+from lenet_study.training import checkpoint as module_of_checkpoint
 from lenet_study.training import train as module
 from lenet_study.training.checkpoint import CheckpointError
 from lenet_study.training.job import identity, versions
@@ -163,6 +164,7 @@ class TestRun:
             ({"overrides": {"learning_rate": float("nan")}}, "learning_rate=nan"),
             ({"overrides": {"loss": "MySquaredError"}}, "loss='MySquaredError'"),
             ({"seed": -1}, "seed=-1"),
+            ({"seed": True}, "seed=True"),
             ({"train_images": 0}, "train_images=0"),
             ({"train_images": 60_001}, "train_images=60001"),
             ({"held_out": -1}, "held_out=-1"),
@@ -756,7 +758,16 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside_and_the_run_begins_again(
     aside = tmp_path / "aside-run.npz"
     assert f"The file is now {aside}; the run starts again" in caplog.text
     assert aside.read_bytes() == content
+    assert checkpoint.exists()  # the new one
     assert done["row"]["test_accuracy"] == train(TINY, verbose=0).row["test_accuracy"]
+
+
+def test_a_checkpoint_of_another_commit_is_taken(whole, tmp_path, monkeypatch):
+    checkpoint, other = tmp_path / "run.npz", versions() | {"commit": "other"}
+    checkpoint.write_bytes(whole)
+    monkeypatch.setattr(module_of_checkpoint, "versions", lambda: other)
+    train(TINY, checkpoint, verbose=0)
+    assert checkpoint.read_bytes() == whole  # nothing was left to train
 
 
 def test_the_seconds_of_a_resumed_run_are_those_of_all_its_epochs(tmp_path):
@@ -811,6 +822,27 @@ def test_an_argument_that_nothing_takes_is_named(overrides, message):
     text = message(train, run, verbose=0)
     (name, value), *_ = (o for o in overrides.items() if o[0].endswith("_arguments"))
     assert f"{name}={value!r}" in text
+    assert "\\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "overrides"),
+    [
+        (MemoryError("no memory"), {"epochs": 1}),
+        (OSError("full"), {"loss_arguments": {"from_logits": True}}),
+        (RuntimeError("lost"), {"loss_arguments": {"from_logits": True}}),
+        (ValueError("Expected more"), {"loss_arguments": {"from_logits": True}}),
+    ],
+)
+def test_an_error_that_is_not_the_arguments_stays_as_it_is(
+    monkeypatch, error, overrides
+):
+    def fail(run):
+        raise error
+
+    monkeypatch.setattr(module, "load_images", fail)
+    with pytest.raises(type(error), match=f"^{error}$"):
+        train(changed(TINY, overrides=overrides), verbose=0)
 
 
 @pytest.mark.parametrize(
@@ -832,17 +864,33 @@ def test_what_is_wrong_before_the_first_update_is_no_divergence(
     assert re.search(f"Expected {what}", message(TINY.do))
 
 
-def test_the_commit_is_that_of_this_checkout_whatever_git_is_told(
-    monkeypatch, tmp_path
-):
-    other = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a"]
+@pytest.fixture
+def repository(tmp_path):
+    """A repository of something else."""
+    git = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a"]
     for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "other"]):
-        subprocess.run([*other, *command], check=True)
+        subprocess.run([*git, *command], check=True)
+    return tmp_path
+
+
+def test_the_commit_is_that_of_this_checkout_whatever_git_is_told(
+    monkeypatch, repository
+):
     expected = versions.__wrapped__()
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
     assert versions.__wrapped__() == expected
 
 
 def test_a_training_is_one_under_kerass_defaults_alone(monkeypatch, message):
     monkeypatch.setattr(keras.config, "max_steps_per_epoch", lambda: 1)
     assert "max_steps_per_epoch=1" in message(TINY.do)
+
+
+def test_what_has_no_commit_of_its_own_names_none(monkeypatch, repository):
+    (unpacked := repository / "unpacked").mkdir()
+    monkeypatch.setattr(job, "CHECKOUT", unpacked)
+    assert versions.__wrapped__()["commit"] is None
+    monkeypatch.setattr(job, "CHECKOUT", repository)
+    assert versions.__wrapped__()["commit"]
+    monkeypatch.setenv("PATH", "")  # a machine without git
+    assert versions.__wrapped__()["commit"] is None
