@@ -75,7 +75,8 @@ def train(run, checkpoint=None, callbacks=(), verbose=1):
     try:
         return _train(run, checkpoint, callbacks, verbose)
     except Exception as error:  # a wrong argument makes Python raise any type
-        ours = isinstance(error, (OSError, RuntimeError)) or "Expected" in str(error)
+        ours = isinstance(error, (MemoryError, OSError, RuntimeError))
+        ours = ours or "Expected" in str(error)
         what = "settings that the network, loss, optimizer and augmentation take"
         reason = str(error).rsplit("\n", 1)[-1]
         expect(ours or not run.overrides, what, **run.overrides, reason=reason)

@@ -469,7 +469,7 @@ def swept(monkeypatch, capsys):
                     "trainable": 60_000,
                     "connections": 340_908,
                     "train_accuracy": 0.985,
-                    "test_accuracy": 0.9775,
+                    f"{run.unseen}_accuracy": 0.9775,
                     "seconds": 12.4,
                 }
                 row = {"row": row} if status == "done" else {}

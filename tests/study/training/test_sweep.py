@@ -355,7 +355,8 @@ def test_a_run_that_fails_is_logged_and_tried_again(here, output, monkeypatch):
     log = output.with_suffix(".log").read_text()
     assert log.endswith("note-002, mnist, seed 2: failed: MemoryError: no memory\n")
     assert not output.exists()
-    fine = Result(None, pd.DataFrame(index=pd.Index([], name="epoch")), {"seed": 2})
+    row = {"seed": 2, "test_accuracy": 0.5}
+    fine = Result(None, pd.DataFrame(index=pd.Index([], name="epoch")), row)
     monkeypatch.setattr(run_module, "train", lambda *a, **k: fine)
     assert len(sweep([run], output)) == 1
 

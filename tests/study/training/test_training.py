@@ -829,6 +829,7 @@ def test_an_argument_that_nothing_takes_is_named(overrides, message):
     ("error", "overrides"),
     [
         (MemoryError("no memory"), {"epochs": 1}),
+        (TypeError("a fault of ours"), {}),
         (OSError("full"), {"loss_arguments": {"from_logits": True}}),
         (RuntimeError("lost"), {"loss_arguments": {"from_logits": True}}),
         (ValueError("Expected more"), {"loss_arguments": {"from_logits": True}}),
@@ -842,7 +843,7 @@ def test_an_error_that_is_not_the_arguments_stays_as_it_is(
 
     monkeypatch.setattr(module, "load_images", fail)
     with pytest.raises(type(error), match=f"^{error}$"):
-        train(changed(TINY, overrides=overrides), verbose=0)
+        train(Run("fc-60000", "mnist", overrides=overrides), verbose=0)
 
 
 @pytest.mark.parametrize(
