@@ -46,7 +46,7 @@ def comparison(runs, complete):
         ax.set_title(DATASET_TITLES[dataset])
         ax.locator_params(axis="x", nbins=5)
         ax.xaxis.set_major_formatter("{x:,.0f}")
-    style.legend_below(axes[0].figure)
+    style.legend_below(axes[0].figure, columns=3)
 
 
 @style.drawing
