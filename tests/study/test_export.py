@@ -512,6 +512,14 @@ def test_a_file_that_does_not_load_is_named_with_the_reason(
     assert len(text) < 400 + len(str(file))
 
 
+@pytest.fixture
+def closed_scopes():
+    """Keras leaves the scope of a layer open whose name TensorFlow refuses."""
+    yield
+    keras.utils.clear_session()
+
+
+@pytest.mark.usefixtures("closed_scopes")
 def test_what_a_format_cannot_express_is_told(tmp_path, message):
     file = saved(dense(keras.layers.Identity(name="my layer")), tmp_path)
     for format in FORMATS:

@@ -106,7 +106,7 @@ def test_answers_are_loaded_by_seed_and_recipe(answers, tmp_path, message):
                 "run": run.request,
                 "configuration": run.configuration,
             }
-            row = {"train_images": run.train_images or 60_000}
+            row = {"train_images": run.train_images or 60_000, "test_accuracy": 0.5}
             file.write(json.dumps(line | {"status": "done", "row": row}) + "\n")
             own = answers.assign(label=run.seed)
             name = f"{run.recipe}_mnist_seed-{run.seed}.csv.gz"
