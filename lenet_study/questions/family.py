@@ -47,9 +47,12 @@ def timeline():
     for name, network in FAMILY.items():
         total = symbolic_layer_table(partial(build, name))["total"]
         fixed = 0 if name == "LeNet-5" else total.fixed
-        rows[name] = {"year": network["year"], "parameters": total.trainable + fixed}
-        for count in ("connections", "multiply_adds"):
-            rows[name][count] = getattr(total, count)
+        rows[name] = {
+            "year": network["year"],
+            "parameters": total.trainable + fixed,
+            "connections": total.connections,
+            "multiply_adds": total.multiply_adds,
+        }
         for count, figure in network["published"].items():
             rows[name][f"published_{count}"] = figure["value"]
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("network")

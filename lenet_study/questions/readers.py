@@ -245,10 +245,14 @@ def cost(single, model, width=112, repeats=30):
     windows = np.full((places, SIDE, SIDE, 1), BACKGROUND, "float32")
     slid = layer_table(models.lenet5((SIDE, width, 1)))["total"].multiply_adds
     one = layer_table(single)["total"].multiply_adds
-    counts = {"slid_multiply_adds": slid, "cut_multiply_adds": places * one}
-    times = {"slid_milliseconds": _milliseconds(model, image, repeats)}
-    times["cut_milliseconds"] = _milliseconds(single, windows, repeats)
-    return {"width": width, "places": places} | counts | times
+    return {
+        "width": width,
+        "places": places,
+        "slid_multiply_adds": slid,
+        "cut_multiply_adds": places * one,
+        "slid_milliseconds": _milliseconds(model, image, repeats),
+        "cut_milliseconds": _milliseconds(single, windows, repeats),
+    }
 
 
 def _milliseconds(model, x, repeats):
