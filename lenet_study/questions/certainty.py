@@ -1,0 +1,202 @@
+"""How sure trained networks are: on their data set, and on images of no digit."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+
+from lenet_keras import pretrained
+from lenet_study.datasets import load_mnist, sources
+from lenet_study.images.pixels import network_input
+from lenet_study.images.rubbish import KINDS
+from lenet_study.training.job import Job, versions
+
+PASSED = 0.99  # share of the held-out digits that a chosen `j` lets pass
+# The `j` of networks that were trained with rubbish, as the study `certainty` chose it.
+# The others have that of their loss.
+J = {}
+BINS = 10  # of the confidence, from 0 to 1
+
+
+def as_distances(outputs, network):
+    """Returns the outputs of a network as distances, of which the smallest wins.
+
+    Args:
+        outputs: Array of shape `(n, 10)`.
+        network: `"lenet5"`, whose outputs are distances, or another name: then they are
+            probabilities, and the distances are minus their logarithm.
+    """
+    return outputs if network == "lenet5" else -np.log(outputs + 1e-30)
+
+
+def posterior(distances, j=None, temperature=None):
+    """Returns the probability of each class, and of the rubbish class at the end.
+
+    `p[i] = exp(-y[i] / T) / (exp(-j / T) + sum_k(exp(-y[k] / T)))`
+
+    Args:
+        distances: Array of shape `(n, classes)`.
+        j: The cost of rubbish. With `None` its probability is 0.
+        temperature: Positive number. `None` is 1.
+
+    Returns:
+        Array of shape `(n, classes + 1)`.
+
+    Example:
+
+    >>> posterior(np.array([[5.0, 90.0]]), j=5.0).tolist()
+    [[0.5, 0.0, 0.5]]
+
+    Reference:
+        LeCun et al. (1998), section II-C, on equation 9; the temperature is ours.
+    """
+    rubbish = np.full((len(distances), 1), np.inf if j is None else j)
+    costs = np.concatenate([distances, rubbish], axis=1) / (temperature or 1.0)
+    shares = np.exp(costs.min(axis=1, keepdims=True) - costs)
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def calibration(confidence, right):
+    """Compares how sure a network is with how often it is right.
+
+    Args:
+        confidence: Array of shape `(n,)`, from 0 to 1.
+        right: Boolean array of shape `(n,)`, whether the answers are right.
+
+    Returns:
+        `reliability, error`: a list of dictionaries, one for each tenth of the
+        confidence that has `images`, with their mean `confidence` and their `accuracy`;
+        and the expected calibration error, from 0 to 1: the mean distance between the
+        two, weighted by the images.
+
+    Example:
+
+    >>> calibration(np.array([0.75, 0.75]), np.array([True, False]))[1]
+    0.25
+
+    Reference:
+        Guo et al. (2017), "On calibration of modern neural networks", equation 3.
+    """
+    tenth = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    table = pd.DataFrame({"confidence": confidence, "accuracy": right * 1.0})
+    bins = table.groupby(tenth).mean()
+    bins.insert(0, "images", np.bincount(tenth)[bins.index])
+    gaps = (bins["confidence"] - bins["accuracy"]).abs()
+    error = float((gaps * bins["images"]).sum() / len(right))
+    return bins.round(5).to_dict(orient="records"), error
+
+
+def halves(digits, rng):
+    """Returns digits of which the upper, lower, left or right half is blank."""
+    mask = np.ones((4, 28, 28), "float32")
+    mask[0, :14] = mask[1, 14:] = mask[2, :, :14] = mask[3, :, 14:] = 0
+    return digits * mask[rng.integers(0, 4, len(digits))]
+
+
+def measured_on(digits, predict, seed=0):
+    """Returns the smallest distance to a class on digits and on images of no digit.
+
+    Args:
+        digits: `uint8` array of shape `(n, 28, 28)`.
+        predict: Function of such an array that returns distances.
+        seed: Integer that determines the images of no digit.
+
+    Returns:
+        Dictionary of arrays of shape `(n, 10)`, by the kind of image.
+    """
+    ink, rng = (digits / 255).astype("float32"), np.random.default_rng(seed)
+    seen = {"digits": predict(digits)}
+    for kind, draw in ({"half digits": halves} | KINDS).items():
+        drawn = np.round(255 * np.clip(draw(ink, rng), 0, 1)).astype("uint8")
+        seen[kind] = predict(drawn)
+    return seen
+
+
+def measure(run, model):
+    """Chooses `j` for a run's network on the digits that the run holds out.
+
+    Returns:
+        Additional results for `Job.do`: `chosen`, a list of dictionaries with the
+        `kind` of image, `j`, which is the same for all kinds, and the percentage that
+        `passed`: their smallest distance is below `j`.
+    """
+    (x, _), _ = load_mnist()
+
+    def predict(digits):
+        pixels = network_input(digits, run.settings.pixels)
+        outputs = model.predict(pixels, batch_size=1000, verbose=0)
+        return as_distances(outputs, run.settings.network)
+
+    seen = measured_on(x[-run.held_out :], predict)
+    j = float(np.quantile(seen["digits"].min(axis=1), PASSED))
+    chosen = []
+    for kind, distances in seen.items():
+        passed = 100 * float((distances.min(axis=1) <= j).mean())
+        chosen.append({"kind": kind, "j": round(j, 4), "passed": round(passed, 2)})
+    return {"chosen": chosen}
+
+
+@dataclasses.dataclass(frozen=True)
+class Certainty(Job):
+    """How sure a trained network of the package is, and how often it is right.
+
+    Attributes:
+        network: Name of a network of `lenet_keras.load_pretrained`.
+    """
+
+    network: str
+
+    @property
+    def dataset(self):
+        """The data set on which the network was trained."""
+        return pretrained.records()[self.network]["dataset"]
+
+    @property
+    def configuration(self):
+        """The name, and the weights of the network."""
+        return self.request | {"sha256": pretrained.records()[self.network]["sha256"]}
+
+    def do(self, checkpoint=None, progress=None):
+        """Measures the network on the test images.
+
+        The `row` has the expected calibration `error` in percent and the mean
+        `confidence`. `reliability` is that of `calibration`. For the digit networks
+        `unsure` has, for each kind of image, the percentage that is `rejected` as no
+        digit, and the mean `confidence` in the likeliest digit.
+        """
+        record = pretrained.records()[self.network]
+        *_, images, labels = sources.load(self.dataset).values()
+        model = pretrained.load_pretrained(self.network)
+
+        def predict(images):
+            pixels = network_input(images, record["pixels"])
+            outputs = model.predict(pixels, batch_size=1000, verbose=0)
+            return as_distances(outputs, record["model"])
+
+        def sure(distances):
+            return posterior(
+                distances, J.get(self.network, record["j"]), record["temperature"]
+            )
+
+        answers = sure(predict(images))
+        confidence = answers[:, :-1].max(axis=1)
+        right = answers[:, :-1].argmax(axis=1) == labels
+        reliability, error = calibration(confidence, right)
+        row = {
+            "error": round(100 * error, 3),
+            "confidence": round(float(confidence.mean()), 5),
+        }
+        measured = {"reliability": reliability, "unsure": []}
+        kinds = measured_on(images, predict, seed=1) if self.dataset == "mnist" else {}
+        for kind, distances in kinds.items():
+            own = sure(distances)
+            rejected = 100 * float((own.argmax(axis=1) == 10).mean())
+            mean = float(own[:, :-1].max(axis=1).mean())
+            measured["unsure"].append(
+                {
+                    "kind": kind,
+                    "rejected": round(rejected, 2),
+                    "confidence": round(mean, 4),
+                }
+            )
+        return {"status": "done", "row": row | versions()} | measured
