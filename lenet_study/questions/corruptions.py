@@ -8,7 +8,7 @@ import numpy as np
 from lenet_keras import pretrained
 from lenet_study.datasets import load_mnist
 from lenet_study.images.corruptions import KINDS, LEFT_OUT, corrupt
-from lenet_study.questions.perturbations import accuracies, load_compiled
+from lenet_study.questions.perturbations import accuracies, load_compiled, with_accuracy
 from lenet_study.training.job import Job, versions
 
 
@@ -55,8 +55,9 @@ def measure(run, model):
 
     If the run holds digits out, those are corrupted.
     """
-    used = run.train_images or 60_000
-    return {"corrupted": corrupted(model, run.settings.pixels, run.held_out, used)}
+    used, recipe = run.train_images or 60_000, run.settings
+    model = with_accuracy(model, recipe.network)
+    return {"corrupted": corrupted(model, recipe.pixels, run.held_out, used)}
 
 
 @dataclasses.dataclass(frozen=True)

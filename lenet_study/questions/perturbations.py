@@ -54,11 +54,21 @@ def measure(run, model):
 def load_compiled(network):
     """Returns a trained network of the package, with its accuracy, and its pixels."""
     record, model = pretrained.records()[network], pretrained.load_pretrained(network)
-    if record["model"] == "lenet5":
+    return with_accuracy(model, record["model"]), record["pixels"]
+
+
+def with_accuracy(model, network):
+    """Returns a network compiled with the metric `accuracy`, for labels.
+
+    Args:
+        model: The network.
+        network: Name of its function, such as `"lenet5"`, whose outputs are distances.
+    """
+    if network == "lenet5":
         model.compile(loss=MaximumAPosteriori(), metrics=[RBFAccuracy("accuracy")])
     else:
         model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model, record["pixels"]
+    return model
 
 
 @dataclasses.dataclass(frozen=True)
