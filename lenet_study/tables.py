@@ -7,6 +7,7 @@ import pandas as pd
 from lenet_keras import pretrained
 from lenet_keras.checks import expect
 from lenet_study import results
+from lenet_study.images.corruptions import KINDS, LEFT_OUT
 from lenet_study.questions.family import timeline
 from lenet_study.questions.interpretations import INTERPRETATIONS
 from lenet_study.recipes import RECIPES
@@ -266,6 +267,38 @@ def perturbed(measured):
     return _by_title(pd.DataFrame(shown), "errors, %", ".1f")
 
 
+def corrupted(measured, strengths=(0, 2), form=".2f"):
+    """Returns the errors on corrupted digits, in percent, those of all strengths.
+
+    Args:
+        measured: The `"corrupted"` of `lenet_study.questions.corruptions`, as
+            `lenet_study.results.load_measured` returns it. The table has means over
+            the seeds.
+        strengths: Strengths to show; 0 are digits that are not of a kind.
+        form: Format of the errors.
+    """
+    by = "recipe" if "recipe" in measured else "network"
+    own = measured[measured["strength"].isin(strengths)]
+    left_out = own[own["corruption"].isin(LEFT_OUT)]
+    means = left_out.assign(corruption="mean of those left out")
+    groups = pd.concat([own, means]).groupby(["corruption", by, "strength"], sort=False)
+    text = groups["error"].mean().map(f"{{:{form}}}".format)
+    table = text.groupby(level=[0, 1], sort=False).agg(" / ".join).unstack(sort=False)
+    table = table.rename(columns=NETWORK_TITLES).rename_axis(columns=None)
+    marked = {kind: f"{kind} (left out)" for kind in LEFT_OUT}
+    return table.rename(marked).rename_axis("errors, %").reset_index()
+
+
+def corruptions():
+    """Returns the kinds of corruption with their three strengths, and MNIST-C's."""
+    table = pd.DataFrame(KINDS).T
+    strengths = pd.DataFrame(table["strengths"].tolist(), table.index).astype(str)
+    strengths = strengths.set_axis(["weak", "middle", "strong"], axis=1)
+    named = {"unit": "amount", "mnist_c": "MNIST-C's"}
+    table = table[[*named]].rename(columns=named).join(strengths).fillna("")
+    return table.rename_axis("corruption").reset_index()
+
+
 def rejection(measured):
     """Returns the errors on the digits that are not rejected.
 
@@ -436,6 +469,7 @@ OF_STUDY = {
     "interpretations": {"runs": interpretations},
     "perturbed": {"perturbed": perturbed},
     "robustness": {"perturbed": perturbed, "rejection": rejection},
+    "corrupted": {"corrupted": corrupted},
     "lines": {"measured": lines},
 }
 
