@@ -267,6 +267,9 @@ def perturbed(measured):
     return _by_title(pd.DataFrame(shown), "errors, %", ".1f")
 
 
+STRENGTHS = ("weak", "middle", "strong")
+
+
 def corrupted(measured, strengths=(0, 2), form=".2f"):
     """Returns the errors on corrupted digits, in percent, those of all strengths.
 
@@ -291,12 +294,14 @@ def corrupted(measured, strengths=(0, 2), form=".2f"):
 
 def corruptions():
     """Returns the kinds of corruption with their three strengths, and MNIST-C's."""
-    table = pd.DataFrame(KINDS).T
-    strengths = pd.DataFrame(table["strengths"].tolist(), table.index).astype(str)
-    strengths = strengths.set_axis(["weak", "middle", "strong"], axis=1)
-    named = {"unit": "amount", "mnist_c": "MNIST-C's"}
-    table = table[[*named]].rename(columns=named).join(strengths).fillna("")
-    return table.rename_axis("corruption").reset_index()
+    rows = []
+    for name, kind in KINDS.items():
+        row = {"corruption": name, "amount": kind["unit"]}
+        row["MNIST-C's"] = kind.get("mnist_c", "")
+        for strength, amount in zip(STRENGTHS, kind["strengths"], strict=True):
+            row[strength] = str(amount).strip("[]")
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def rejection(measured):
@@ -448,7 +453,8 @@ def _repetition(study, stored, again):
 
 
 def _final_error(result):
-    own = results.with_errors([result["row"] | result.get("rejection", [{}])[0]])
+    first = result.get("rejection", result.get("corrupted", [{}]))[0]
+    own = results.with_errors([result["row"] | first])
     return f"{own.filter(FINAL_ERROR).iloc[0, 0]:.2f}"
 
 
