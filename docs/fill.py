@@ -131,6 +131,11 @@ def of_lines():
     return results.load_measured("measured", stored("lines"))
 
 
+def of_corrupted():
+    """Returns the errors on corrupted digits."""
+    return results.load_measured("corrupted", stored("corrupted"))
+
+
 def with_seeds(study):
     """Returns the runs of the configurations that have several seeds."""
     return runs(study).groupby("configuration").filter(lambda own: len(own) > 1)
@@ -160,6 +165,10 @@ TABLES = {
     "best/seeds": lambda: tables.seeds(with_seeds("best")),
     "perturbed/runs": lambda: tables.summary(runs("perturbed")),
     "lenet1": lambda: summary("lenet1"),
+    "corruptions": tables.corruptions,
+    "corrupted/strengths": lambda: tables.corrupted(
+        of_corrupted(), strengths=range(4), form=".1f"
+    ),
     "lines": lambda: tables.lines(
         of_lines().query("network in @results.NETWORK_TITLES")
     ),

@@ -14,9 +14,9 @@ def report(path):
     """Writes the tables and pictures of a study beside its results file.
 
     By the file's name it knows what the study shows: `compare`, `ladder`, `relatives`,
-    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness`, `lines` and
-    `repeated` have tables of their own, and some a picture. Of any other file it writes
-    the `summary`.
+    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness`, `corrupted`,
+    `lines` and `repeated` have tables of their own, and some a picture. Of any other
+    file it writes the `summary`.
 
     Args:
         path: `pathlib.Path` of the results file.

@@ -7,6 +7,7 @@ import pandas as pd
 from lenet_keras import pretrained
 from lenet_keras.checks import expect
 from lenet_study import results
+from lenet_study.images.corruptions import KINDS, LEFT_OUT
 from lenet_study.questions.family import timeline
 from lenet_study.questions.interpretations import INTERPRETATIONS
 from lenet_study.recipes import RECIPES
@@ -266,6 +267,43 @@ def perturbed(measured):
     return _by_title(pd.DataFrame(shown), "errors, %", ".1f")
 
 
+STRENGTHS = ("weak", "middle", "strong")
+
+
+def corrupted(measured, strengths=(0, 2), form=".2f"):
+    """Returns the errors on corrupted digits, in percent, those of all strengths.
+
+    Args:
+        measured: The `"corrupted"` of `lenet_study.questions.corruptions`, as
+            `lenet_study.results.load_measured` returns it. The table has means over
+            the seeds.
+        strengths: Strengths to show; 0 are digits that are not of a kind.
+        form: Format of the errors.
+    """
+    by = "recipe" if "recipe" in measured else "network"
+    own = measured[measured["strength"].isin(strengths)]
+    left_out = own[own["corruption"].isin(LEFT_OUT)]
+    means = left_out.assign(corruption="mean of those left out")
+    groups = pd.concat([own, means]).groupby(["corruption", by, "strength"], sort=False)
+    text = groups["error"].mean().map(f"{{:{form}}}".format)
+    table = text.groupby(level=[0, 1], sort=False).agg(" / ".join).unstack(sort=False)
+    table = table.rename(columns=NETWORK_TITLES).rename_axis(columns=None)
+    marked = {kind: f"{kind} (left out)" for kind in LEFT_OUT}
+    return table.rename(marked).rename_axis("errors, %").reset_index()
+
+
+def corruptions():
+    """Returns the kinds of corruption with their three strengths, and MNIST-C's."""
+    rows = []
+    for name, kind in KINDS.items():
+        row = {"corruption": name, "amount": kind["unit"]}
+        row["MNIST-C's"] = kind.get("mnist_c", "")
+        for strength, amount in zip(STRENGTHS, kind["strengths"], strict=True):
+            row[strength] = str(amount).strip("[]")
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def rejection(measured):
     """Returns the errors on the digits that are not rejected.
 
@@ -415,7 +453,8 @@ def _repetition(study, stored, again):
 
 
 def _final_error(result):
-    own = results.with_errors([result["row"] | result.get("rejection", [{}])[0]])
+    first = result.get("rejection", result.get("corrupted", [{}]))[0]
+    own = results.with_errors([result["row"] | first])
     return f"{own.filter(FINAL_ERROR).iloc[0, 0]:.2f}"
 
 
@@ -436,6 +475,7 @@ OF_STUDY = {
     "interpretations": {"runs": interpretations},
     "perturbed": {"perturbed": perturbed},
     "robustness": {"perturbed": perturbed, "rejection": rejection},
+    "corrupted": {"corrupted": corrupted},
     "lines": {"measured": lines},
 }
 
