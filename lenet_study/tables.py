@@ -304,6 +304,35 @@ def corruptions():
     return pd.DataFrame(rows)
 
 
+def certainty(runs):
+    """Returns how often and how surely each trained network is right, in percent.
+
+    Args:
+        runs: `pandas.DataFrame` of the rows of `lenet_study.questions.certainty`.
+    """
+    columns = {"wrong, %": "wrong", "mean confidence, %": "confidence"}
+    columns["calibration error, %"] = "calibration"
+    table = runs.set_index("network")[[*columns.values()]].set_axis([*columns], axis=1)
+    return _by_title(table, "network", ".2f")
+
+
+def unsure(measured, column="rejected", heading="no digit, %"):
+    """Returns the percentage of each kind of image, in a row for each network.
+
+    Args:
+        measured: The `"unsure"` or the `"chosen"` of `lenet_study.questions.certainty`,
+            as `lenet_study.results.load_measured` returns it.
+        column: `"rejected"`, or `"passed"` of what was chosen.
+        heading: Heading of the networks.
+    """
+    by = ["network"] if column == "rejected" else ["recipe", "j"]
+    table = measured.pivot_table(column, by, "kind", sort=False)
+    if column == "passed":
+        table.insert(0, "j", table.index.get_level_values("j"))
+        table = table.droplevel("j")
+    return _by_title(table, heading, ".2f")
+
+
 def rejection(measured):
     """Returns the errors on the digits that are not rejected.
 
@@ -476,6 +505,12 @@ OF_STUDY = {
     "perturbed": {"perturbed": perturbed},
     "robustness": {"perturbed": perturbed, "rejection": rejection},
     "corrupted": {"corrupted": corrupted},
+    "certainty": {"runs": certainty, "unsure": unsure},
+    "robust": {
+        "runs": summary,
+        "corrupted": corrupted,
+        "chosen": partial(unsure, column="passed", heading="passed, %"),
+    },
     "lines": {"measured": lines},
 }
 

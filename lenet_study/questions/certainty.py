@@ -56,6 +56,23 @@ def posterior(distances, j=None, temperature=None):
     return shares / shares.sum(axis=1, keepdims=True)
 
 
+def answers_of(name):
+    """Returns a function of `uint8` images: the `posterior` of a trained network.
+
+    Args:
+        name: Name of a network of `lenet_keras.load_pretrained`.
+    """
+    record, model = pretrained.records()[name], pretrained.load_pretrained(name)
+
+    def answers(images):
+        x = network_input(images, record["pixels"])
+        outputs = model.predict(x, batch_size=1000, verbose=0)
+        distances = as_distances(outputs, record["model"])
+        return posterior(distances, J.get(name, record["j"]), record["temperature"])
+
+    return answers
+
+
 def calibration(confidence, right):
     """Compares how sure a network is with how often it is right.
 
@@ -93,23 +110,19 @@ def halves(digits, rng):
     return digits * mask[rng.integers(0, 4, len(digits))]
 
 
-def measured_on(digits, predict, seed=0):
-    """Returns the smallest distance to a class on digits and on images of no digit.
+def drawn(digits, seed):
+    """Returns digits, halves of them, and images of no digit, by kind.
 
     Args:
         digits: `uint8` array of shape `(n, 28, 28)`.
-        predict: Function of such an array that returns distances.
         seed: Integer that determines the images of no digit.
-
-    Returns:
-        Dictionary of arrays of shape `(n, 10)`, by the kind of image.
     """
     ink, rng = (digits / 255).astype("float32"), np.random.default_rng(seed)
-    seen = {"digits": predict(digits)}
-    for kind, draw in ({"half digits": halves} | KINDS).items():
-        drawn = np.round(255 * np.clip(draw(ink, rng), 0, 1)).astype("uint8")
-        seen[kind] = predict(drawn)
-    return seen
+    made = {
+        kind: draw(ink, rng) for kind, draw in ({"half digits": halves} | KINDS).items()
+    }
+    made = {kind: np.rint(255 * own).astype("uint8") for kind, own in made.items()}
+    return {"digits": digits} | made
 
 
 def measure(run, model):
@@ -118,22 +131,22 @@ def measure(run, model):
     Returns:
         Additional results for `Job.do`: `chosen`, a list of dictionaries with the
         `kind` of image, `j`, which is the same for all kinds, and the percentage that
-        `passed`: their smallest distance is below `j`.
+        `passed`: the smallest distance is at most `j`.
     """
     (x, _), _ = load_mnist()
-
-    def predict(digits):
-        pixels = network_input(digits, run.settings.pixels)
+    nearest = {}
+    for kind, images in drawn(x[-run.held_out :], seed=0).items():
+        pixels = network_input(images, run.settings.pixels)
         outputs = model.predict(pixels, batch_size=1000, verbose=0)
-        return as_distances(outputs, run.settings.network)
-
-    seen = measured_on(x[-run.held_out :], predict)
-    j = float(np.quantile(seen["digits"].min(axis=1), PASSED))
-    chosen = []
-    for kind, distances in seen.items():
-        passed = 100 * float((distances.min(axis=1) <= j).mean())
-        chosen.append({"kind": kind, "j": round(j, 4), "passed": round(passed, 2)})
-    return {"chosen": chosen}
+        nearest[kind] = as_distances(outputs, run.settings.network).min(axis=1)
+    j = float(np.quantile(nearest["digits"], PASSED))
+    passed = {kind: 100 * float((own <= j).mean()) for kind, own in nearest.items()}
+    return {
+        "chosen": [
+            {"kind": k, "j": round(j, 4), "passed": round(p, 2)}
+            for k, p in passed.items()
+        ]
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,44 +172,22 @@ class Certainty(Job):
     def do(self, checkpoint=None, progress=None):
         """Measures the network on the test images.
 
-        The `row` has the expected calibration `error` in percent and the mean
-        `confidence`. `reliability` is that of `calibration`. For the digit networks
-        `unsure` has, for each kind of image, the percentage that is `rejected` as no
-        digit, and the mean `confidence` in the likeliest digit.
+        The `row` has the percentage of `wrong` answers, the mean `confidence` in the
+        answer and the expected calibration error, both in percent too. `reliability` is
+        that of `calibration`. For the digit networks `unsure` has, for each kind of
+        image, the percentage that is `rejected`: no digit is as likely as rubbish.
         """
-        record = pretrained.records()[self.network]
         *_, images, labels = sources.load(self.dataset).values()
-        model = pretrained.load_pretrained(self.network)
-
-        def predict(images):
-            pixels = network_input(images, record["pixels"])
-            outputs = model.predict(pixels, batch_size=1000, verbose=0)
-            return as_distances(outputs, record["model"])
-
-        def sure(distances):
-            return posterior(
-                distances, J.get(self.network, record["j"]), record["temperature"]
-            )
-
-        answers = sure(predict(images))
-        confidence = answers[:, :-1].max(axis=1)
-        right = answers[:, :-1].argmax(axis=1) == labels
+        sure = answers_of(self.network)
+        digits = sure(images)[:, :-1]
+        confidence, right = digits.max(axis=1), digits.argmax(axis=1) == labels
         reliability, error = calibration(confidence, right)
-        row = {
-            "error": round(100 * error, 3),
-            "confidence": round(float(confidence.mean()), 5),
-        }
-        measured = {"reliability": reliability, "unsure": []}
-        kinds = measured_on(images, predict, seed=1) if self.dataset == "mnist" else {}
-        for kind, distances in kinds.items():
-            own = sure(distances)
-            rejected = 100 * float((own.argmax(axis=1) == 10).mean())
-            mean = float(own[:, :-1].max(axis=1).mean())
-            measured["unsure"].append(
-                {
-                    "kind": kind,
-                    "rejected": round(rejected, 2),
-                    "confidence": round(mean, 4),
-                }
-            )
+        numbers = {"wrong": 1 - right, "confidence": confidence, "calibration": error}
+        row = {name: round(100 * float(np.mean(n)), 3) for name, n in numbers.items()}
+        unsure = []
+        kinds = drawn(images, seed=1) if self.dataset == "mnist" else {}
+        for kind, own in kinds.items():
+            rejected = 100 * float((sure(own).argmax(axis=1) == 10).mean())
+            unsure.append({"kind": kind, "rejected": round(rejected, 2)})
+        measured = {"reliability": reliability, "unsure": unsure}
         return {"status": "done", "row": row | versions()} | measured

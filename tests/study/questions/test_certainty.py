@@ -71,7 +71,8 @@ def test_a_network_is_measured_on_its_test_images_and_on_rubbish(name):
     right = sum(own["images"] * own["accuracy"] for own in result["reliability"])
     assert images == 10_000
     assert right == pytest.approx(10_000 - record["test_errors"], abs=1)
-    assert 0 < result["row"]["error"] < 5
+    assert 0 < result["row"]["calibration"] < 5
+    assert result["row"]["wrong"] == pytest.approx(record["test_errors"] / 100)
     rejected = {own["kind"]: own["rejected"] for own in result["unsure"]}
     assert rejected["digits"] < 5
     # Without a rubbish class nothing is rejected.
