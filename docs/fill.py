@@ -166,7 +166,6 @@ TABLES = {
     "perturbed/runs": lambda: tables.summary(runs("perturbed")),
     "lenet1": lambda: summary("lenet1"),
     "robust": lambda: summary("robust"),
-    "certainty/unsure": lambda: tables.of_study(stored("certainty"))["unsure"],
     "corruptions": tables.corruptions,
     "corrupted/strengths": lambda: tables.corrupted(
         of_corrupted(), strengths=range(4), form=".1f"
