@@ -108,10 +108,10 @@ def size_normalize(image, ink=None):
     scale = SIDE / max(last - first)
     size = (last - first) * scale
     mass = [_centre(values.sum(axis=1)), _centre(values.sum(axis=0))]
-    start = np.floor(FIELD / 2 - (mass - first) * scale + 0.5)
+    start = np.ceil(FIELD / 2 - (mass - first) * scale)
     start = np.clip(start, 0, np.floor(FIELD - size + 1e-9))
     small = _resampled(values, (FIELD, FIELD), scale, first, start)
-    return SizeNormalized(small, tuple(step * box), ink, threshold)
+    return SizeNormalized(small, tuple((step * box).tolist()), ink, threshold)
 
 
 def size_normalize_line(image, ink=None):
@@ -125,7 +125,7 @@ def size_normalize_line(image, ink=None):
     columns = 4 * int(np.ceil((width + 32) / 4))
     start = (32 - height) / 2, (columns - width) / 2
     small = _resampled(values, (32, columns), scale, first, start)
-    return SizeNormalized(small, tuple(step * box), ink, threshold)
+    return SizeNormalized(small, tuple((step * box).tolist()), ink, threshold)
 
 
 def _ink_of(image, ink):
@@ -135,15 +135,20 @@ def _ink_of(image, ink):
         grey = _blurred(grey)
     reach = int(size / 6) 
     if ink is None:
-        ink = _polarity(grey, reach)
+        ink = _polarity(grey, int(size / 4))
     light = grey if ink == "light" else 255 - grey
     background = _extreme(_extreme(light, reach, np.minimum), reach, np.maximum)
     difference = light - background
-    threshold, low = _thresholds(difference)
+    threshold = _threshold(difference)
     expect(threshold >= CONTRAST, "ink", contrast=threshold)
-    labels = _components(difference > low)
+    mask = difference > threshold / 4
+    thin = int(size / 50 + 0.5)
+    ruled = _ruled(mask, thin) | _ruled(mask.T, thin).T
+    if difference[mask & ~ruled].max(initial=0) >= threshold:
+        mask &= ~ruled
+    labels = _components(mask)
     kept, tallest = _kept(labels, difference, threshold)
-    values = np.where(kept, difference - low, 0)
+    values = np.where(_extreme(kept, 1, np.maximum) & ~ruled, difference, 0)
     rows, columns = np.nonzero(kept.any(axis=1))[0], np.nonzero(kept.any(axis=0))[0]
     box = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
     longest = max(box[2] - box[0], box[3] - box[1])
@@ -186,15 +191,33 @@ def _grey(image):
 
 
 def _extreme(image, reach, best):
-    for _ in range(2):
-        wide = np.pad(image, [(reach, reach), (0, 0)], mode="edge")
-        size = 1
-        while size < 2 * reach + 1:
-            step = min(size, 2 * reach + 1 - size)
-            wide = best(wide[:-step], wide[step:])
-            size += step
-        image = wide.T
-    return image
+    """Takes the best of each square of `2 * reach + 1` pixels."""
+    return _along(_along(image, reach, best).T, reach, best).T
+
+
+def _along(image, reach, best):
+    wide = np.pad(image, [(reach, reach), (0, 0)], mode="edge")
+    size = 1
+    while size < 2 * reach + 1:
+        step = min(size, 2 * reach + 1 - size)
+        wide = best(wide[:-step], wide[step:])
+        size += step
+    return wide
+
+
+def _ruled(mask, reach):
+    """Returns the thin pixels of lines that cross the mask from left to right."""
+    height, width = mask.shape
+    x, rows = np.arange(width), np.arange(height)[:, np.newaxis]
+    some = x[:: int(np.ceil(width / 100))]
+    paths = np.zeros(mask.shape, bool)
+    for tilt in range(-(width // 12), width // 12 + 1):
+        shift = np.floor(tilt * (x / width - 0.5) + 0.5).astype(int)
+        along = mask[(rows + shift[some]).clip(0, height - 1), some].mean(axis=1)
+        for row in np.nonzero(along >= 0.75)[0]:
+            paths[(row + shift).clip(0, height - 1), x] = True
+    thick = _along(_along(mask, reach, np.minimum), reach, np.maximum)
+    return mask & ~thick & _extreme(paths, reach, np.maximum)
 
 
 def _blurred(image):
@@ -215,7 +238,7 @@ def _polarity(grey, reach):
     return "light" if ((grey - _mean(grey, reach)) ** 3).sum() > 0 else "dark"
 
 
-def _thresholds(difference):
+def _threshold(difference):
     counts = np.bincount(difference.astype(int).ravel(), minlength=256)
     below = counts.cumsum()
     total = (counts * np.arange(256)).cumsum()
@@ -225,9 +248,7 @@ def _thresholds(difference):
         apart = sums / above - total / below
         between = np.nan_to_num(below * (above * apart**2))
     threshold = int(between.argmax()) + 1
-    quarter, = np.nonzero(below >= below[-1] * 0.75)[0][:1]
-    low = min(threshold / 2, 2.0 * quarter)
-    return threshold, low
+    return threshold
 
 
 def _components(mask):
@@ -259,12 +280,12 @@ def _kept(labels, difference, threshold):
         np.minimum.at(boxes[:, axis], index.ravel(), places.ravel())
         np.maximum.at(boxes[:, axis + 2], index.ravel(), places.ravel() + 1)
     there = (names < labels.size) & (peak >= threshold)
-    edge = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == labels.shape).any(axis=1)
-    inner = there & ~edge
-    largest = area[there].max()
-    if area[inner].max(initial=0) > largest / 20:
+    rim = np.concatenate([index[0], index[-1], index[:, 0], index[:, -1]])
+    along = np.bincount(rim, minlength=count)
+    inner = there & (along < min(labels.shape) / 2)
+    if inner.any():
         there = inner
-        largest = area[there].max()
+    largest = area[there].max()
     there &= area > largest / 20
     tallest = (boxes[:, 2] - boxes[:, 0])[there].max()
     return there[index], tallest
