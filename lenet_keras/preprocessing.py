@@ -102,7 +102,7 @@ def prepare(images, pixels):
 def size_normalize(image, ink=None):
     """Brings an image of one digit into the form of MNIST's digits.
     """
-    values, box, step, ink, threshold, _ = _ink_of(image, ink)
+    values, box, step, ink, threshold, _ = _ink_of(image, ink, False)
     box = np.array(box)
     first, last = box[:2], box[2:]
     scale = SIDE / max(last - first)
@@ -117,7 +117,7 @@ def size_normalize(image, ink=None):
 def size_normalize_line(image, ink=None):
     """Brings an image of a line of digits into the form that `read_digits` takes.
     """
-    values, box, step, ink, threshold, tallest = _ink_of(image, ink)
+    values, box, step, ink, threshold, tallest = _ink_of(image, ink, True)
     box = np.array(box)
     first, last = box[:2], box[2:]
     scale = SIDE / tallest
@@ -128,7 +128,7 @@ def size_normalize_line(image, ink=None):
     return SizeNormalized(small, tuple((step * box).tolist()), ink, threshold)
 
 
-def _ink_of(image, ink):
+def _ink_of(image, ink, line):
     grey, step = _grey(image)
     size = np.sqrt(grey.size)
     for _ in range(int(size / 128 + 0.5)):
@@ -139,10 +139,14 @@ def _ink_of(image, ink):
     light = grey if ink == "light" else 255 - grey
     background = _extreme(_extreme(light, reach, np.minimum), reach, np.maximum)
     difference = light - background
+    if ink == "dark":  # the same share of the light, in a shadow too
+        difference *= 255 / np.maximum(255 - background, 64)
     threshold = _threshold(difference)
     expect(threshold >= CONTRAST, "ink", contrast=threshold)
-    mask = difference > threshold / 4
-    thin = int(size / 50 + 0.5)
+    middle = np.median(difference[difference < threshold])
+    low = min(max(threshold / 4, 2 * middle), threshold / 2)
+    mask = difference > low
+    thin = int(size / 40 + 0.5)
     ruled = _ruled(mask, thin) | _ruled(mask.T, thin).T
     if difference[mask & ~ruled].max(initial=0) >= threshold:
         mask &= ~ruled
@@ -151,8 +155,7 @@ def _ink_of(image, ink):
     values = np.where(_extreme(kept, 1, np.maximum) & ~ruled, difference, 0)
     rows, columns = np.nonzero(kept.any(axis=1))[0], np.nonzero(kept.any(axis=0))[0]
     box = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-    longest = max(box[2] - box[0], box[3] - box[1])
-    # thin
+    longest = tallest if line else max(box[2] - box[0], box[3] - box[1])
     width = 2 * kept.sum() / (kept.sum() - _extreme(kept, 1, np.minimum).sum())
     more = int((THIN * longest / SIDE - width) / 2 + 0.5)
     if more > 0:
@@ -239,7 +242,7 @@ def _polarity(grey, reach):
 
 
 def _threshold(difference):
-    counts = np.bincount(difference.astype(int).ravel(), minlength=256)
+    counts = np.bincount(difference.astype(int).ravel().clip(max=255), minlength=256)
     below = counts.cumsum()
     total = (counts * np.arange(256)).cumsum()
     above = below[-1] - below
@@ -286,6 +289,7 @@ def _kept(labels, difference, threshold):
     if inner.any():
         there = inner
     largest = area[there].max()
+    there &= (along == 0) | (area > largest / 3)
     there &= area > largest / 20
     tallest = (boxes[:, 2] - boxes[:, 0])[there].max()
     return there[index], tallest

@@ -40,6 +40,8 @@ def line_photo(digits, kind, rng):
     ink = np.pad(row, around)
     height, width = ink.shape
     paper = _paper(height, width, kind, rng)
+    if kind == "edge":
+        _put_on_table(paper, around, rng)
     if kind == "ruled":
         ink = np.maximum(ink, 0.8 * _ruled(height, width, side, rng))
     if kind == "specks":
@@ -87,12 +89,17 @@ def _paper(height, width, kind, rng):
     across = x * np.cos(angle) + y * np.sin(angle) - place
     if kind == "shadow":
         paper *= 1 - rng.uniform(0.3, 0.55) / (1 + np.exp(-across * rng.uniform(4, 25)))
-    if kind == "edge":
-        tilt = rng.uniform(-0.08, 0.08)
-        at = 1 - rng.uniform(0.05, 0.2)
-        one, other = rng.permutation([x * rng.choice([-1, 1]), y * rng.choice([-1, 1])])
-        paper = np.where(one + tilt * other > at, rng.uniform(0.1, 0.4), paper)
     return np.clip(paper, 0.05, 1)
+
+
+def _put_on_table(paper, around, rng):
+    """Shows the table beyond one side of the paper, at a small tilt."""
+    turns = rng.integers(4)  # the top after so many quarters of a turn
+    margin = [around[0, 0], around[1, 1], around[0, 1], around[1, 0]][turns]
+    view = np.rot90(paper, turns)  # a view: what is written there is in `paper`
+    y, x = np.mgrid[: view.shape[0], -0.5 : 0.5 : view.shape[1] * 1j]
+    tilt = rng.uniform(-0.3, 0.3) * margin
+    view[y < rng.uniform(0.3, 0.7) * margin + tilt * x] = rng.uniform(0.1, 0.4)
 
 
 def _ruled(height, width, side, rng):
