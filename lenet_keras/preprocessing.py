@@ -39,7 +39,7 @@ def prepare(images, pixels):
 
     Args:
         images: `uint8` array of shape `(n, height, width)` or `(n, height, width,
-            channels)`.
+            channels)`, or one image of shape `(height, width)`.
         pixels: Preset, which says what values the pixels get:
 
             - `"paper"`: from `-0.1` for 0, the background, to `1.175` for 255, the
@@ -73,9 +73,14 @@ def prepare(images, pixels):
     """
     expect(pixels in PIXELS, f"pixels among {PIXELS}", pixels=pixels)
     images = np.asarray(images)
-    fits = images.dtype == np.uint8 and images.ndim in (3, 4)
-    received = {"dtype": str(images.dtype), "shape": images.shape}
-    expect(fits, "uint8 images of 3 or 4 axes", **received)
+    floats = np.issubdtype(images.dtype, np.floating)
+    what = "uint8 images of 2 to 4 axes"
+    if floats:
+        what += "; floats of 0 to 1: multiply by 255 and round"
+    fits = images.dtype == np.uint8 and images.ndim in (2, 3, 4)
+    expect(fits, what, dtype=str(images.dtype), shape=images.shape)
+    if images.ndim == 2:
+        images = images[np.newaxis]
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if pixels == "raw":
@@ -133,11 +138,13 @@ def _ink_of(image, ink, line):
     size = np.sqrt(grey.size)
     for _ in range(int(size / 128 + 0.5)):
         grey = _blurred(grey)
-    reach = int(size / 6) 
+    reach = int(min(min(grey.shape) if line else size, 6 * min(grey.shape) - 6) / 6)
     if ink is None:
         ink = _polarity(grey, int(size / 4))
     light = grey if ink == "light" else 255 - grey
-    background = _extreme(_extreme(light, reach, np.minimum), reach, np.maximum)
+    lowest = _extreme(light, reach, np.minimum)
+    background = _extreme(lowest, reach, np.maximum, "odd")
+    background = np.minimum(background, light)
     difference = light - background
     if ink == "dark":  # the same share of the light, in a shadow too
         difference *= 255 / np.maximum(255 - background, 64)
@@ -193,13 +200,14 @@ def _grey(image):
     return np.floor(grey + 0.5), step
 
 
-def _extreme(image, reach, best):
+def _extreme(image, reach, best, border="edge"):
     """Takes the best of each square of `2 * reach + 1` pixels."""
-    return _along(_along(image, reach, best).T, reach, best).T
+    return _along(_along(image, reach, best, border).T, reach, best, border).T
 
 
-def _along(image, reach, best):
-    wide = np.pad(image, [(reach, reach), (0, 0)], mode="edge")
+def _along(image, reach, best, border="edge"):
+    beyond = {"mode": "edge"} if border == "edge" else {"mode": "reflect", "reflect_type": "odd"}
+    wide = np.pad(image, [(reach, reach), (0, 0)], **beyond)
     size = 1
     while size < 2 * reach + 1:
         step = min(size, 2 * reach + 1 - size)
