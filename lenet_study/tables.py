@@ -267,9 +267,6 @@ def perturbed(measured):
     return _by_title(pd.DataFrame(shown), "errors, %", ".1f")
 
 
-STRENGTHS = ("weak", "middle", "strong")
-
-
 def corrupted(measured, strengths=(0, 2), form=".2f"):
     """Returns the errors on corrupted digits, in percent, those of all strengths.
 
@@ -293,15 +290,11 @@ def corrupted(measured, strengths=(0, 2), form=".2f"):
 
 
 def corruptions():
-    """Returns the kinds of corruption with their three strengths, and MNIST-C's."""
-    rows = []
-    for name, kind in KINDS.items():
-        row = {"corruption": name, "amount": kind["unit"]}
-        row["MNIST-C's"] = kind.get("mnist_c", "")
-        for strength, amount in zip(STRENGTHS, kind["strengths"], strict=True):
-            row[strength] = str(amount).strip("[]")
-        rows.append(row)
-    return pd.DataFrame(rows)
+    """Returns the kinds of corruption with their strengths, and MNIST-C's."""
+    table = pd.DataFrame(KINDS).T[["unit", "strengths", "mnist_c"]].fillna("")
+    table["strengths"] = [" / ".join(map(str, own)) for own in table["strengths"]]
+    headings = {"unit": "amount", "mnist_c": "MNIST-C's"}
+    return table.rename(columns=headings).rename_axis("corruption").reset_index()
 
 
 def certainty(runs):
