@@ -105,8 +105,7 @@ def prepare(images, pixels):
 
 
 def size_normalize(image, ink=None):
-    """Brings an image of one digit into the form of MNIST's digits.
-    """
+    """Brings an image of one digit into the form of MNIST's digits."""
     values, box, step, ink, threshold, _ = _ink_of(image, ink, False)
     box = np.array(box)
     first, last = box[:2], box[2:]
@@ -120,8 +119,7 @@ def size_normalize(image, ink=None):
 
 
 def size_normalize_line(image, ink=None):
-    """Brings an image of a line of digits into the form that `read_digits` takes.
-    """
+    """Brings an image of a line of digits into the form that `read_digits` takes."""
     values, box, step, ink, threshold, tallest = _ink_of(image, ink, True)
     box = np.array(box)
     first, last = box[:2], box[2:]
@@ -178,16 +176,25 @@ def _grey(image):
     fits = fits and min(shape[:2]) >= 8 and max(shape[:2]) <= 10_000
     expect(fits and (floats or dtype == np.uint8), WHAT, shape=shape, dtype=str(dtype))
     lowest, highest = image.min(), image.max()
-    expect(0 <= lowest and highest <= 255, "values of 0 to 255", lowest=lowest, highest=highest)
+    expect(
+        lowest >= 0 and highest <= 255,
+        "values of 0 to 255",
+        lowest=lowest,
+        highest=highest,
+    )
     unit = 255 if floats and highest <= 1 else 1
     step = int(np.ceil(np.sqrt(shape[0] * shape[1] / 512**2)))
     step = min(step, min(shape[:2]) // 8)
     height, width = shape[0] // step, shape[1] // step
     image = image.reshape(*shape[:2], -1)[: height * step, : width * step]
     opaque = 1.0
+
     def reduced(part):
-        wide = part.reshape(height, step, -1).sum(axis=1, dtype="float64" if floats else "uint32")
-        return wide.reshape(height, width, step, -1).sum(axis=2) * (unit / step ** 2)
+        wide = part.reshape(height, step, -1).sum(
+            axis=1, dtype="float64" if floats else "uint32"
+        )
+        return wide.reshape(height, width, step, -1).sum(axis=2) * (unit / step**2)
+
     if image.shape[2] == 4:
         alpha = reduced(image[..., 3:]) / 255
         means = reduced(image[..., :3] * (image[..., 3:] * (unit / 255.0)))
@@ -206,7 +213,11 @@ def _extreme(image, reach, best, border="edge"):
 
 
 def _along(image, reach, best, border="edge"):
-    beyond = {"mode": "edge"} if border == "edge" else {"mode": "reflect", "reflect_type": "odd"}
+    beyond = (
+        {"mode": "edge"}
+        if border == "edge"
+        else {"mode": "reflect", "reflect_type": "odd"}
+    )
     wide = np.pad(image, [(reach, reach), (0, 0)], **beyond)
     size = 1
     while size < 2 * reach + 1:
@@ -308,14 +319,15 @@ def _centre(sums):
 
 
 def _resampled(values, shape, scale, old, new):
-    down, right = (_covered(*each) for each in zip(shape, values.shape, [scale] * 2, old, new))
+    down, right = (
+        _covered(*each) for each in zip(shape, values.shape, [scale] * 2, old, new)
+    )
     small = down @ values @ right.T
     return np.floor(small * (255 / small.max()) + 0.5).astype("uint8")
 
 
 def _covered(count, old, scale, old_at, new_at):
-    """Returns the share of each old pixel, a column, in each new pixel, a row.
-    """
+    """Returns the share of each old pixel, a column, in each new pixel, a row."""
     half = max(1, scale) / 2
     middle = np.arange(count)[:, None] + 0.5
     low, high = ((middle + side - new_at) / scale + old_at for side in (-half, half))

@@ -14,8 +14,9 @@ from lenet_keras.preprocessing import prepare, size_normalize, size_normalize_li
 from lenet_study import figures
 from lenet_study.questions.certainty import J, as_distances, posterior
 
+_network = functools.cache(load_pretrained)
 # The networks that read, unless another one is named.
-DIGIT, LINE = "lenet5-mnist-robust", "lenet5-mnist-line-best"
+DIGIT, LINE = "lenet5-mnist-best", "lenet5-mnist-line-best"
 WIDE = 1.5  # ink that is more times as wide as high is a line
 
 
@@ -24,8 +25,8 @@ class Answer(NamedTuple):
 
     Attributes:
         text: The digit or the digits, or `None` if there is no digit.
-        confidence: The posterior probability of this answer, from 0 to 1: of a line, the
-            product over its digits. `None` if no ink was found.
+        confidence: The posterior probability of this answer, from 0 to 1. That of a
+            line is the product over its digits. `None` if no ink was found.
         runner_up: The likeliest other text, or `None`.
         reason: Why no ink was found, or an empty text.
         draw: Function that returns a figure of what was read, or `None` without ink.
@@ -36,6 +37,13 @@ class Answer(NamedTuple):
     runner_up: str | None
     reason: str = ""
     draw: object = None
+
+    def __str__(self):
+        text = self.text or "no digit"
+        if self.confidence is None:
+            return f"{text} ({self.reason})"
+        other = f", or else {self.runner_up}" if self.runner_up else ""
+        return f"{text} ({100 * self.confidence:.1f} % sure{other})"
 
 
 def load(path):
@@ -49,19 +57,18 @@ def load(path):
         width, 4)` if the image is transparent.
 
     Raises:
-        ValueError: If the file is no image, is damaged, or has too many pixels.
-        OSError: If the file cannot be read.
+        ValueError: If there is no such file, or it is no image, is damaged, or has too
+            many pixels.
     """
     try:
-        file = io.BytesIO(sys.stdin.buffer.read()) if path == "-" else open(path, "rb")
-        with file, Image.open(file) as image:
+        with Image.open(
+            io.BytesIO(sys.stdin.buffer.read()) if path == "-" else path
+        ) as image:
             image = ImageOps.exif_transpose(image)
             if image.mode.startswith("I;16"):  # Pillow would cut off above 255
-                image = Image.fromarray((np.asarray(image) >> 8).astype("uint8"))
+                return (np.asarray(image) >> 8).astype("uint8")
             mode = "RGBA" if image.has_transparency_data else "RGB"
             return np.asarray(image.convert("L" if image.mode in ("1", "L") else mode))
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
     except Exception as error:  # a damaged file makes Pillow raise many types
         what = "Expected an image file, such as PNG or JPEG"
         raise ValueError(f"{what}. Received: {path}: {error}") from error
@@ -95,7 +102,7 @@ def read(photo, line=None, network=None):
 
 def _read_digit(photo, ink, name):
     name = name or DIGIT
-    model, record = _network(name)
+    model, record = _network(name), pretrained.records()[name]
     x = prepare(ink.image, record["pixels"])
     outputs = model.predict(x, verbose=0)
     (sure,) = _sure(as_distances(outputs, record["model"]), name)
@@ -103,21 +110,23 @@ def _read_digit(photo, ink, name):
     text, runner_up = (str(digit) for digit in order[order < 10][:2])
     if order[0] == 10:
         text, runner_up = None, text
-    drawn = None
+    inside = ()
     if record["model"] == "lenet5":
         f6 = keras.Model(model.input, model.get_layer("F6").output)
-        drawn = f6.predict(x, verbose=0)[0]
-    draw = functools.partial(figures.digit_of_photo, photo, ink, outputs[0], drawn)
+        nearest = np.argsort(outputs[0])[:2]
+        inside = f6.predict(x, verbose=0)[0], rbf_codes("0123456789")[nearest]
+    draw = functools.partial(figures.digit_of_photo, photo, ink, outputs[0], *inside)
     return Answer(text, float(sure[order[0]]), runner_up, draw=draw)
 
 
 def _read_line(photo, ink, name):
     name = name or LINE
-    model, record = _network(name, line=True)
-    reading = read_digits(model, prepare(ink.image))
+    reading = read_digits(
+        _network(name, input_shape=(32, None, 1)), prepare(ink.image, "paper")
+    )
     sure = _sure(reading.distances[[*reading.places]], name)[:, :10]
     if not reading.text:
-        return Answer(None, None, None, reason="only rubbish")
+        return Answer(None, None, None, reason="nothing in the line is near a digit")
     best = sure.max(axis=1)
     least = best.argmin()
     second = str(np.argsort(-sure[least])[1])
@@ -129,9 +138,3 @@ def _read_line(photo, ink, name):
 def _sure(distances, name):
     record = pretrained.records()[name]
     return posterior(distances, J.get(name, record["j"]), record["temperature"])
-
-
-@functools.cache
-def _network(name, line=False):
-    shape = {"input_shape": (32, None, 1)} if line else {}
-    return load_pretrained(name, **shape), pretrained.records()[name]
