@@ -87,7 +87,7 @@ def read_digits(model, image, j=J, start=START, stride=STRIDE):
     """
     image = np.asarray(image)
     low, high = image.min(), image.max()
-    fits = BACKGROUND - ROUNDING <= low and high <= INK + ROUNDING
+    fits = low >= BACKGROUND - ROUNDING and high <= INK + ROUNDING
     what = 'pixels of -0.1 to 1.175, as `prepare(image, "paper")` makes them'
     expect(fits, what, dtype=str(image.dtype), min=low, max=high)
     shape, last = model.output_shape, model.layers[-1]
