@@ -73,11 +73,8 @@ def prepare(images, pixels):
     """
     expect(pixels in PIXELS, f"pixels among {PIXELS}", pixels=pixels)
     images = np.asarray(images)
-    floats = np.issubdtype(images.dtype, np.floating)
-    what = "uint8 images of 2 to 4 axes"
-    if floats:
-        what += "; floats of 0 to 1: multiply by 255 and round"
     fits = images.dtype == np.uint8 and images.ndim in (2, 3, 4)
+    what = "uint8 images of 2 to 4 axes (floats of 0 to 1: multiply by 255 and round)"
     expect(fits, what, dtype=str(images.dtype), shape=images.shape)
     if images.ndim == 2:
         images = images[np.newaxis]
@@ -95,7 +92,7 @@ def prepare(images, pixels):
         return (unit - mean) / deviation
     if pixels == "paper-reduced":  # shrinks what is in the image, about its centre
         down, right = (
-            _covered(side, side, REDUCTION, side / 2, side / 2).astype("float32")
+            np.float32(_covered(side, side, REDUCTION, side / 2, side / 2))
             for side in images.shape[1:3]
         )
         unit = np.einsum("yh,nhwc,xw->nyxc", down, unit, right, optimize=True)
@@ -178,44 +175,38 @@ def _normalize(image, ink, line):
     """Finds the ink on a reduced image, and resamples it once."""
     expect(ink in (None, "dark", "light"), 'ink of "dark", "light" or None', ink=ink)
     grey, step = _grey(image)
-    size = np.sqrt(grey.size)
+    size = min(grey.shape) if line else np.sqrt(grey.size)
     for _ in range(int(size / 128 + 0.5)):
         grey = _mean(grey, 1)
     if ink is None:  # ink covers less than its surroundings, so it is far from the mean
         skewness = ((grey - _mean(grey, int(size / 4))) ** 3).sum()
         ink = "light" if skewness > 0 else "dark"
     light = grey if ink == "light" else 255 - grey
-    reach = int(min(grey.shape) / 6 if line else min(size / 6, min(grey.shape) - 1))
+    reach = int(min(size / 6, min(grey.shape) - 1))
     lowest = _extreme(light, reach, np.minimum)
     background = _extreme(lowest, reach, np.maximum, reflect_type="odd", mode="reflect")
     difference = np.maximum(light - background, 0)
     if ink == "dark":  # ink takes the same share of the light in a shadow
         difference *= 255 / np.maximum(255 - background, 64)
     threshold = _threshold(difference)
-    expect(
-        threshold >= CONTRAST,
-        "more contrast between ink and background",
-        **{"contrast": threshold},
-    )
+    expect(threshold >= CONTRAST, "ink with more contrast", contrast=threshold)
     grain = np.median(difference[difference < threshold])
     mask = difference > np.clip(2 * grain, threshold / 4, threshold / 2)
-    thin = int(size / 40 + 0.5)
+    thin = int(size / 40 + 1)
     ruled = _ruled(mask, thin)
     if not line:
         ruled |= _ruled(mask.T, thin).T
-    if (difference[mask & ~ruled] >= threshold).any():
-        mask &= ~ruled
-    ink_mask, tallest = _pieces(mask, difference >= threshold)
-    rows, columns = (np.nonzero(ink_mask.any(axis=axis))[0] for axis in (1, 0))
-    first = np.array([rows[0], columns[0]])
-    last = np.array([rows[-1], columns[-1]]) + 1
-    longest = tallest if line else max(last - first)
-    expect(longest >= size / 32, "a digit", longest=longest)
-    scale = SIDE / longest
-    edge = ink_mask & ~_extreme(ink_mask, 1, np.minimum)
-    width = 2 * ink_mask.sum() / edge.sum()
+    ruled &= (difference[mask & ~ruled] >= threshold).any()  # or the line is a one
+    mask, tallest = _pieces(mask & ~ruled, difference >= threshold)
+    places = np.argwhere(mask)
+    first, last = places.min(axis=0), places.max(axis=0) + 1
+    side = int(tallest if line else max(last - first))
+    expect(side >= size / 32, "ink as large as a digit", side=side * step)
+    scale = SIDE / side
+    edge = mask & ~_extreme(mask, 1, np.minimum)
+    width = 2 * mask.sum() / edge.sum()  # of the strokes
     more = int(max(THINNEST / scale - width, 0) / 2 + 0.5)
-    values = np.where(_extreme(ink_mask, 1, np.maximum) & ~ruled, difference, 0)
+    values = np.where(_extreme(mask, 1, np.maximum) & ~ruled, difference, 0)
     values = _extreme(values, more, np.maximum)
     extent = (last - first) * scale
     if line:
@@ -223,7 +214,8 @@ def _normalize(image, ink, line):
         start = (np.array(shape) - extent) / 2
     else:  # the centre of mass lies in the pixel after the middle, as MNIST has it
         shape = FIELD, FIELD
-        mass = [_centre(values.sum(axis=axis)) for axis in (1, 0)]
+        sums = values.sum(axis=1), values.sum(axis=0)
+        mass = [each @ (np.arange(len(each)) + 0.5) / each.sum() for each in sums]
         start = np.ceil(FIELD / 2 - (mass - first) * scale)
     sides = zip(shape, values.shape, first, start, strict=True)
     down, right = (_covered(new, old, scale, a, b) for new, old, a, b in sides)
@@ -296,12 +288,10 @@ def _along(image, reach, best, **border):
 def _threshold(difference):
     """Returns Otsu's threshold, which splits the values best into two classes."""
     counts = np.bincount(difference.astype(int).clip(max=255).ravel(), minlength=256)
-    below, sums = counts.cumsum()[:-1], (counts * np.arange(256)).cumsum()
-    above, total = difference.size - below, sums[-1]
-    apart = (total - sums[:-1]) / np.maximum(above, 1) - sums[:-1] / np.maximum(
-        below, 1
-    )
-    return int((below * above * apart**2).argmax()) + 1
+    below, sums = counts.cumsum(), (counts * np.arange(256)).cumsum()
+    apart = sums[-1] * (below / below[-1]) - sums
+    above = below[-1] - below
+    return int((apart**2 / np.maximum(below * above, 1)).argmax()) + 1
 
 
 def _ruled(mask, reach):
@@ -313,9 +303,8 @@ def _ruled(mask, reach):
     for tilt in range(-(width // 12), width // 12 + 1):
         shift = np.floor(tilt * (x / width - 0.5) + 0.5).astype(int)
         on = mask[(rows + shift[some]).clip(0, height - 1), some]
-        whole = (
-            (on.mean(axis=1) >= 0.75) & on[:, :3].any(axis=1) & on[:, -3:].any(axis=1)
-        )
+        whole = on[:, :3].any(axis=1) & on[:, -3:].any(axis=1)
+        whole &= on.mean(axis=1) >= 0.75
         for row in np.nonzero(whole)[0]:
             paths[(row + shift).clip(0, height - 1), x] = True
     thick = _along(_along(mask, reach, np.minimum), reach, np.maximum)
@@ -325,21 +314,17 @@ def _ruled(mask, reach):
 def _pieces(mask, strong):
     """Returns the mask of the connected pieces that are ink, and the largest height."""
     height, width = mask.shape
-    y, x = np.nonzero(mask)
-    _, piece = np.unique(_connected(mask)[mask], return_inverse=True)
+    y, x = np.nonzero(mask)  # in the order of the rows
+    labels = _connected(mask)[mask]
+    _, top, piece = np.unique(labels, return_index=True, return_inverse=True)
+    _, bottom = np.unique(labels[::-1], return_index=True)
     area = np.bincount(piece, strong[mask])
-    rim = (y == 0) | (y == height - 1) | (x == 0) | (x == width - 1)
-    rim = np.bincount(piece, rim)
+    rim = np.bincount(piece, (y % (height - 1) == 0) | (x % (width - 1) == 0))
     inner = area * (rim < min(mask.shape) / 2)  # no table along a side of the page
-    if inner.any():
-        area = inner
+    area = inner if inner.any() else area
     there = area > area.max() * np.where(rim > 0, 1 / 3, 1 / 20)
-    top, bottom = np.full(len(area), height), np.zeros(len(area), int)
-    np.minimum.at(top, piece, y)
-    np.maximum.at(bottom, piece, y + 1)
-    kept = np.zeros(mask.shape, bool)
-    kept[mask] = there[piece]
-    return kept, (bottom - top)[there].max()
+    mask[mask] = there[piece]
+    return mask, (y[::-1][bottom] - y[top])[there].max() + 1
 
 
 def _connected(mask):
@@ -354,11 +339,6 @@ def _connected(mask):
         if np.array_equal(near, labels):
             return labels
         labels = near
-
-
-def _centre(sums):
-    """Returns the centre of mass of columns or rows with these sums."""
-    return (sums * (np.arange(len(sums)) + 0.5)).sum() / sums.sum()
 
 
 def _covered(new, old, scale, old_place, new_place):
