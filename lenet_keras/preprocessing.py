@@ -7,11 +7,11 @@ import numpy as np
 from lenet_keras.checks import expect
 
 BACKGROUND, INK = -0.1, 1.175
-SIDE, FIELD = 20, 28
-CONTRAST = 12
-THIN = 1.75
-LUMA = np.array([299, 587, 114]) / 1000
-WHAT = "an image"
+SIDE, FIELD = 20, 28  # pixels of MNIST's digits and of their images
+LARGEST = 400  # pixels: what is larger is reduced before the ink is looked for
+CONTRAST = 12  # of 255: less is no ink
+THINNEST = 1.75  # new pixels: thinner strokes are thickened
+LUMA = [299, 587, 114]  # thousandths of red, green and blue in the grey
 PIXELS = ("paper", "paper-unpadded", "paper-reduced", "unit", "standard", "raw")
 
 # The digits of LeNet-1 have 16x16 pixels, those of MNIST 20x20.
@@ -73,11 +73,8 @@ def prepare(images, pixels):
     """
     expect(pixels in PIXELS, f"pixels among {PIXELS}", pixels=pixels)
     images = np.asarray(images)
-    floats = np.issubdtype(images.dtype, np.floating)
-    what = "uint8 images of 2 to 4 axes"
-    if floats:
-        what += "; floats of 0 to 1: multiply by 255 and round"
     fits = images.dtype == np.uint8 and images.ndim in (2, 3, 4)
+    what = "uint8 images of 2 to 4 axes (floats of 0 to 1: multiply by 255 and round)"
     expect(fits, what, dtype=str(images.dtype), shape=images.shape)
     if images.ndim == 2:
         images = images[np.newaxis]
@@ -95,7 +92,7 @@ def prepare(images, pixels):
         return (unit - mean) / deviation
     if pixels == "paper-reduced":  # shrinks what is in the image, about its centre
         down, right = (
-            _covered(side, side, REDUCTION, side / 2, side / 2).astype("float32")
+            np.float32(_covered(side, side, REDUCTION, side / 2, side / 2))
             for side in images.shape[1:3]
         )
         unit = np.einsum("yh,nhwc,xw->nyxc", down, unit, right, optimize=True)
@@ -105,120 +102,181 @@ def prepare(images, pixels):
 
 
 def size_normalize(image, ink=None):
-    """Brings an image of one digit into the form of MNIST's digits."""
-    values, box, step, ink, threshold, _ = _ink_of(image, ink, False)
-    box = np.array(box)
-    first, last = box[:2], box[2:]
-    scale = SIDE / max(last - first)
-    size = (last - first) * scale
-    mass = [_centre(values.sum(axis=1)), _centre(values.sum(axis=0))]
-    start = np.ceil(FIELD / 2 - (mass - first) * scale)
-    start = np.clip(start, 0, np.floor(FIELD - size + 1e-9))
-    small = _resampled(values, (FIELD, FIELD), scale, first, start)
-    return SizeNormalized(small, tuple((step * box).tolist()), ink, threshold)
+    """Brings an image of one digit into the form of MNIST's digits.
+
+    The image may be a photo, a scan or a drawing. What is ink differs from its
+    surroundings, after uneven light is taken away. Specks, lines across the whole
+    image and the table beyond the page are no ink. The ink's longer side gets 20
+    pixels, and its centre of mass goes to the middle of 28x28 pixels. Each new pixel
+    is the mean over the area that it covers. Strokes that would be far thinner than
+    MNIST's are thickened before.
+
+    Args:
+        image: Array of shape `(height, width)` or `(height, width, channels)`, with 8
+            to 10,000 pixels each way. The channels are 1: grey, 3: RGB, or 4: RGB and
+            alpha. What alpha leaves transparent is white under dark ink, black under
+            light ink. The values are `uint8`, or floats of 0 to 1 or of 0 to 255.
+            Floats are of 0 to 1 if none is above 1.
+        ink: `"dark"`, `"light"` or `None`, which finds it out: ink is what covers less.
+
+    Returns:
+        `SizeNormalized`, with an image of shape `(28, 28)`.
+
+    Example:
+
+    >>> page = np.full((100, 150, 3), 200, "uint8")
+    >>> page[20:80, 100:106] = 30  # a one
+    >>> one = size_normalize(page)
+    >>> one.image.shape, one.box, one.ink
+    ((28, 28), (20, 100, 80, 106), 'dark')
+    >>> prepare(one.image, "paper").shape
+    (1, 32, 32, 1)
+
+    Raises:
+        ValueError: If the image or `ink` has another form, or if there is no ink: too
+            little contrast, or nothing but specks.
+
+    Reference:
+        LeCun et al. (1998), section II-A: "size normalized to fit in a 20x20 pixel
+        box", "centered in a 28x28 image by computing the center of mass". The steps
+        that lead from a photo to the ink are ours.
+    """
+    return _normalize(image, ink, line=False)
 
 
 def size_normalize_line(image, ink=None):
-    """Brings an image of a line of digits into the form that `read_digits` takes."""
-    values, box, step, ink, threshold, tallest = _ink_of(image, ink, True)
-    box = np.array(box)
-    first, last = box[:2], box[2:]
-    scale = SIDE / tallest
-    height, width = (last - first) * scale
-    columns = 4 * int(np.ceil((width + 32) / 4))
-    start = (32 - height) / 2, (columns - width) / 2
-    small = _resampled(values, (32, columns), scale, first, start)
-    return SizeNormalized(small, tuple((step * box).tolist()), ink, threshold)
+    """Brings an image of a line of digits into the form that `read_digits` takes.
+
+    The steps are those of `size_normalize`. All digits are scaled together: the tallest
+    one gets 20 rows. The middle of their box goes to the middle of 32 rows. To the left
+    and the right of it are at least 16 columns of background.
+
+    Args:
+        image: As for `size_normalize`. The line is about horizontal.
+        ink: As for `size_normalize`.
+
+    Returns:
+        `SizeNormalized`, with an image of shape `(32, width)`.
+
+    Example:
+
+    >>> page = np.full((100, 300), 200, "uint8")
+    >>> page[20:80, 100:106] = page[20:80, 150:156] = 30  # 11
+    >>> size_normalize_line(page).image.shape
+    (32, 52)
+
+    Raises:
+        ValueError: As for `size_normalize`.
+    """
+    return _normalize(image, ink, line=True)
 
 
-def _ink_of(image, ink, line):
+def _normalize(image, ink, line):
+    """Finds the ink on a reduced image, and resamples it once."""
+    expect(ink in (None, "dark", "light"), 'ink of "dark", "light" or None', ink=ink)
     grey, step = _grey(image)
-    size = np.sqrt(grey.size)
+    size = min(grey.shape) if line else np.sqrt(grey.size)
     for _ in range(int(size / 128 + 0.5)):
-        grey = _blurred(grey)
-    reach = int(min(min(grey.shape) if line else size, 6 * min(grey.shape) - 6) / 6)
-    if ink is None:
-        ink = _polarity(grey, int(size / 4))
+        grey = _mean(grey, 1)
+    if ink is None:  # ink covers less than its surroundings, so it is far from the mean
+        skewness = ((grey - _mean(grey, int(size / 4))) ** 3).sum()
+        ink = "light" if skewness > 0 else "dark"
     light = grey if ink == "light" else 255 - grey
+    reach = int(min(size / 6, min(grey.shape) - 1))
     lowest = _extreme(light, reach, np.minimum)
-    background = _extreme(lowest, reach, np.maximum, "odd")
-    background = np.minimum(background, light)
-    difference = light - background
-    if ink == "dark":  # the same share of the light, in a shadow too
+    background = _extreme(lowest, reach, np.maximum, reflect_type="odd", mode="reflect")
+    difference = np.maximum(light - background, 0)
+    if ink == "dark":  # ink takes the same share of the light in a shadow
         difference *= 255 / np.maximum(255 - background, 64)
     threshold = _threshold(difference)
-    expect(threshold >= CONTRAST, "ink", contrast=threshold)
-    middle = np.median(difference[difference < threshold])
-    low = min(max(threshold / 4, 2 * middle), threshold / 2)
-    mask = difference > low
-    thin = int(size / 40 + 0.5)
-    ruled = _ruled(mask, thin) | _ruled(mask.T, thin).T
-    if difference[mask & ~ruled].max(initial=0) >= threshold:
-        mask &= ~ruled
-    labels = _components(mask)
-    kept, tallest = _kept(labels, difference, threshold)
-    values = np.where(_extreme(kept, 1, np.maximum) & ~ruled, difference, 0)
-    rows, columns = np.nonzero(kept.any(axis=1))[0], np.nonzero(kept.any(axis=0))[0]
-    box = rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
-    longest = tallest if line else max(box[2] - box[0], box[3] - box[1])
-    width = 2 * kept.sum() / (kept.sum() - _extreme(kept, 1, np.minimum).sum())
-    more = int((THIN * longest / SIDE - width) / 2 + 0.5)
-    if more > 0:
-        values = _extreme(values, more, np.maximum)
-    return values, box, step, ink, threshold, tallest
+    expect(threshold >= CONTRAST, "ink with more contrast", contrast=threshold)
+    grain = np.median(difference[difference < threshold])
+    mask = difference > np.clip(2 * grain, threshold / 4, threshold / 2)
+    thin = int(size / 40 + 1)
+    ruled = _ruled(mask, thin)
+    if not line:
+        ruled |= _ruled(mask.T, thin).T
+    ruled &= (difference[mask & ~ruled] >= threshold).any()  # or the line is a one
+    mask, tallest = _pieces(mask & ~ruled, difference >= threshold)
+    places = np.argwhere(mask)
+    first, last = places.min(axis=0), places.max(axis=0) + 1
+    side = int(tallest if line else max(last - first))
+    expect(side >= size / 32, "ink as large as a digit", side=side * step)
+    scale = SIDE / side
+    edge = mask & ~_extreme(mask, 1, np.minimum)
+    width = 2 * mask.sum() / edge.sum()  # of the strokes
+    more = int(max(THINNEST / scale - width, 0) / 2 + 0.5)
+    values = np.where(_extreme(mask, 1, np.maximum) & ~ruled, difference, 0)
+    values = _extreme(values, more, np.maximum)
+    extent = (last - first) * scale
+    if line:
+        shape = 32, 4 * int(np.ceil((extent[1] + 32) / 4))
+        start = (np.array(shape) - extent) / 2
+    else:  # the centre of mass lies in the pixel after the middle, as MNIST has it
+        shape = FIELD, FIELD
+        sums = values.sum(axis=1), values.sum(axis=0)
+        mass = [each @ (np.arange(len(each)) + 0.5) / each.sum() for each in sums]
+        start = np.ceil(FIELD / 2 - (mass - first) * scale)
+    sides = zip(shape, values.shape, first, start, strict=True)
+    down, right = (_covered(new, old, scale, a, b) for new, old, a, b in sides)
+    small = down @ values @ right.T
+    small = np.floor(small * (255 / small.max()) + 0.5).astype("uint8")
+    box = tuple((step * np.append(first, last)).tolist())
+    return SizeNormalized(small, box, ink, threshold)
 
 
 def _grey(image):
+    """Returns the image in whole greys of 0 to 255, and by what step it is reduced."""
     image = np.asarray(image)
-    shape, dtype = image.shape, image.dtype
-    floats = np.issubdtype(dtype, np.floating)
-    fits = len(shape) in (2, 3) and shape[2:] in ((), (1,), (3,), (4,))
-    fits = fits and min(shape[:2]) >= 8 and max(shape[:2]) <= 10_000
-    expect(fits and (floats or dtype == np.uint8), WHAT, shape=shape, dtype=str(dtype))
-    lowest, highest = image.min(), image.max()
-    expect(
-        lowest >= 0 and highest <= 255,
-        "values of 0 to 255",
-        lowest=lowest,
-        highest=highest,
-    )
-    unit = 255 if floats and highest <= 1 else 1
-    step = int(np.ceil(np.sqrt(shape[0] * shape[1] / 512**2)))
-    step = min(step, min(shape[:2]) // 8)
-    height, width = shape[0] // step, shape[1] // step
-    image = image.reshape(*shape[:2], -1)[: height * step, : width * step]
-    opaque = 1.0
-
-    def reduced(part):
-        wide = part.reshape(height, step, -1).sum(
-            axis=1, dtype="float64" if floats else "uint32"
-        )
-        return wide.reshape(height, width, step, -1).sum(axis=2) * (unit / step**2)
-
-    if image.shape[2] == 4:
-        alpha = reduced(image[..., 3:]) / 255
-        means = reduced(image[..., :3] * (image[..., 3:] * (unit / 255.0)))
-    else:
-        alpha = np.ones(1)
-        means = reduced(image)
-    grey = means @ LUMA if means.shape[2] == 3 else means[..., 0]
-    paper = 255 * (grey.sum() < 127.5 * alpha.sum())
-    grey = grey + paper * (1 - alpha[..., 0])
-    return np.floor(grey + 0.5), step
+    floats = np.issubdtype(image.dtype, np.floating)
+    fits = image.ndim in (2, 3) and image.shape[2:] in ((), (1,), (3,), (4,))
+    fits = fits and min(image.shape[:2]) >= 8 and max(image.shape[:2]) <= 10_000
+    what = "a uint8 or float image of (8 to 10000, 8 to 10000[, 1, 3 or 4])"
+    fits = fits and (floats or image.dtype == np.uint8)
+    expect(fits, what, dtype=str(image.dtype), shape=image.shape)
+    low, high = float(image.min()), float(image.max())
+    expect(low >= 0 and high <= 255, "values of 0 to 255", min=low, max=high)
+    unit = np.float32(255 if floats and high <= 1 else 1)
+    side = np.array(image.shape[:2])
+    step = int(min(np.ceil(np.sqrt(side.prod()) / LARGEST), side.min() // 8))
+    height, width = side // step
+    image = image.reshape(*side, -1)[: height * step, : width * step]
+    channels = image.shape[2]
+    total = np.zeros((height, width * step, channels), "float32")
+    for row in range(step):
+        part = image[row::step] * unit
+        if channels == 4:
+            part[..., :3] *= part[..., 3:]
+        total += part
+    total = total.reshape(height, width, step, channels)
+    means = total.sum(axis=2, dtype="float64") / step**2
+    grey = means[..., :3] @ (LUMA if channels > 1 else [1000])
+    if channels == 4:
+        alpha = means[..., 3]
+        paper = 255_000 if grey.sum() < 127_500 * alpha.sum() else 0
+        grey = (grey + paper * (255 - alpha)) / 255
+    return np.floor(grey / 1000 + 0.5), step
 
 
-def _extreme(image, reach, best, border="edge"):
-    """Takes the best of each square of `2 * reach + 1` pixels."""
-    return _along(_along(image, reach, best, border).T, reach, best, border).T
+def _mean(image, reach):
+    """Returns the mean of each square of `2 * reach + 1` pixels."""
+    size = 2 * reach + 1
+    for _ in range(2):
+        sums = np.pad(image, [(reach + 1, reach), (0, 0)], mode="edge").cumsum(axis=0)
+        image = (sums[size:] - sums[:-size]).T
+    return image / size**2
 
 
-def _along(image, reach, best, border="edge"):
-    beyond = (
-        {"mode": "edge"}
-        if border == "edge"
-        else {"mode": "reflect", "reflect_type": "odd"}
-    )
-    wide = np.pad(image, [(reach, reach), (0, 0)], **beyond)
+def _extreme(image, reach, best, **border):
+    """Returns the best of each square of `2 * reach + 1` pixels."""
+    for _ in range(2):
+        image = _along(image, reach, best, **border).T
+    return image
+
+
+def _along(image, reach, best, **border):
+    """Returns the best of each `2 * reach + 1` pixels of a column."""
+    wide = np.pad(image, [(reach, reach), (0, 0)], **({"mode": "edge"} | border))
     size = 1
     while size < 2 * reach + 1:
         step = min(size, 2 * reach + 1 - size)
@@ -227,110 +285,71 @@ def _along(image, reach, best, border="edge"):
     return wide
 
 
+def _threshold(difference):
+    """Returns Otsu's threshold, which splits the values best into two classes."""
+    counts = np.bincount(difference.astype(int).clip(max=255).ravel(), minlength=256)
+    below, sums = counts.cumsum(), (counts * np.arange(256)).cumsum()
+    apart = sums[-1] * (below / below[-1]) - sums
+    above = below[-1] - below
+    return int((apart**2 / np.maximum(below * above, 1)).argmax()) + 1
+
+
 def _ruled(mask, reach):
     """Returns the thin pixels of lines that cross the mask from left to right."""
     height, width = mask.shape
     x, rows = np.arange(width), np.arange(height)[:, np.newaxis]
-    some = x[:: int(np.ceil(width / 100))]
+    some = x[:: -(-width // 100)]
     paths = np.zeros(mask.shape, bool)
     for tilt in range(-(width // 12), width // 12 + 1):
         shift = np.floor(tilt * (x / width - 0.5) + 0.5).astype(int)
-        along = mask[(rows + shift[some]).clip(0, height - 1), some].mean(axis=1)
-        for row in np.nonzero(along >= 0.75)[0]:
+        on = mask[(rows + shift[some]).clip(0, height - 1), some]
+        whole = on[:, :3].any(axis=1) & on[:, -3:].any(axis=1)
+        whole &= on.mean(axis=1) >= 0.75
+        for row in np.nonzero(whole)[0]:
             paths[(row + shift).clip(0, height - 1), x] = True
     thick = _along(_along(mask, reach, np.minimum), reach, np.maximum)
     return mask & ~thick & _extreme(paths, reach, np.maximum)
 
 
-def _blurred(image):
-    for _ in range(2):
-        wide = np.pad(image, [(1, 1), (0, 0)], mode="edge")
-        image = ((wide[:-2] + 2 * wide[1:-1] + wide[2:]) / 4).T
-    return image
+def _pieces(mask, strong):
+    """Returns the mask of the connected pieces that are ink, and the largest height."""
+    height, width = mask.shape
+    y, x = np.nonzero(mask)  # in the order of the rows
+    labels = _connected(mask)[mask]
+    _, top, piece = np.unique(labels, return_index=True, return_inverse=True)
+    _, bottom = np.unique(labels[::-1], return_index=True)
+    area = np.bincount(piece, strong[mask])
+    rim = np.bincount(piece, (y % (height - 1) == 0) | (x % (width - 1) == 0))
+    inner = area * (rim**2 < area)  # a table, or a shadow, lies along the border
+    area = inner if inner.any() else area
+    there = area > area.max() / 20
+    mask[mask] = there[piece]
+    return mask, (y[::-1][bottom] - y[top])[there].max() + 1
 
 
-def _mean(image, reach):
-    for _ in range(2):
-        wide = np.pad(image, [(reach + 1, reach), (0, 0)], mode="edge").cumsum(axis=0)
-        image = (wide[2 * reach + 1 :] - wide[: -2 * reach - 1]).T / (2 * reach + 1)
-    return image
-
-
-def _polarity(grey, reach):
-    return "light" if ((grey - _mean(grey, reach)) ** 3).sum() > 0 else "dark"
-
-
-def _threshold(difference):
-    counts = np.bincount(difference.astype(int).ravel().clip(max=255), minlength=256)
-    below = counts.cumsum()
-    total = (counts * np.arange(256)).cumsum()
-    above = below[-1] - below
-    sums = total[-1] - total
-    with np.errstate(invalid="ignore", divide="ignore"):
-        apart = sums / above - total / below
-        between = np.nan_to_num(below * (above * apart**2))
-    threshold = int(between.argmax()) + 1
-    return threshold
-
-
-def _components(mask):
-    """Labels each pixel of the mask with the least index of its component."""
+def _connected(mask):
+    """Labels each pixel of a mask with the least index of its connected piece."""
     nowhere = mask.size
     labels = np.where(mask, np.arange(nowhere).reshape(mask.shape), nowhere)
     while True:
         near = np.where(mask, _extreme(labels, 1, np.minimum), nowhere)
-        of = np.arange(nowhere + 1)
-        np.minimum.at(of, labels.ravel(), near.ravel())
-        of = of[of]
-        new = of[near]
-        if np.array_equal(new, labels):
+        least = np.arange(nowhere + 1)
+        np.minimum.at(least, labels[mask], near[mask])
+        near = least[least][near]
+        if np.array_equal(near, labels):
             return labels
-        labels = new
+        labels = near
 
 
-def _kept(labels, difference, threshold):
-    names, index = np.unique(labels, return_inverse=True)
-    index = index.reshape(labels.shape)
-    count = len(names)
-    peak = np.zeros(count)
-    np.maximum.at(peak, index.ravel(), difference.ravel())
-    area = np.bincount(index.ravel())
-    y, x = np.indices(labels.shape)
-    boxes = np.empty((count, 4))
-    boxes[:, :2], boxes[:, 2:] = np.inf, 0
-    for axis, places in enumerate((y, x)):
-        np.minimum.at(boxes[:, axis], index.ravel(), places.ravel())
-        np.maximum.at(boxes[:, axis + 2], index.ravel(), places.ravel() + 1)
-    there = (names < labels.size) & (peak >= threshold)
-    rim = np.concatenate([index[0], index[-1], index[:, 0], index[:, -1]])
-    along = np.bincount(rim, minlength=count)
-    inner = there & (along < min(labels.shape) / 2)
-    if inner.any():
-        there = inner
-    largest = area[there].max()
-    there &= (along == 0) | (area > largest / 3)
-    there &= area > largest / 20
-    tallest = (boxes[:, 2] - boxes[:, 0])[there].max()
-    return there[index], tallest
+def _covered(new, old, scale, old_place, new_place):
+    """Returns the share of each old pixel, a column, in each new pixel, a row.
 
-
-def _centre(sums):
-    return (sums * (np.arange(len(sums)) + 0.5)).sum() / sums.sum()
-
-
-def _resampled(values, shape, scale, old, new):
-    down, right = (
-        _covered(*each) for each in zip(shape, values.shape, [scale] * 2, old, new)
-    )
-    small = down @ values @ right.T
-    return np.floor(small * (255 / small.max()) + 0.5).astype("uint8")
-
-
-def _covered(count, old, scale, old_at, new_at):
-    """Returns the share of each old pixel, a column, in each new pixel, a row."""
+    A new pixel covers `1 / scale` old ones, or one if it is smaller than an old one.
+    `old_place` goes to `new_place`.
+    """
     half = max(1, scale) / 2
-    middle = np.arange(count)[:, None] + 0.5
-    low, high = ((middle + side - new_at) / scale + old_at for side in (-half, half))
-    places = np.arange(old)
-    width = np.clip(high, places, places + 1) - np.clip(low, places, places + 1)
-    return width * (scale / max(1, scale))
+    middle = np.arange(new)[:, np.newaxis] + 0.5
+    ends = [(middle + way - new_place) / scale + old_place for way in (-half, half)]
+    pixels = np.arange(old)
+    start, end = (np.clip(end, pixels, pixels + 1) for end in ends)
+    return (end - start) * (scale / max(1, scale))
