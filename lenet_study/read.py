@@ -104,18 +104,21 @@ def _read_digit(photo, ink, name):
     name = name or DIGIT
     model, record = _network(name), pretrained.records()[name]
     x = prepare(ink.image, record["pixels"])
-    outputs = model.predict(x, verbose=0)
+    outputs = keras.ops.convert_to_numpy(model(x, training=False))
     (sure,) = _sure(as_distances(outputs, record["model"]), name)
     order = np.argsort(-sure)
     text, runner_up = (str(digit) for digit in order[order < 10][:2])
     if order[0] == 10:
         text, runner_up = None, text
-    inside = ()
-    if record["model"] == "lenet5":
-        f6 = keras.Model(model.input, model.get_layer("F6").output)
-        nearest = np.argsort(outputs[0])[:2]
-        inside = f6.predict(x, verbose=0)[0], rbf_codes("0123456789")[nearest]
-    draw = functools.partial(figures.digit_of_photo, photo, ink, outputs[0], *inside)
+
+    def draw():
+        inside = ()
+        if record["model"] == "lenet5":
+            f6 = keras.Model(model.input, model.get_layer("F6").output)(x)[0]
+            nearest = np.argsort(outputs[0])[:2]
+            inside = keras.ops.convert_to_numpy(f6), rbf_codes("0123456789")[nearest]
+        return figures.digit_of_photo(photo, ink, outputs[0], *inside)
+
     return Answer(text, float(sure[order[0]]), runner_up, draw=draw)
 
 
