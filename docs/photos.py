@@ -143,9 +143,9 @@ def main():
     print(kinds, by_kind_mean)
     print(of_lines(x[2000:2500].reshape(100, 5, 28, 28), y[2000:2500].reshape(100, 5), 0))
     one = [photos.photo(x[n], k, rng) for n, k in enumerate(photos.KINDS)]
-    pairs(one, photos.KINDS).savefig(ROOT / "docs/_static/photos.svg")
+    pairs(one, photos.KINDS).savefig(ROOT / "docs/_static/photos.png")
     pairs(fifty[:8], [f"a {label}" for label in y[:8]], [*WAYS]).savefig(
-        ROOT / "docs/_static/photos-mistakes.svg"
+        ROOT / "docs/_static/photos-mistakes.png"
     )
     plt.close("all")
 
