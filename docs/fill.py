@@ -10,6 +10,8 @@ import functools
 import re
 from pathlib import Path
 
+import pandas as pd
+
 from lenet_keras.checks import expect
 from lenet_study import results, studies, tables
 
@@ -180,6 +182,9 @@ TABLES = {
     "studies": studies.overview,
     "family": tables.family,
     "pretrained": tables.trained,
+} | {
+    name: functools.partial(pd.read_csv, stored(name).with_suffix(".csv"), dtype=str)
+    for name in ("photos", "photos-mistakes", "photos-lines")
 }
 
 if __name__ == "__main__":

@@ -5,11 +5,9 @@ The photos are made of MNIST's test digits by tests/helpers/photos.py, with a se
     python docs/photos.py
 """
 
-import itertools
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -42,22 +40,22 @@ def resized(grey):
 
 
 def inverted(grey):
-    """The same, light on dark."""
+    """Returns the same, light on dark."""
     return 255 - resized(grey)
 
 
 def thresholded(grey):
-    """The same, with ink where the image is darker than halfway between its extremes."""
+    """Returns ink, in full size, where it is darker than halfway to the lightest."""
     return np.where(grey < (grey.min() + grey.max()) / 2, 255, 0)
 
 
 def of_threshold(grey):
-    """The same, in 28x28 pixels."""
+    """Returns that ink in 28x28 pixels."""
     return resized(thresholded(grey))
 
 
 def stretched(grey):
-    """The box of that ink, stretched to 28x28 pixels."""
+    """Returns the box of that ink, stretched to 28x28 pixels."""
     ink = thresholded(grey)
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     return resized(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
@@ -77,34 +75,36 @@ def mistakes(views, labels):
     rows = []
     for way, change in WAYS.items():
         seen = [change(view.mean(axis=2)) for view in views]
-        right = {n: 100 * np.mean(answers(n, seen) == labels) for n in NETWORKS}
-        rows.append({"the photo is": way} | right)
+        right = {
+            f"{n}: right, %": 100 * np.mean(answers(n, seen) == labels)
+            for n in NETWORKS
+        }
+        rows.append({"what the network gets": way} | right)
     return pd.DataFrame(rows)
 
 
-def by_kind(digits, labels, seed):
-    """Returns what is read wrongly of a thousand photos, and of lines, in percent."""
-    rng = np.random.default_rng(seed)
-    kinds = itertools.islice(itertools.cycle(photos.KINDS), len(digits))
-    table = pd.DataFrame({"photos": kinds})
-    views = [photos.photo(d, k, rng) for d, k in zip(digits, table["photos"], strict=True)]
-    seen = [size_normalize(view).image for view in views]
-    for name in NETWORKS:
-        table[name] = 100.0 * (answers(name, seen) != labels)
-    return table
+def wrong_digits(digits, labels, rng):
+    """Returns what is read wrongly of photos of digits, in percent, by kind."""
+    kinds = np.resize(photos.KINDS, len(digits))
+    pairs = zip(digits, kinds, strict=True)
+    seen = [size_normalize(photos.photo(*pair, rng)).image for pair in pairs]
+    wrong = {n: 100.0 * (answers(n, seen) != labels) for n in NETWORKS}
+    table = pd.DataFrame(wrong).groupby(kinds, sort=False).mean()
+    table.loc["all"] = [own.mean() for own in wrong.values()]
+    return table.rename_axis("wrong, %").reset_index()
 
 
-def of_lines(digits, labels, seed):
-    """Returns what is read wrongly of a hundred photos of five digits, in percent."""
-    rng = np.random.default_rng(seed)
-    model = load_pretrained(LINES, input_shape=(32, None, 1))
-    wrong = []
-    for number, (own, texts) in enumerate(zip(digits, labels, strict=True)):
-        view = photos.line_photo(own, photos.KINDS[number % len(photos.KINDS)], rng)
-        line = size_normalize_line(view).image
-        read = read_digits(model, prepare(line, "paper")).text
-        wrong.append(read != "".join(map(str, texts)))
-    return 100 * np.mean(wrong)
+def wrong_lines(digits, labels, rng):
+    """Returns what is read wrongly of photos of five digits, in percent."""
+    model, wrong = load_pretrained(LINES, input_shape=(32, None, 1)), []
+    for digit, texts, kind in zip(
+        digits, labels, np.resize(photos.KINDS, len(digits)), strict=True
+    ):
+        line = size_normalize_line(photos.line_photo(digit, kind, rng)).image
+        wrong.append(
+            read_digits(model, prepare(line, "paper")).text != "".join(map(str, texts))
+        )
+    return pd.DataFrame({"lines of five": [LINES], "wrong, %": [100 * np.mean(wrong)]})
 
 
 @style.drawing
@@ -133,21 +133,21 @@ def main():
     }.items():
         Image.fromarray(view).save(ROOT / f"data/photos/{name}.jpg", quality=80)
     fifty = [photos.photo(digit, "shadow", rng) for digit in x[:50]]
-    table = mistakes(fifty, y[:50])
-    table.to_csv(ROOT / "data/results/photos-mistakes.csv", index=False)
-    print(table)
-    kinds = by_kind(x[1000:2000], y[1000:2000], seed=0)
-    kinds = kinds.groupby("photos", sort=False).mean()
-    kinds.loc["all"] = by_kind_mean = kinds.mean()
-    kinds.reset_index().to_csv(ROOT / "data/results/photos.csv", index=False)
-    print(kinds, by_kind_mean)
-    print(of_lines(x[2000:2500].reshape(100, 5, 28, 28), y[2000:2500].reshape(100, 5), 0))
+    fives, texts = x[2000:2500].reshape(100, 5, 28, 28), y[2000:2500].reshape(100, 5)
+    tables = {
+        "photos-mistakes": mistakes(fifty, y[:50]),
+        "photos": wrong_digits(x[1000:2000], y[1000:2000], rng),
+        "photos-lines": wrong_lines(fives, texts, rng),
+    }
+    for name, table in tables.items():
+        path = ROOT / f"data/results/{name}.csv"
+        table.to_csv(path, index=False, float_format="%.1f")
+        print(table.to_string(index=False))
     one = [photos.photo(x[n], k, rng) for n, k in enumerate(photos.KINDS)]
-    pairs(one, photos.KINDS).savefig(ROOT / "docs/_static/photos.png")
-    pairs(fifty[:8], [f"a {label}" for label in y[:8]], [*WAYS]).savefig(
-        ROOT / "docs/_static/photos-mistakes.png"
-    )
-    plt.close("all")
+    eight = pairs(fifty[:8], [f"a {label}" for label in y[:8]], [*WAYS])
+    pictures = {"photos": pairs(one, photos.KINDS), "photos-mistakes": eight}
+    for name, picture in pictures.items():
+        picture.savefig(ROOT / f"docs/_static/{name}.png", dpi=100)
 
 
 if __name__ == "__main__":
