@@ -259,57 +259,6 @@ def pretrain(name):
 
 
 @cli.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--digit/--line", default=None, help="What an image shows.")
-@click.option("--network", help="A network of the package, trained on MNIST.")
-@click.option("--json", "as_json", is_flag=True, help="Print an object for each image.")
-@click.option("--picture", type=FILE, help="Draw one image and what was seen in it.")
-def read(images, digit, network, as_json, picture):
-    """Read a digit, or a line of digits, from a photo, a scan or a drawing.
-
-    IMAGE is a PNG or JPEG file, or - for the standard input. Ink that is more than 1.5
-    times as wide as high is a line; --digit and --line say what it is.
-
-    For each image it prints the digit or the line, the probability of this answer, and
-    the runner-up; or "no digit". With --json the object has `file`, `text` (null if
-    there is no digit), `confidence` and `runner_up`. An image that cannot be read is
-    told on stderr, and the exit code is 1 then.
-
-    \b
-    Examples:
-      lenet-keras read data/photos/seven.jpg
-      lenet-keras read --json scans/*.png
-      lenet-keras read --picture seen.png data/photos/line.jpg
-    """
-    from lenet_keras.checks import expect
-    from lenet_study import read as reader
-    from lenet_study.files import replacing
-
-    fits = not picture or (len(images) == 1 and not picture.exists())
-    expect(fits, "one image and a new file for its picture", picture=str(picture))
-    failed = False
-    for file in images:
-        try:
-            photo = reader.load(file)
-            answer = reader.read(photo, digit if digit is None else not digit, network)
-        except (OSError, ValueError) as error:
-            click.echo(f"lenet-keras: {error}", err=True)
-            failed = True
-            continue
-        if as_json:
-            names = ("text", "confidence", "runner_up")
-            click.echo(
-                json.dumps({"file": file} | {n: getattr(answer, n) for n in names})
-            )
-        else:
-            click.echo(f"{file}: {answer}")
-        if picture and answer.draw:
-            with replacing(picture) as beside:
-                answer.draw().savefig(beside, format=picture.suffix[1:])
-    sys.exit(failed)
-
-
-@cli.command()
 @click.argument("network", metavar="NAME_OR_FILE.keras")
 @click.option("--format", required=True, help="A format, see above.")
 @click.option("--output", required=True, type=Path, help="For saved_model a folder.")

@@ -36,7 +36,7 @@ FLOORS_OF_THE_STUDY = [
     ["optimizers", "recipes"],
     ["training", "questions"],
     ["studies", "pretrain", "export"],
-    ["results", "tables", "figures", "report", "widgets", "read"],
+    ["results", "tables", "figures", "report", "widgets"],
     ["command"],
 ]
 

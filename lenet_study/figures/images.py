@@ -236,61 +236,6 @@ def digit_read(image, drawn, outputs, title=""):
         ax.set_title(f"{label}: {wins}")
 
 
-def _photo(ax, photo, ink, title):
-    """Draws a photo, and a box around the ink that was found."""
-    style.picture(ax, photo, cmap="gray").axes.set_title(title)
-    top, left, bottom, right = np.array(ink.box) - 0.5
-    corner, size = (left, top), (right - left, bottom - top)
-    ax.add_patch(plt.Rectangle(corner, *size, fill=False, color=style.GREEN))
-
-
-@style.drawing
-def digit_of_photo(photo, ink, outputs, drawn=None, nearest=None):
-    """Draws a photo, the digit that a network saw in it, and what it made of it.
-
-    Args:
-        photo: Array of shape `(height, width)` or `(height, width, channels)`.
-        ink: `lenet_keras.preprocessing.SizeNormalized` of the photo.
-        outputs: Array of shape `(10,)`. With `drawn` they are distances, of which the
-            smallest wins, and otherwise probabilities.
-        drawn: Array of 84 values, the outputs of F6, or `None`.
-        nearest: Array of shape `(n, 84)`, the codes that are nearest to it.
-    """
-    codes = [] if drawn is None else [drawn, *nearest]
-    names = ["F6 draws", "nearest code", "the next one"][: len(codes)]
-    ratios = [1.5, 1, *[0.6] * len(codes), 1.9]
-    size = (sum(ratios) / len(ratios) * 1.8, 2.2)
-    first, second, *rest, last = style.panels(len(ratios), size, width_ratios=ratios)
-    _photo(first, photo, ink, f"{ink.ink} ink")
-    style.picture(second, ink.image).axes.set_title("size-normalized")
-    for ax, code, name in zip(rest, codes, names, strict=True):
-        style.picture(ax, np.reshape(code, (12, 7)), **CODE_SCALE).axes.set_title(name)
-    wins = (np.argmin if codes else np.argmax)(outputs)
-    style.bars(last, outputs, wins)
-    last.set_title(f"{'distances' if codes else 'probabilities'}: {wins}")
-
-
-@style.drawing
-def line_of_photo(photo, ink, reading, field=32, stride=4):
-    """Draws a photo of a line, and the line that a network saw, with its digits.
-
-    Args:
-        photo: As for `digit_of_photo`.
-        ink: `lenet_keras.preprocessing.SizeNormalized` of the photo.
-        reading: `lenet_keras.reading.Reading`.
-        field: Height and width of the square that the network sees, in pixels.
-        stride: Pixels between two places.
-    """
-    first, second = style.panels(2, (7, 2), columns=1)
-    _photo(first, photo, ink, f"{ink.ink} ink")
-    style.picture(second, ink.image)
-    centres = field / 2 - 0.5 + stride * np.array(reading.places)
-    words = {"ha": "center", "va": "bottom", "fontweight": "bold"}
-    for digit, centre in zip(reading.text, centres, strict=True):
-        second.axvline(centre, color=style.GREEN, linewidth=1)
-        second.text(centre, 0, digit, **words)
-
-
 @style.drawing
 def kernels(values, label="weight"):
     """Draws a value of each weight of a convolution, on one scale.
