@@ -19,8 +19,8 @@ def change_at_random(
 
     Every image is distorted elastically. A share of them is then changed further, by
     each of these with its own probability: thicker or thinner strokes, blur, a lower
-    resolution, gamma, another contrast on an uneven background, a covered bar, grain,
-    and salt and pepper.
+    resolution, gamma, another contrast on an uneven background, grain, and salt and
+    pepper.
 
     Args:
         images: `float32` array of shape `(n, side, side, 1)`, of the paper's values.
@@ -60,20 +60,6 @@ def _changed(images, rng):
         own = np.flatnonzero(rng.random(len(ink)) < probability)
         ink[own] = np.clip(change(ink[own], rng), 0, 1)
     return ink * np.float32(INK - BACKGROUND) + np.float32(BACKGROUND)
-
-
-def _patches(images, rng):
-    """Covers a bar of each image, along or across, as a border or a label does."""
-    thick, long = rng.uniform(3, 10, len(images)), rng.uniform(6, 2 * SIDE, len(images))
-    upright = rng.random(len(images)) < 0.5
-    sides = np.where(upright, [thick, long], [long, thick])
-    middles = rng.uniform(0, SIDE, sides.shape)
-    off = (
-        np.abs(np.arange(SIDE) + 0.5 - middles[..., np.newaxis])
-        < sides[..., np.newaxis] / 2
-    )
-    covered = off[0][:, np.newaxis] & off[1][..., np.newaxis]
-    return np.where(covered, _each(rng, images, 0, 1), images)
 
 
 def _each(rng, images, low, high):
@@ -151,6 +137,5 @@ CHANGES = {
     _resolution: 0.25,
     _gamma: 0.25,
     _contrast: 0.4,
-    _patches: 0.25,
     _grain: 0.3,
 }
