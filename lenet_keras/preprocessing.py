@@ -32,7 +32,8 @@ class SizeNormalized(NamedTuple):
         image: `uint8` array of shape `(28, 28)`, or `(32, width)` for a line: light ink
             of up to 255 on a background of 0, as MNIST has it.
         box: Tuple `(top, left, bottom, right)` of the ink, in pixels of the given
-            image. Bottom and right are the first ones after it.
+            image. Bottom and right are the first ones after it. A pixel more on each
+            side may come from the smoothing against grain.
         ink: `"dark"` or `"light"`, what the ink was in the given image.
         threshold: Integer, from which difference to the local background a pixel is
             ink. The background is 255 if the ink is dark.
@@ -138,7 +139,7 @@ def size_normalize(image, ink=None):
     >>> page[20:80, 100:106] = 30  # a one
     >>> one = size_normalize(page)
     >>> one.image.shape, one.box, one.ink
-    ((28, 28), (20, 100, 80, 106), 'dark')
+    ((28, 28), (19, 99, 81, 107), 'dark')
     >>> prepare(one.image, "paper").shape
     (1, 32, 32, 1)
 
