@@ -1,6 +1,7 @@
 """From a photo, a scan or a drawing to a digit as MNIST has it."""
 
 import base64
+import contextlib
 import json
 import zlib
 from pathlib import Path
@@ -132,14 +133,14 @@ def test_a_line_has_the_tallest_digit_in_20_of_32_rows():
 def test_a_thousand_photos_are_read(test_digits):
     x, y = test_digits
     rng = np.random.default_rng(13)
-    chosen = rng.integers(0, len(x), 1000)
-    images = [
-        size_normalize(photo(x[digit], KINDS[n % len(KINDS)], rng)).image
-        for n, digit in enumerate(chosen)
-    ]
+    images, labels = [], []
+    for n, digit in enumerate(rng.integers(0, len(x), 1000)):
+        with contextlib.suppress(ValueError):  # what is refused is not read either
+            images.append(size_normalize(photo(x[digit], KINDS[n % 14], rng)).image)
+            labels.append(y[digit])
     model = load_pretrained("lenet5-mnist-best")
     answers = model.predict(prepare(np.stack(images), "paper"), verbose=0)
-    assert (answers.argmin(axis=1) != y[chosen]).mean() <= 0.02
+    assert (answers.argmin(axis=1) == labels).sum() >= 980
 
 
 def test_a_hundred_photos_of_lines_are_read(test_digits):
@@ -149,7 +150,7 @@ def test_a_hundred_photos_of_lines_are_read(test_digits):
     wrong = 0
     for n in range(100):
         digits = rng.integers(0, len(x), 5)
-        line = size_normalize_line(line_photo(x[digits], KINDS[n % len(KINDS)], rng))
+        line = size_normalize_line(line_photo(x[digits], KINDS[n % 14], rng))
         text = read_digits(model, prepare(line.image, "paper")).text
         wrong += text != "".join(map(str, y[digits]))
     assert wrong <= 8
