@@ -102,10 +102,9 @@ def prepare(images, pixels):
         mean, deviation = np.array(STATISTICS[channels], "float32")
         return (unit - mean) / deviation
     if pixels == "paper-reduced":  # shrinks what is in the image, about its centre
-        down, right = (
-            np.float32(_covered(side, side, REDUCTION, side / 2, side / 2))
-            for side in images.shape[1:3]
-        )
+        sides = images.shape[1:3]
+        covered = (_covered(n, n, REDUCTION, n / 2, n / 2) for n in sides)
+        down, right = map(np.float32, covered)
         unit = np.einsum("yh,nhwc,xw->nyxc", down, unit, right, optimize=True)
     if pixels == "paper" and images.shape[1:3] == (28, 28):
         unit = np.pad(unit, ((0, 0), (2, 2), (2, 2), (0, 0)))
