@@ -86,15 +86,17 @@ def read_digits(model, image, j=J, start=START, stride=STRIDE):
         LeCun et al. (1998), section VII. The grammar and the costs are ours.
     """
     image = np.asarray(image)
-    low, high = image.min(), image.max()
+    low, high = float(image.min()), float(image.max())
     fits = low >= BACKGROUND - ROUNDING and high <= INK + ROUNDING
+    fits = fits and np.issubdtype(image.dtype, np.floating)
     what = 'pixels of -0.1 to 1.175, as `prepare(image, "paper")` makes them'
     expect(fits, what, dtype=str(image.dtype), min=low, max=high)
     shape, last = model.output_shape, model.layers[-1]
     fits = shape[3:] == (RUBBISH,) and not isinstance(last, RBFPosterior)
     what = "a model that returns distances of shape (batch, 1, places, 10)"
     expect(fits, what, output_shape=shape, last_layer=last.name)
-    line = image if image.ndim == 4 else image.reshape(1, *image.shape[:2], -1)
+    height, width = image.shape[1:3] if image.ndim == 4 else image.shape[:2]
+    line = image.reshape(1, height, width, -1)
     (distances,) = distances_along(model, line, stride)
     path = best_path(distances, j, start)
     digits = digits_of(path, distances)

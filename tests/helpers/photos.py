@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 KINDS = (
@@ -114,3 +114,33 @@ def _ruled(height, width, side, rng):
 def _disc(height, width, middle, centre, radius):
     y, x = np.mgrid[:height, :width]
     return np.clip(radius + 0.5 - np.hypot(y - middle, x - centre), 0, 1)
+
+
+# The strokes of digits on a square of 100x100.
+STROKES = {
+    2: [[(28, 35), (38, 18), (58, 18), (68, 35), (28, 80), (74, 80)]],
+    4: [[(55, 15), (25, 60), (75, 60)], [(58, 40), (58, 88)]],
+    5: [
+        [(40, 20), (34, 48), (62, 50), (66, 72), (48, 84), (30, 78)],
+        [(41, 20), (70, 18)],
+    ],
+}
+
+
+def drawing(digit, background):
+    """Draws a digit as a program for drawing does: with smooth edges, in RGBA.
+
+    Args:
+        digit: 2, 4 or 5.
+        background: `"transparent"` or `"white"` for dark ink, `"black"` for light ink.
+
+    Returns:
+        `uint8` array of shape `(100, 100, 4)`.
+    """
+    ink = (240, 240, 255, 255) if background == "black" else (20, 20, 60, 255)
+    paper = {"transparent": (*ink[:3], 0), "white": (255,) * 4, "black": (0, 0, 0, 255)}
+    image = Image.new("RGBA", (400, 400), paper[background])
+    for stroke in STROKES[digit]:
+        places = [(4 * x, 4 * y) for x, y in stroke]
+        ImageDraw.Draw(image).line(places, ink, width=28, joint="curve")
+    return np.asarray(image.reduce(4))
