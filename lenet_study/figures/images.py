@@ -5,6 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 
+from lenet_keras.codes import rbf_codes
 from lenet_study.figures import style
 
 CODE_SCALE = {"vmin": -1.2, "vmax": 1}
@@ -129,10 +130,7 @@ def line_read(image, reading, j, field=32, stride=4):
     more = {"size": (image.shape[1] / 20, 2.1), "height_ratios": [1, 1.5]}
     places = {"count": len(reading.path), "field": field, "stride": stride}
     above, below, centres = _above_places(image, **more, **places)
-    words = {"ha": "center", "va": "bottom", "fontweight": "bold"}
-    for digit, centre in zip(reading.text, centres[[*reading.places]], strict=True):
-        above.axvline(centre, color=style.GREEN, linewidth=1)
-        above.text(centre, 0, digit, **words)
+    _digits_over(above, reading.text, centres[[*reading.places]])
     costs = np.column_stack([reading.distances, np.full(len(centres), j)])
     extent = centres[0] - stride / 2, centres[-1] + stride / 2, 10.5, -0.5
     scale = {"cmap": "Blues_r", "vmin": 0, "vmax": 2 * j}
@@ -140,6 +138,14 @@ def line_read(image, reading, j, field=32, stride=4):
     below.plot(centres, reading.path, "o-", color=style.GREEN, markersize=4)
     below.grid(visible=False)
     below.set_yticks(range(11), [*"0123456789", "rubbish"], fontsize=7)
+
+
+def _digits_over(ax, text, centres):
+    """Writes digits over the image of a line, and marks where they are."""
+    words = {"ha": "center", "va": "bottom", "fontweight": "bold"}
+    for digit, centre in zip(text, centres, strict=True):
+        ax.axvline(centre, color=style.GREEN, linewidth=1)
+        ax.text(centre, 0, digit, **words)
 
 
 @style.drawing
@@ -234,6 +240,67 @@ def digit_read(image, drawn, outputs, title=""):
         wins = winner(outputs[label])
         style.bars(ax, outputs[label], wins, color)
         ax.set_title(f"{label}: {wins}")
+
+
+@style.drawing
+def photo_read(answer, title):
+    """Draws a photo with the box of its ink, and how a network read it.
+
+    Of one digit there follow what the network saw, what F6 draws beside the two nearest
+    codes, and the outputs: distances, or probabilities. Of a line there is what the
+    network saw, with the digits over their places.
+
+    Args:
+        answer: `lenet_study.read.Answer`.
+        title: Title of the figure.
+    """
+    if answer.seen is None:
+        _photo(style.panel(3, 2.4), answer)
+    elif answer.outputs.ndim == 2:
+        seen = answer.seen.image
+        wide = max(seen.shape[1] / 40, 4)
+        above, below = style.panels(2, (wide, 1.6), columns=1, height_ratios=[2, 1])
+        _photo(above, answer)
+        style.picture(below, seen)
+        _digits_over(below, answer.text or "", [16 + 4 * p for p in answer.places])
+    else:
+        _photo_of_digit(answer)
+    plt.gcf().suptitle(title, fontsize=10)
+
+
+def _photo_of_digit(answer):
+    ratios = [1.6, 1.2, *([0.7] * 3 if answer.drawn is not None else []), 2.2]
+    size = (sum(ratios) / len(ratios) * 1.2, 2.2)
+    first, second, *middle, last = style.panels(len(ratios), size, width_ratios=ratios)
+    _photo(first, answer)
+    style.picture(second, answer.seen.image).axes.set_title("the network sees")
+    if middle:
+        nearest = answer.outputs.argsort()[:2]
+        codes = [answer.drawn, *rbf_codes("0123456789")[nearest]]
+        titles = ["F6 draws", *(f"code of {digit}" for digit in nearest)]
+        for ax, code, title in zip(middle, codes, titles, strict=True):
+            style.picture(ax, code.reshape(12, 7), **CODE_SCALE)
+            ax.set_title(title, fontsize=8)
+        style.bars(last, answer.outputs, nearest[0])
+        last.axhline(answer.j, color=style.RED, linewidth=1, label="rubbish is nearer")
+        last.legend()
+        last.set_title("distances")
+    else:
+        style.bars(last, answer.outputs, answer.outputs.argmax(), style.ORANGE)
+        last.set_title("probabilities")
+
+
+def _photo(ax, answer):
+    """Draws the photo, small enough for a page, and the box of the ink."""
+    height, width = answer.photo.shape[:2]
+    step = max(1, max(height, width) // 500)
+    small = answer.photo[::step, ::step]
+    style.picture(ax, small, extent=(0, width, height, 0))
+    if answer.seen is not None:
+        top, left, bottom, right = answer.seen.box
+        box = plt.Rectangle((left, top), right - left, bottom - top, fill=False)
+        ax.add_patch(box).set(edgecolor=style.GREEN, linewidth=1.5, clip_on=False)
+    ax.set_title("the photo")
 
 
 @style.drawing
