@@ -320,9 +320,9 @@ def _pieces(mask, strong):
     _, bottom = np.unique(labels[::-1], return_index=True)
     area = np.bincount(piece, strong[mask])
     rim = np.bincount(piece, (y % (height - 1) == 0) | (x % (width - 1) == 0))
-    inner = area * (rim < min(mask.shape) / 2)  # no table along a side of the page
+    inner = area * (rim**2 < area)  # a table, or a shadow, lies along the border
     area = inner if inner.any() else area
-    there = area > area.max() * np.where(rim > 0, 1 / 3, 1 / 20)
+    there = area > area.max() / 20
     mask[mask] = there[piece]
     return mask, (y[::-1][bottom] - y[top])[there].max() + 1
 
