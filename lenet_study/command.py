@@ -7,7 +7,6 @@ it needs when it runs.
 import contextlib
 import difflib
 import functools
-import io
 import json
 import logging
 import os
@@ -390,33 +389,27 @@ def read(files, line, network, as_json, picture, overwrite):
     if network:
         _refuse_unknown(network, reading.NETWORKS, "a trained network for digits")
     if picture:
-        expect(len(files) == 1, "one image for a picture", images=files)
-        expect(picture.suffix == ".png", "a .png file", picture=str(picture))
         fits = overwrite or not picture.exists()
-        expect(fits, "a new path, or --overwrite", picture=str(picture))
-        writing.check_writable(picture)
+        fits = fits and len(files) == 1 and picture.suffix == ".png"
+        expect(fits, "one image, and a new .png or --overwrite", picture=str(picture))
     failed = False
     for file in files:
         name = click.format_filename(file)
-        source = io.BytesIO(sys.stdin.buffer.read()) if file == "-" else file
         try:
-            with quietly():
-                answer = reading.read(source, line, network)
+            with click.open_file(file, "rb") as stream, quietly():
+                answer = reading.read(stream, line, network)
         except OF_THE_USER as error:
             click.echo(f"lenet-keras: {name}: {error}", err=True)
             failed = True
             continue
-        found = answer.text, answer.confidence, answer.runner_up
-        if as_json:
-            names = ("file", "text", "confidence", "runner_up")
-            click.echo(json.dumps(dict(zip(names, (file, *found), strict=True))))
-        else:
-            click.echo(f"{name}: {reading.sentence(answer)}")
+        told = {"file": file, **answer._asdict()}
+        told = {key: told[key] for key in ("file", "text", "confidence", "runner_up")}
+        click.echo(json.dumps(told) if as_json else f"{name}: {answer.words}")
         if picture:
             from lenet_study import figures
 
             with writing.replacing(picture) as beside:
-                figures.photo_read(answer, reading.sentence(answer)).savefig(beside)
+                figures.photo_read(answer).savefig(beside)
     sys.exit(failed)
 
 

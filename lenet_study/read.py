@@ -9,19 +9,12 @@ from PIL import Image, ImageOps
 
 from lenet_keras import pretrained
 from lenet_keras.checks import expect
-from lenet_keras.preprocessing import (
-    SizeNormalized,
-    prepare,
-    size_normalize,
-    size_normalize_line,
-)
+from lenet_keras.preprocessing import prepare, size_normalize, size_normalize_line
 from lenet_keras.reading import RUBBISH, digits_of, read_digits
 
 DIGIT_NETWORK, LINE_NETWORK = "lenet5-mnist-best", "lenet5-mnist-line-best"
 NETWORKS = [n for n, own in pretrained.records().items() if own["dataset"] == "mnist"]
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")  # others may start other programs
-LARGEST = 10_000  # pixels each way, as for `size_normalize`
-WIDE = 1.5  # ink that is so many times as wide as high is a line
 
 
 class Answer(NamedTuple):
@@ -30,30 +23,29 @@ class Answer(NamedTuple):
     Attributes:
         text: The digits, or `None` if there is no digit.
         confidence: Posterior probability of the text, or of rubbish if there is none.
+            Without ink this and all from `runner_up` on are `None`, but for `words` and
+            `photo`.
         runner_up: The text with the least sure digit replaced by the next best one.
-        runner_up_confidence: Posterior probability of that.
+        words: All this as `lenet-keras read` prints it.
         photo: `uint8` array of shape `(height, width, 3 or 4)`, upright.
         seen: `lenet_keras.preprocessing.SizeNormalized`, the ink.
-        places: Place of each digit, as in `lenet_keras.reading.Reading`.
-        outputs: Array of shape `(10,)`, distances or probabilities; of a line of shape
-            `(places, 10)`.
-        drawn: The 84 outputs of F6, if the answer is that of a faithful network to one
-            digit.
-        j: The distance from which rubbish is nearer, or infinity.
-        why: Without ink the reason, and all but `photo` is `None`. Otherwise `None`.
+        digits: List of pairs of integers, a digit and its place.
+        costs: Array of shape `(places, 11)`, the distances and that of rubbish, last.
+        probabilities: Array of shape `(places, 11)`, their posterior.
+        drawn: Array of shape `(1, 84)`, the outputs of F6, if a faithful network read
+            one digit.
     """
 
-    text: str | None = None
-    confidence: float | None = None
-    runner_up: str | None = None
-    runner_up_confidence: float | None = None
-    photo: np.ndarray | None = None
-    seen: SizeNormalized | None = None
-    places: tuple | None = None
-    outputs: np.ndarray | None = None
+    text: str | None
+    confidence: float | None
+    runner_up: str | None
+    words: str
+    photo: np.ndarray
+    seen: tuple | None = None
+    digits: list | None = None
+    costs: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
     drawn: np.ndarray | None = None
-    j: float | None = None
-    why: str | None = None
 
 
 def read(file, line=None, network=None):
@@ -75,8 +67,8 @@ def read(file, line=None, network=None):
     >>> blank = io.BytesIO()
     >>> Image.new("L", (60, 40), "white").save(blank, "PNG")
     >>> answer = read(blank)
-    >>> print(answer.text, answer.why)
-    None Expected ink with more contrast. Received: contrast=1
+    >>> print(answer.text, answer.confidence, answer.words)
+    None None no digit (Expected ink with more contrast. Received: contrast=1)
 
     Raises:
         ValueError: If the file is no image, if it is damaged, or if the network does
@@ -84,34 +76,26 @@ def read(file, line=None, network=None):
     """
     photo = load_photo(file)
     try:
-        seen = size_normalize(photo) if line is False else size_normalize_line(photo)
         if line is None:
-            top, left, bottom, right = seen.box
-            line = right - left > WIDE * (bottom - top)
-            seen = seen if line else size_normalize(photo)
+            top, left, bottom, right = size_normalize_line(photo).box
+            line = right - left > 1.5 * (bottom - top)
+        seen = (size_normalize_line if line else size_normalize)(photo)
     except ValueError as error:
-        return Answer(photo=photo, why=str(error))
-    name = network or (LINE_NETWORK if line else DIGIT_NETWORK)
-    model, record = _load(name, line)
-    j, temperature = record.get("reading_j", record["j"]), record["temperature"]
-    j = np.inf if j is None else j
+        return Answer(None, None, None, f"no digit ({error})", photo)
+    model, record = _load(network or (LINE_NETWORK if line else DIGIT_NETWORK), line)
     x = prepare(seen.image, record["pixels"])
+    j, drawn = record.get("reading_j", record["j"]) or np.inf, None
     if line:
-        drawn, reading = None, read_digits(model, x, j)
-        path, outputs = reading.path, reading.distances
-        probabilities = posterior(outputs, j, temperature)
-        digits = digits_of(path, outputs)
+        *_, path, distances = read_digits(model, x, j)
     else:
-        f6, outputs = (keras.ops.convert_to_numpy(one)[0] for one in model(x))
-        is_faithful = temperature is not None
-        drawn = f6 if is_faithful else None
-        distances = outputs if is_faithful else -np.log(outputs.clip(1e-30))
-        probabilities = posterior(distances[np.newaxis], j, temperature or 1)
-        best = int(probabilities.argmax())
-        digits = [] if best == RUBBISH else [(best, 0)]
-    places = tuple(place for _, place in digits)
-    told = decide(probabilities, digits)
-    return Answer(*told, photo, seen, places, outputs, drawn, j)
+        drawn, distances = map(keras.ops.convert_to_numpy, model(x))
+        if record["temperature"] is None:  # they are probabilities
+            drawn, distances = None, -np.log(distances.clip(1e-30))
+    costs = np.insert(distances, RUBBISH, j, axis=-1)
+    probabilities = posterior(costs, record["temperature"] or 1)
+    digits = digits_of(path if line else costs.argmin(axis=-1), distances)
+    told = _decide(probabilities, digits)
+    return Answer(*told, photo, seen, digits, costs, probabilities, drawn)
 
 
 def load_photo(file):
@@ -126,18 +110,18 @@ def load_photo(file):
         may be transparent pixels.
 
     Raises:
-        ValueError: If the file is missing, damaged, too large, or no such image.
+        ValueError: If the file is damaged, too large, missing, or no such image.
     """
     try:
         with Image.open(file, formats=FORMATS) as image:
-            if not 8 <= min(image.size) <= max(image.size) <= LARGEST:
+            if not 8 <= min(image.size) <= max(image.size) <= 10_000:
                 raise ValueError(f"{image.width} x {image.height} pixels")
+            mode = "RGBA" if image.has_transparency_data else "RGB"
             if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
                 image = Image.fromarray((np.asarray(image) // 257).astype("uint8"))
-            mode = "RGBA" if image.has_transparency_data else "RGB"
             return np.asarray(ImageOps.exif_transpose(image).convert(mode))
     except Exception as error:  # Pillow raises many types
-        what = f"one of {FORMATS} with 8 to {LARGEST:,} pixels each way"
+        what = f"an image ({', '.join(FORMATS)}) with 8 to 10,000 pixels each way"
         expect(False, what, error=f"{type(error).__name__}: {error}")
 
 
@@ -147,49 +131,41 @@ def _load(name, line):
     shape = (32, None, 1) if line else None
     model = pretrained.load_pretrained(name, input_shape=shape)
     if not line:
-        outputs = [model.get_layer("F6").output, model.output]
-        model = keras.Model(model.input, outputs)
+        model = keras.Model(model.input, [model.get_layer("F6").output, model.output])
     return model, pretrained.records()[name]
 
 
-def posterior(distances, j, temperature=1.0):
+def posterior(costs, temperature=1.0):
     """Returns the posterior probabilities of the digits and of rubbish.
 
-    `p[i] = exp(-d[i] / T) / (exp(-j / T) + sum_k(exp(-d[k] / T)))`, and that of rubbish
-    has `exp(-j / T)` in the numerator. For a network that returns probabilities, the
-    distances are their negative logarithms.
+    `p[i] = exp(-c[i] / T) / sum_k(exp(-c[k] / T))`
 
     Args:
-        distances: Array of shape `(places, 10)`.
-        j: The cost of rubbish, a positive number. Infinity for no rubbish.
+        costs: Array of shape `(..., 11)`: the distances, and last the cost `j` of
+            rubbish; infinity is no rubbish. If a network returns probabilities, their
+            negative logarithms are its distances.
         temperature: Positive number `T`.
 
     Returns:
-        Array of shape `(places, 11)`, rubbish last.
+        Array of shape `(..., 11)`.
 
     Example:
 
-    >>> posterior(np.array([[0.0, np.log(3)]]), j=np.log(6)).round(3).tolist()
+    >>> posterior(np.log([[1.0, 3.0, 6.0]])).round(3).tolist()
     [[0.667, 0.222, 0.111]]
 
     Reference:
         LeCun et al. (1998), equation 9.
     """
-    costs = np.insert(np.asarray(distances, "float64"), RUBBISH, j, axis=-1)
+    costs = np.asarray(costs, "float64")
     weights = np.exp((costs.min(axis=-1, keepdims=True) - costs) / temperature)
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-def decide(probabilities, digits):
-    """Returns the text, how sure it is, the runner-up, and how likely that is.
+def _decide(probabilities, digits):
+    """Returns the first four attributes of an answer.
 
-    Args:
-        probabilities: Array of shape `(places, 11)`, rubbish last.
-        digits: List of pairs of integers, a digit and its place. If it is empty, the
-            confidence is that of rubbish where it is least likely.
-
-    Returns:
-        The first four attributes of `Answer`.
+    If there is no digit, it is as sure as rubbish is where it is least likely.
     """
     states = digits or [(RUBBISH, int(probabilities[:, RUBBISH].argmin()))]
     each = np.array([probabilities[place, state] for state, place in states])
@@ -197,29 +173,9 @@ def decide(probabilities, digits):
     state, place = states[weakest]
     others = probabilities[place].copy()
     others[[state, RUBBISH]] = 0
-    second = int(others.argmax())
     text = "".join(str(digit) for digit, _ in digits)
-    runner_up = text[:weakest] + str(second) + text[weakest + 1 :]
-    other = np.delete(each, weakest).prod() * others[second]
-    return text or None, float(each.prod()), runner_up, float(other)
-
-
-def sentence(answer):
-    """Says an answer in words.
-
-    Args:
-        answer: `Answer`.
-
-    Returns:
-        String, as `lenet-keras read` prints it behind the name of the file.
-
-    Example:
-
-    >>> sentence(Answer("7", 0.981, "1", 0.012))
-    '7 (98.1 % sure; next is 1 with 1.2 %)'
-    """
-    text = answer.text or "no digit"
-    if answer.why:
-        return f"{text} ({answer.why})"
-    sure, other = 100 * answer.confidence, 100 * answer.runner_up_confidence
-    return f"{text} ({sure:.1f} % sure; next is {answer.runner_up} with {other:.1f} %)"
+    runner_up = f"{text[:weakest]}{others.argmax()}{text[weakest + 1 :]}"
+    sure = float(each.prod())
+    other = sure / each[weakest] * others.max()
+    numbers = f"{100 * sure:.1f} % sure; next is {runner_up} with {100 * other:.1f} %"
+    return text or None, sure, runner_up, f"{text or 'no digit'} ({numbers})"

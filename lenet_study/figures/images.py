@@ -243,64 +243,44 @@ def digit_read(image, drawn, outputs, title=""):
 
 
 @style.drawing
-def photo_read(answer, title):
+def photo_read(answer):
     """Draws a photo with the box of its ink, and how a network read it.
 
-    Of one digit there follow what the network saw, what F6 draws beside the two nearest
-    codes, and the outputs: distances, or probabilities. Of a line there is what the
-    network saw, with the digits over their places.
+    Of a line there follows what the network saw, with the digits over their places. Of
+    one digit there also follow what F6 draws, the two nearest codes, and the distances;
+    or, of another network than the faithful one, the probabilities.
 
     Args:
         answer: `lenet_study.read.Answer`.
-        title: Title of the figure.
     """
-    if answer.seen is None:
-        _photo(style.panel(3, 2.4), answer)
-    elif answer.outputs.ndim == 2:
-        seen = answer.seen.image
-        wide = max(seen.shape[1] / 40, 4)
-        above, below = style.panels(2, (wide, 1.6), columns=1, height_ratios=[2, 1])
-        _photo(above, answer)
-        style.picture(below, seen)
-        _digits_over(below, answer.text or "", [16 + 4 * p for p in answer.places])
-    else:
-        _photo_of_digit(answer)
-    plt.gcf().suptitle(title, fontsize=10)
-
-
-def _photo_of_digit(answer):
-    ratios = [1.6, 1.2, *([0.7] * 3 if answer.drawn is not None else []), 2.2]
-    size = (sum(ratios) / len(ratios) * 1.2, 2.2)
-    first, second, *middle, last = style.panels(len(ratios), size, width_ratios=ratios)
-    _photo(first, answer)
-    style.picture(second, answer.seen.image).axes.set_title("the network sees")
-    if middle:
-        nearest = answer.outputs.argsort()[:2]
-        codes = [answer.drawn, *rbf_codes("0123456789")[nearest]]
-        titles = ["F6 draws", *(f"code of {digit}" for digit in nearest)]
-        for ax, code, title in zip(middle, codes, titles, strict=True):
-            style.picture(ax, code.reshape(12, 7), **CODE_SCALE)
-            ax.set_title(title, fontsize=8)
-        style.bars(last, answer.outputs, nearest[0])
-        last.axhline(answer.j, color=style.RED, linewidth=1, label="rubbish is nearer")
-        last.legend()
-        last.set_title("distances")
-    else:
-        style.bars(last, answer.outputs, answer.outputs.argmax(), style.ORANGE)
-        last.set_title("probabilities")
-
-
-def _photo(ax, answer):
-    """Draws the photo, small enough for a page, and the box of the ink."""
-    height, width = answer.photo.shape[:2]
-    step = max(1, max(height, width) // 500)
-    small = answer.photo[::step, ::step]
-    style.picture(ax, small, extent=(0, width, height, 0))
-    if answer.seen is not None:
+    pictures, is_digit = {"the photo": answer.photo}, False
+    if answer.seen:
+        pictures["what the network sees"] = answer.seen.image
+        is_digit = len(answer.costs) == 1
+    by_code = answer.drawn is not None
+    if by_code:
+        pictures["F6 draws"] = answer.drawn.reshape(12, 7)
+        for digit in answer.costs[0, :10].argsort()[:2]:
+            pictures[f"code of {digit}"] = rbf_codes(str(digit)).reshape(12, 7)
+    size, columns = ((1.9, 2.2), None) if is_digit else ((6, 2.2), 1)
+    axes = style.panels(len(pictures) + is_digit, size, columns)
+    for ax, (label, image) in zip(axes, pictures.items(), strict=not is_digit):
+        style.picture(ax, image, **(CODE_SCALE if image.shape == (12, 7) else {}))
+        ax.set_xlabel(label)
+    if answer.seen:
         top, left, bottom, right = answer.seen.box
         box = plt.Rectangle((left, top), right - left, bottom - top, fill=False)
-        ax.add_patch(box).set(edgecolor=style.GREEN, linewidth=1.5, clip_on=False)
-    ax.set_title("the photo")
+        axes[0].add_patch(box).set(edgecolor=style.GREEN, linewidth=1.5)
+    if is_digit:
+        (values,) = answer.costs if by_code else answer.probabilities
+        color = style.BLUE if by_code else style.ORANGE
+        wins = answer.probabilities.argmax()
+        style.bars(axes[-1], values, wins, color, [*range(10), "?"])
+        what = "squared distance" if by_code else "probability"
+        axes[-1].set_xlabel(f"{what} (?: no digit)")
+    elif answer.seen:
+        _digits_over(axes[1], answer.text or "", [16 + 4 * p for _, p in answer.digits])
+    plt.gcf().suptitle(answer.words, fontsize=10)
 
 
 @style.drawing
