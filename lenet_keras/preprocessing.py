@@ -1,4 +1,4 @@
-"""`prepare` turns the bytes of images into the input of a network."""
+"""From an image to the input of a network: `size_normalize`, then `prepare`."""
 
 from typing import NamedTuple
 
@@ -26,7 +26,17 @@ STATISTICS = {
 
 
 class SizeNormalized(NamedTuple):
-    """What `size_normalize` made of an image."""
+    """What `size_normalize` or `size_normalize_line` made of an image.
+
+    Attributes:
+        image: `uint8` array of shape `(28, 28)`, or `(32, width)` for a line: light ink
+            of up to 255 on a background of 0, as MNIST has it.
+        box: Tuple `(top, left, bottom, right)` of the ink, in pixels of the given
+            image. Bottom and right are the first ones after it.
+        ink: `"dark"` or `"light"`, what the ink was in the given image.
+        threshold: Integer, from which difference to the local background a pixel is
+            ink. The background is 255 if the ink is dark.
+    """
 
     image: np.ndarray
     box: tuple
@@ -113,10 +123,10 @@ def size_normalize(image, ink=None):
 
     Args:
         image: Array of shape `(height, width)` or `(height, width, channels)`, with 8
-            to 10,000 pixels each way. The channels are 1: grey, 3: RGB, or 4: RGB and
-            alpha. What alpha leaves transparent is white under dark ink, black under
-            light ink. The values are `uint8`, or floats of 0 to 1 or of 0 to 255.
-            Floats are of 0 to 1 if none is above 1.
+            to 10,000 pixels each way, one side at most 20 times as long as the other.
+            The channels are 1: grey, 3: RGB, or 4: RGB and alpha. What alpha leaves
+            transparent is white under dark ink, black under light ink. The values are
+            `uint8`, or floats of 0 to 1 or of 0 to 255: of 0 to 1 if none is above 1.
         ink: `"dark"`, `"light"` or `None`, which finds it out: ink is what covers less.
 
     Returns:
@@ -134,7 +144,7 @@ def size_normalize(image, ink=None):
 
     Raises:
         ValueError: If the image or `ink` has another form, or if there is no ink: too
-            little contrast, or nothing but specks.
+            little contrast, nothing but specks, or nothing that keeps off the border.
 
     Reference:
         LeCun et al. (1998), section II-A: "size normalized to fit in a 20x20 pixel
@@ -182,10 +192,9 @@ def _normalize(image, ink, line):
         skewness = ((grey - _mean(grey, int(size / 4))) ** 3).sum()
         ink = "light" if skewness > 0 else "dark"
     light = grey if ink == "light" else 255 - grey
-    reach = int(min(size / 6, min(grey.shape) - 1))
-    lowest = _extreme(light, reach, np.minimum)
-    background = _extreme(lowest, reach, np.maximum, reflect_type="odd", mode="reflect")
-    difference = np.maximum(light - background, 0)
+    reach = int(size / 6)  # half as wide as a stroke may be
+    background = _extreme(_extreme(light, reach, np.minimum), reach, np.maximum)
+    difference = light - background
     if ink == "dark":  # ink takes the same share of the light in a shadow
         difference *= 255 / np.maximum(255 - background, 64)
     threshold = _threshold(difference)
@@ -201,7 +210,8 @@ def _normalize(image, ink, line):
     places = np.argwhere(mask)
     first, last = places.min(axis=0), places.max(axis=0) + 1
     side = int(tallest if line else max(last - first))
-    expect(side >= size / 32, "ink as large as a digit", side=side * step)
+    fits = side >= max(size / 20, (last - first)[0] / 2)
+    expect(fits, "ink as large as a digit, in one line", side=side * step)
     scale = SIDE / side
     edge = mask & ~_extreme(mask, 1, np.minimum)
     width = 2 * mask.sum() / edge.sum()  # of the strokes
@@ -230,9 +240,9 @@ def _grey(image):
     image = np.asarray(image)
     floats = np.issubdtype(image.dtype, np.floating)
     fits = image.ndim in (2, 3) and image.shape[2:] in ((), (1,), (3,), (4,))
-    fits = fits and min(image.shape[:2]) >= 8 and max(image.shape[:2]) <= 10_000
-    what = "a uint8 or float image of (8 to 10000, 8 to 10000[, 1, 3 or 4])"
-    fits = fits and (floats or image.dtype == np.uint8)
+    fits = fits and (floats or image.dtype == np.uint8) and min(image.shape[:2]) >= 8
+    fits = fits and max(image.shape[:2]) <= min(10_000, 20 * min(image.shape[:2]))
+    what = "uint8 or float pixels, 8 to 10000 each way, at most 20:1; 1, 3, 4 channels"
     expect(fits, what, dtype=str(image.dtype), shape=image.shape)
     low, high = float(image.min()), float(image.max())
     expect(low >= 0 and high <= 255, "values of 0 to 255", min=low, max=high)
@@ -267,16 +277,16 @@ def _mean(image, reach):
     return image / size**2
 
 
-def _extreme(image, reach, best, **border):
+def _extreme(image, reach, best):
     """Returns the best of each square of `2 * reach + 1` pixels."""
     for _ in range(2):
-        image = _along(image, reach, best, **border).T
+        image = _along(image, reach, best).T
     return image
 
 
-def _along(image, reach, best, **border):
+def _along(image, reach, best):
     """Returns the best of each `2 * reach + 1` pixels of a column."""
-    wide = np.pad(image, [(reach, reach), (0, 0)], **({"mode": "edge"} | border))
+    wide = np.pad(image, [(reach, reach), (0, 0)], mode="edge")
     size = 1
     while size < 2 * reach + 1:
         step = min(size, 2 * reach + 1 - size)
@@ -320,8 +330,8 @@ def _pieces(mask, strong):
     _, bottom = np.unique(labels[::-1], return_index=True)
     area = np.bincount(piece, strong[mask])
     rim = np.bincount(piece, (y % (height - 1) == 0) | (x % (width - 1) == 0))
-    inner = area * (rim**2 < area)  # a table, or a shadow, lies along the border
-    area = inner if inner.any() else area
+    area = area * (rim**2 < area)  # a table, or a shadow, lies along the border
+    expect(area.any(), "ink inside of the image", pieces=len(area))
     there = area > area.max() / 20
     mask[mask] = there[piece]
     return mask, (y[::-1][bottom] - y[top])[there].max() + 1
