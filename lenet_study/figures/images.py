@@ -276,7 +276,7 @@ def photo_read(answer):
         color = style.BLUE if by_code else style.ORANGE
         wins = answer.probabilities.argmax()
         style.bars(axes[-1], values, wins, color, [*range(10), "?"])
-        what = "squared distance" if by_code else "probability"
+        what = "distance" if by_code else "probability"
         axes[-1].set_xlabel(f"{what} (?: no digit)")
     elif answer.seen:
         _digits_over(axes[1], answer.text or "", [16 + 4 * p for _, p in answer.digits])

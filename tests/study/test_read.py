@@ -85,7 +85,7 @@ def test_a_bad_file_does_not_stop_the_others(folder):
 def test_any_kind_of_image_from_standard_input(digits, mode):
     image, options = written(digits[:1]), {"format": "PNG"}
     if mode == "I;16":
-        image = Image.fromarray(np.asarray(image).astype("uint16") * 257)
+        image = Image.fromarray(np.asarray(image).astype("uint16") * 256)
     elif mode in ("LA", "RGBA"):  # the ink is in the alpha
         alpha = Image.eval(image, lambda value: 255 - value)
         image = Image.new(mode, image.size)
@@ -101,6 +101,8 @@ def test_any_kind_of_image_from_standard_input(digits, mode):
         image = image.convert(mode)
     file = io.BytesIO()
     image.save(file, **options)
+    upright = reading.load_photo(file).shape[:2]
+    assert upright == written(digits[:1]).size[::-1]
     assert run("-", input=file.getvalue()).stdout.startswith("-: 7 (")
 
 
