@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lenet_keras import pretrained
+from lenet_keras.reading import RUBBISH
 from lenet_study.datasets import load_mnist, sources
 from lenet_study.images.pixels import network_input
 from lenet_study.images.rubbish import KINDS
@@ -29,31 +30,31 @@ def as_distances(outputs, network):
     return outputs if network == "lenet5" else -np.log(outputs + 1e-30)
 
 
-def posterior(distances, j=None, temperature=None):
-    """Returns the probability of each class, and of the rubbish class at the end.
+def posterior(costs, temperature=1.0):
+    """Returns the posterior probabilities of the digits and of rubbish.
 
-    `p[i] = exp(-y[i] / T) / (exp(-j / T) + sum_k(exp(-y[k] / T)))`
+    `p[i] = exp(-c[i] / T) / sum_k(exp(-c[k] / T))`
 
     Args:
-        distances: Array of shape `(n, classes)`.
-        j: The cost of rubbish. With `None` its probability is 0.
-        temperature: Positive number. `None` is 1.
+        costs: Array of shape `(..., 11)`: the distances, and last the cost `j` of
+            rubbish; infinity is no rubbish. If a network returns probabilities, their
+            negative logarithms are its distances.
+        temperature: Positive number `T`.
 
     Returns:
-        Array of shape `(n, classes + 1)`.
+        Array of shape `(..., 11)`.
 
     Example:
 
-    >>> posterior(np.array([[5.0, 90.0]]), j=5.0).tolist()
-    [[0.5, 0.0, 0.5]]
+    >>> posterior(np.log([[1.0, 3.0, 6.0]])).round(3).tolist()
+    [[0.667, 0.222, 0.111]]
 
     Reference:
-        LeCun et al. (1998), section II-C, on equation 9; the temperature is ours.
+        LeCun et al. (1998), equation 9.
     """
-    rubbish = np.full((len(distances), 1), np.inf if j is None else j)
-    costs = np.concatenate([distances, rubbish], axis=1) / (temperature or 1.0)
-    shares = np.exp(costs.min(axis=1, keepdims=True) - costs)
-    return shares / shares.sum(axis=1, keepdims=True)
+    costs = np.asarray(costs, "float64")
+    weights = np.exp((costs.min(axis=-1, keepdims=True) - costs) / temperature)
+    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def answers_of(name):
@@ -68,7 +69,10 @@ def answers_of(name):
         x = network_input(images, record["pixels"])
         outputs = model.predict(x, batch_size=1000, verbose=0)
         distances = as_distances(outputs, record["model"])
-        return posterior(distances, J.get(name, record["j"]), record["temperature"])
+        costs = np.insert(
+            distances, RUBBISH, J.get(name, record["j"]) or np.inf, axis=1
+        )
+        return posterior(costs, record["temperature"] or 1)
 
     return answers
 
