@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from lenet_keras import pretrained, rbf_codes
+from lenet_keras import rbf_codes
 from lenet_study import figures
 from lenet_study import read as reading
 from lenet_study.command import cli
@@ -122,25 +122,10 @@ def test_what_it_is_can_be_said(folder):
 
 
 def test_what_is_far_from_all_digits_is_none(folder, monkeypatch):
-    strict = pretrained.records()
-    strict["lenet5-mnist-best"]["reading_j"] = 1e-6
-    monkeypatch.setattr(pretrained, "records", lambda: strict)
-    reading._load.cache_clear()
+    monkeypatch.setitem(reading.J, reading.DIGIT_NETWORK, 1e-6)
     answer = reading.read("seven.png")
-    reading._load.cache_clear()
     assert (answer.text, answer.runner_up) == (None, "7")
     assert answer.confidence == answer.probabilities[0, 10] > 0.5
-
-
-@pytest.mark.parametrize("temperature", [1.0, 20.0])
-def test_posterior_of_distances_and_rubbish(rng, temperature):
-    distances, j = rng.uniform(0, 50, 10), 30.0
-    total = np.exp(-j / temperature)
-    for distance in distances:
-        total += np.exp(-distance / temperature)
-    expected = [np.exp(-cost / temperature) / total for cost in [*distances, j]]
-    found = reading.posterior([*distances, j], temperature)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_a_picture_of_how_it_was_read(folder):
@@ -166,7 +151,8 @@ def test_the_picture_shows_what_each_kind_of_network_finds(folder):
     assert np.array_equal(nearest.images[0].get_array().ravel(), rbf_codes("7")[0])
     drawn = ((answer.drawn - rbf_codes("0123456789")) ** 2).sum(axis=1)
     heights = [bar.get_height() for bar in distances.patches]
-    np.testing.assert_allclose(heights, [*drawn, 200], rtol=1e-4)
+    np.testing.assert_allclose(heights, answer.costs[0], rtol=1e-4)
+    np.testing.assert_allclose(answer.costs[0, :10], drawn, rtol=1e-4)
     modern = figures.photo_read(reading.read("seven.png", None, "lenet5_modern-mnist"))
     assert sum(bar.get_height() for bar in modern.axes[-1].patches) == pytest.approx(1)
     line = figures.photo_read(reading.read("line.png")).axes[-1]
