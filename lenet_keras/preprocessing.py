@@ -45,7 +45,7 @@ class SizeNormalized(NamedTuple):
     threshold: int
 
 
-def prepare(images, pixels):
+def prepare(images, pixels="paper"):
     """Turns `uint8` images into the input of a network.
 
     Args:
@@ -71,7 +71,7 @@ def prepare(images, pixels):
     Example:
 
     >>> digits = np.zeros((2, 28, 28), "uint8")
-    >>> prepare(digits, "paper").shape
+    >>> prepare(digits).shape
     (2, 32, 32, 1)
 
     Raises:
