@@ -158,3 +158,21 @@ def test_the_picture_shows_what_each_kind_of_network_finds(folder):
     line = figures.photo_read(reading.read("line.png")).axes[-1]
     assert [text.get_text() for text in line.texts] == [*"7210"]
     assert len(figures.photo_read(reading.read("blank.png")).axes) == 1
+
+
+@pytest.mark.parametrize(
+    ("digits", "expected"),
+    [
+        (
+            [(3, 0), (5, 1)],
+            ("35", 0.45, "36", "35 (45.0 % sure; next is 36 with 27.0 %)"),
+        ),
+        ([], (None, 0.04, "3", "no digit (4.0 % sure; next is 3 with 90.0 %)")),
+    ],
+)
+def test_a_line_is_as_sure_as_its_digits_together(digits, expected):
+    probabilities = np.zeros((2, 11))
+    probabilities[0, [3, 8, 10]] = 0.9, 0.06, 0.04
+    probabilities[1, [5, 6, 10]] = 0.5, 0.3, 0.2
+    found = reading._decide(probabilities, digits)
+    assert found == (*expected[:1], pytest.approx(expected[1]), *expected[2:])
