@@ -21,16 +21,19 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from helpers import photos  # noqa: E402
 
-NETWORKS = ["lenet5-mnist-best", "lenet5_modern-mnist-best"]
+NETWORKS = ["lenet5-mnist-best", "lenet5-mnist-robust", "lenet5_modern-mnist-robust"]
 LINES = "lenet5-mnist-line-best"
 
 
 def answers(name, images):
-    """Returns the answers of a network to `uint8` images of 28x28 pixels."""
+    """Returns the answers of a network to images of 28x28 pixels, -1 to a blank one."""
     record, model = pretrained.records()[name], load_pretrained(name)
-    x = prepare(np.array(images), record["pixels"])
-    outputs = model.predict(x, batch_size=1000, verbose=0)
-    return (np.argmin if record["model"] == "lenet5" else np.argmax)(outputs, axis=1)
+    images = np.array(images)
+    outputs = model.predict(
+        prepare(images, record["pixels"]), batch_size=1000, verbose=0
+    )
+    best = (np.argmin if record["model"] == "lenet5" else np.argmax)(outputs, axis=1)
+    return np.where(images.any(axis=(1, 2)), best, -1)
 
 
 def resized(grey):
@@ -61,12 +64,20 @@ def stretched(grey):
     return resized(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
+def normalized(image):
+    """Returns what `size_normalize` makes, blank where it finds no ink."""
+    try:
+        return size_normalize(image).image
+    except ValueError:
+        return np.zeros((28, 28), "uint8")
+
+
 WAYS = {
     "resized": resized,
     "resized and inverted": inverted,
     "thresholded and resized": of_threshold,
     "thresholded, cut out and stretched": stretched,
-    "size-normalized": lambda grey: size_normalize(grey).image,
+    "size-normalized": normalized,
 }
 
 
@@ -87,7 +98,7 @@ def wrong_digits(digits, labels, rng):
     """Returns what is read wrongly of photos of digits, in percent, by kind."""
     kinds = np.resize(photos.KINDS, len(digits))
     pairs = zip(digits, kinds, strict=True)
-    seen = [size_normalize(photos.photo(*pair, rng)).image for pair in pairs]
+    seen = [normalized(photos.photo(*pair, rng)) for pair in pairs]
     wrong = {n: 100.0 * (answers(n, seen) != labels) for n in NETWORKS}
     table = pd.DataFrame(wrong).groupby(kinds, sort=False).mean()
     table.loc["all"] = [own.mean() for own in wrong.values()]
