@@ -489,11 +489,6 @@ def test_stacks_show_where_the_lines_cross():
     assert [text.get_text().strip() for text in ax.texts] == ["3.11", "3.6 claimed"]
 
 
-def test_stacks_that_do_not_cross_are_refused(message):
-    text = message(figures.stacks, {1.0: (45, 121), 2.0: (162, 242)}, claimed=3.6)
-    assert text.endswith("crossing. Received: multiples=[1.0, 2.0]")
-
-
 def test_training_errors_are_means_over_the_seeds_in_percent():
     ax = figures.training_errors(curves(), {"modern-relu": "ReLU"}, 35).axes[0]
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
