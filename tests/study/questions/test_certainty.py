@@ -1,11 +1,17 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
 from lenet_keras import pretrained
 from lenet_keras.layers import RBFPosterior
+from lenet_study.images.rubbish import KINDS
 from lenet_study.questions import certainty
+from lenet_study.results import load_measured
 from lenet_study.training.run import Run
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("j", [30.0, np.inf])
@@ -59,6 +65,14 @@ def test_j_lets_99_of_100_held_out_digits_pass():
     assert passed["noise"] == 0.0
     assert passed["half digits"] > 99.0
     assert passed["two digits"] != passed["letters"]
+
+
+def test_the_networks_have_the_j_that_was_chosen():
+    chosen = load_measured("chosen", ROOT / "data/results/robust.jsonl")
+    assert certainty.J == chosen.groupby("recipe")["j"].first().to_dict()
+    passed = chosen.set_index(["recipe", "kind"])["passed"].unstack()
+    assert (passed["digits"] == 99).all()
+    assert (passed[[*KINDS]] <= 5).all(axis=None)
 
 
 @pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5_modern-mnist"])
