@@ -13,8 +13,8 @@ from lenet_study.images.rubbish import KINDS
 from lenet_study.training.job import Job, versions
 
 PASSED = 0.99  # share of the held-out digits that a chosen `j` lets pass
-# The `j` of networks that were trained with rubbish, as the study `robust` chose it. The
-# others have that of their loss.
+# The `j` of networks that were trained with rubbish, as the study `robust` chose it.
+# The others have that of their loss.
 J = {"lenet5-mnist-robust": 80.2125, "lenet5_modern-mnist-robust": 0.1248}
 BINS = 10  # of the confidence, from 0 to 1
 

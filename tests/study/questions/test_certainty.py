@@ -69,10 +69,10 @@ def test_j_lets_99_of_100_held_out_digits_pass():
 
 def test_the_networks_have_the_j_that_was_chosen():
     chosen = load_measured("chosen", ROOT / "data/results/robust.jsonl")
-    assert certainty.J == chosen.groupby("recipe")["j"].first().to_dict()
+    assert chosen.groupby("recipe")["j"].first().to_dict() == certainty.J
     passed = chosen.set_index(["recipe", "kind"])["passed"].unstack()
     assert (passed["digits"] == 99).all()
-    assert (passed[[*KINDS]] <= 5).all(axis=None)
+    assert passed[[*KINDS]].max(axis=None) <= 5
 
 
 @pytest.mark.parametrize("name", ["lenet5-mnist", "lenet5_modern-mnist"])
