@@ -11,7 +11,7 @@ from lenet_keras import pretrained
 from lenet_keras.checks import expect
 from lenet_keras.preprocessing import prepare, size_normalize, size_normalize_line
 from lenet_keras.reading import RUBBISH, digits_of, read_digits
-from lenet_study.questions.certainty import J, posterior
+from lenet_study.questions.certainty import costs_of, posterior
 
 DIGIT_NETWORK, LINE_NETWORK = "lenet5-mnist-robust", "lenet5-mnist-line-best"
 NETWORKS = [n for n, own in pretrained.records().items() if own["dataset"] == "mnist"]
@@ -86,7 +86,7 @@ def read(file, line=None, network=None):
     network = network or (LINE_NETWORK if line else DIGIT_NETWORK)
     model, record = _load(network, line)
     x = prepare(seen.image, record["pixels"])
-    j, drawn = J.get(network, record["j"]) or np.inf, None
+    (j, temperature), drawn = costs_of(network), None
     if line:
         *_, path, distances = read_digits(model, x, j)
     else:
@@ -94,7 +94,7 @@ def read(file, line=None, network=None):
         if record["temperature"] is None:  # they are probabilities
             drawn, distances = None, -np.log(distances.clip(1e-30))
     costs = np.insert(distances, RUBBISH, j, axis=-1)
-    probabilities = posterior(costs, record["temperature"] or 1)
+    probabilities = posterior(costs, temperature)
     digits = digits_of(path if line else costs.argmin(axis=-1), distances)
     told = _decide(probabilities, digits)
     return Answer(*told, photo, seen, digits, costs, probabilities, drawn)

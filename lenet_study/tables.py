@@ -318,11 +318,11 @@ def unsure(measured, column="rejected", heading="no digit, %"):
         column: `"rejected"`, or `"passed"` of what was chosen.
         heading: Heading of the networks.
     """
-    by = ["network"] if column == "rejected" else ["recipe", "j"]
+    by = "network" if column == "rejected" else "recipe"
     table = measured.pivot_table(column, by, "kind", sort=False)
     if column == "passed":
-        table.insert(0, "j", table.index.get_level_values("j"))
-        table = table.droplevel("j")
+        first = measured.groupby("recipe")[["j", "temperature"]].first()
+        table = first.join(table)
     return _by_title(table, heading, ".2f")
 
 

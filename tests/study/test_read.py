@@ -13,6 +13,7 @@ from lenet_study import figures
 from lenet_study import read as reading
 from lenet_study.command import cli
 from lenet_study.datasets import sources
+from lenet_study.questions import certainty
 
 PAPER, PEN = 225, 40
 
@@ -122,7 +123,7 @@ def test_what_it_is_can_be_said(folder):
 
 
 def test_what_is_far_from_all_digits_is_none(folder, monkeypatch):
-    monkeypatch.setitem(reading.J, reading.DIGIT_NETWORK, 1e-6)
+    monkeypatch.setitem(certainty.CHOSEN, reading.DIGIT_NETWORK, (1e-6, 1.0))
     answer = reading.read("seven.png")
     assert (answer.text, answer.runner_up) == (None, "7")
     assert answer.confidence == answer.probabilities[0, 10] > 0.5

@@ -6,6 +6,8 @@ import pytest
 
 from lenet_keras import pretrained
 from lenet_keras.layers import RBFPosterior
+from lenet_keras.preprocessing import prepare
+from lenet_study.datasets import load_mnist
 from lenet_study.images.rubbish import KINDS
 from lenet_study.questions import certainty
 from lenet_study.results import load_measured
@@ -65,9 +67,22 @@ def test_j_lets_99_of_100_held_out_digits_pass():
     assert passed["noise"] == 0.0
     assert passed["half digits"] > 99.0
     assert passed["two digits"] != passed["letters"]
+    (temperature,) = {own["temperature"] for own in chosen}
+    (x, y), _ = load_mnist()
+    ink = prepare(x[-1000:], "paper").sum(axis=(1, 2, 3), dtype="float64")
+    costs = np.column_stack(
+        [ink[:, None] + np.arange(10), np.full(1000, chosen[0]["j"])]
+    )
+
+    def loss(temperature):
+        shares = np.exp((costs.min(axis=1, keepdims=True) - costs) / temperature)
+        return -np.log(shares[range(1000), y[-1000:]] / shares.sum(axis=1)).mean()
+
+    others = np.geomspace(0.1, 100, 50)
+    assert loss(temperature) <= min(map(loss, others)) + 1e-3
 
 
-def test_the_networks_have_the_j_that_was_chosen():
+def test_the_networks_have_the_costs_that_were_chosen():
     chosen = load_measured("chosen", ROOT / "data/results/robust.jsonl")
     assert chosen.groupby("recipe")["j"].first().to_dict() == certainty.J
     passed = chosen.set_index(["recipe", "kind"])["passed"].unstack()
