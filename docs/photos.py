@@ -102,7 +102,7 @@ def wrong_digits(digits, labels, rng):
     wrong = {n: 100.0 * (answers(n, seen) != labels) for n in NETWORKS}
     table = pd.DataFrame(wrong).groupby(kinds, sort=False).mean()
     table.loc["all"] = [own.mean() for own in wrong.values()]
-    return table.rename_axis("wrong, %").reset_index()
+    return table.rename_axis("kind of photo").reset_index()
 
 
 def wrong_lines(digits, labels, rng):

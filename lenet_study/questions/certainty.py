@@ -85,10 +85,7 @@ def answers_of(name):
         x = network_input(images, record["pixels"])
         outputs = model.predict(x, batch_size=1000, verbose=0)
         distances = as_distances(outputs, record["model"])
-        costs = np.insert(
-            distances, RUBBISH, J.get(name, record["j"]) or np.inf, axis=1
-        )
-        return posterior(costs, record["temperature"] or 1)
+        return posterior(np.insert(distances, RUBBISH, j, axis=1), temperature)
 
     return answers
 
