@@ -167,7 +167,6 @@ TABLES = {
     "best/seeds": lambda: tables.seeds(with_seeds("best")),
     "perturbed/runs": lambda: tables.summary(runs("perturbed")),
     "lenet1": lambda: summary("lenet1"),
-    "robust": lambda: summary("robust"),
     "corruptions": tables.corruptions,
     "corrupted/strengths": lambda: tables.corrupted(
         of_corrupted(), strengths=range(4), form=".1f"

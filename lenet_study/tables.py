@@ -435,6 +435,7 @@ def trained():
 
 # The error after the last epoch, as each kind of job calls it.
 FINAL_ERROR = ["test_error", "held_out_error", "error_2", "slid_line_error", "error"]
+FINAL_ERROR += ["wrong"]
 # What names a stored line.
 NAMES = ["recipe", "network", "interpretation", "dataset", "seed"]
 
