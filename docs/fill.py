@@ -10,6 +10,8 @@ import functools
 import re
 from pathlib import Path
 
+import pandas as pd
+
 from lenet_keras.checks import expect
 from lenet_study import results, studies, tables
 
@@ -131,6 +133,11 @@ def of_lines():
     return results.load_measured("measured", stored("lines"))
 
 
+def of_corrupted():
+    """Returns the errors on corrupted digits."""
+    return results.load_measured("corrupted", stored("corrupted"))
+
+
 def with_seeds(study):
     """Returns the runs of the configurations that have several seeds."""
     return runs(study).groupby("configuration").filter(lambda own: len(own) > 1)
@@ -160,6 +167,10 @@ TABLES = {
     "best/seeds": lambda: tables.seeds(with_seeds("best")),
     "perturbed/runs": lambda: tables.summary(runs("perturbed")),
     "lenet1": lambda: summary("lenet1"),
+    "corruptions": tables.corruptions,
+    "corrupted/strengths": lambda: tables.corrupted(
+        of_corrupted(), strengths=range(4), form=".1f"
+    ),
     "lines": lambda: tables.lines(
         of_lines().query("network in @results.NETWORK_TITLES")
     ),
@@ -170,6 +181,9 @@ TABLES = {
     "studies": studies.overview,
     "family": tables.family,
     "pretrained": tables.trained,
+} | {
+    name: functools.partial(pd.read_csv, stored(name).with_suffix(".csv"), dtype=str)
+    for name in ("photos", "photos-mistakes", "photos-lines")
 }
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ import numpy as np
 
 from lenet_keras.checks import expect
 from lenet_keras.layers import RBFPosterior
+from lenet_keras.preprocessing import BACKGROUND, INK
 
 HEIGHT = 32
+ROUNDING = 1e-3  # how far rounding may take a pixel out of its range
 STRIDE = 4  # pixels from a place to the next one
 BATCH = 50  # lines at once
 RUBBISH = 10  # the state after the ten digits
@@ -54,10 +56,11 @@ def read_digits(model, image, j=J, start=START, stride=STRIDE):
         model: Faithful network for images of shape `(32, None, 1)`, such as
             `load_pretrained("lenet5-mnist-line-best", input_shape=(32, None, 1))`,
             which was trained on lines.
-        image: Array of shape `(32, width)` or `(32, width, 1)`, at least 32 wide. Its
-            values are those of `prepare(images, "paper")`: -0.1 for the background,
-            1.175 for ink. The digits are as high as those of MNIST, about 20 pixels. A
-            digit's centre is at least 16 pixels from the left and the right end.
+        image: Array of shape `(32, width)`, `(32, width, 1)` or `(1, 32, width, 1)`,
+            at least 32 wide. Its values are those of `prepare(image, "paper")`: -0.1
+            for the background, 1.175 for ink. The digits are as high as those of MNIST,
+            about 20 pixels. A digit's centre is at least 16 pixels from the left and
+            the right end. `size_normalize_line` makes such an image of a photo.
         j: Number of 0 or more, the cost of rubbish.
         start: Number of 0 or more, the cost of one more digit. The defaults were chosen
             on lines of training digits for the stride 4. For 2, a start of 10 is best.
@@ -77,20 +80,23 @@ def read_digits(model, image, j=J, start=START, stride=STRIDE):
 
     Raises:
         ValueError: If the image, the model's output, a cost or the stride has another
-            form, or if a pixel or a distance is not finite.
+            form, if a pixel is outside of its range, or if a distance is not a number.
 
     Reference:
         LeCun et al. (1998), section VII. The grammar and the costs are ours.
     """
     image = np.asarray(image)
-    fits = np.issubdtype(image.dtype, np.floating) and np.isfinite(image).all()
-    what = 'finite pixels, as `prepare(images, "paper")` makes them'
-    expect(fits, what, dtype=image.dtype, min=image.min(), max=image.max())
+    low, high = float(image.min()), float(image.max())
+    fits = low >= BACKGROUND - ROUNDING and high <= INK + ROUNDING
+    fits = fits and np.issubdtype(image.dtype, np.floating)
+    what = 'pixels of -0.1 to 1.175, as `prepare(image, "paper")` makes them'
+    expect(fits, what, dtype=str(image.dtype), min=low, max=high)
     shape, last = model.output_shape, model.layers[-1]
     fits = shape[3:] == (RUBBISH,) and not isinstance(last, RBFPosterior)
     what = "a model that returns distances of shape (batch, 1, places, 10)"
     expect(fits, what, output_shape=shape, last_layer=last.name)
-    line = image.reshape(1, *image.shape[:2], -1)
+    height, width = image.shape[1:3] if image.ndim == 4 else image.shape[:2]
+    line = image.reshape(1, height, width, -1)
     (distances,) = distances_along(model, line, stride)
     path = best_path(distances, j, start)
     digits = digits_of(path, distances)

@@ -346,6 +346,74 @@ def sweep(names, output, workers, scheduler, overwrite, **options):
 
 
 @cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--line/--digit", default=None, help="What the images show.")
+@click.option("--network", help="Name of a trained network for digits.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object a line.")
+@click.option("--picture", type=FILE, help="Draw how one image is read, as PNG.")
+@click.option("--overwrite", is_flag=True, help="Replace the picture.")
+def read(files, line, network, as_json, picture, overwrite):
+    """Read the digit, or the line of digits, in images: photos, scans or drawings.
+
+    IMAGE is a PNG, JPEG, GIF, WebP or BMP, or - for the standard input. By default ink
+    that is more than 1.5 times as wide as high is a line; --line or --digit say what it
+    is. The network for one digit is lenet5-mnist-robust, that for a line is
+    lenet5-mnist-line-best. docs/layers.md has the others. For lines it has to be a
+    faithful one.
+
+    The command prints the digits, how sure the network is, and the next best answer:
+
+    \b
+      photo.jpg: 7 (98.1 % sure; next is 1 with 1.2 %)
+      letter.png: no digit (97.0 % sure; next is 8 with 2.9 %)
+      blank.png: no digit (Expected ink with more contrast. Received: contrast=3)
+
+    With --json it prints {"file": "photo.jpg", "text": "7", "confidence": 0.981,
+    "runner_up": "1"} instead. The text is null if there is no digit. Without ink
+    the confidence and the runner_up are null too.
+
+    A file that cannot be read gets a line on the standard error and no object. The
+    others are read, and the exit code is 1.
+
+    \b
+    Examples:
+      lenet-keras read photo.jpg
+      lenet-keras read photo.jpg --picture how.png
+      lenet-keras read --line --json scans/*.png
+      lenet-keras read --network lenet5_modern-mnist-best - < photo.jpg
+    """
+    from lenet_keras.checks import expect
+    from lenet_study import files as writing
+    from lenet_study import read as reading
+
+    if network:
+        _refuse_unknown(network, reading.NETWORKS, "a trained network for digits")
+    if picture:
+        fits = overwrite or not picture.exists()
+        fits = fits and len(files) == 1 and picture.suffix == ".png"
+        expect(fits, "one image, and a new .png or --overwrite", picture=str(picture))
+    failed = False
+    for file in files:
+        name = click.format_filename(file)
+        try:
+            with click.open_file(file, "rb") as stream, quietly():
+                answer = reading.read(stream, line, network)
+        except OF_THE_USER as error:
+            click.echo(f"lenet-keras: {name}: {error}", err=True)
+            failed = True
+            continue
+        told = {"file": file, **answer._asdict()}
+        told = {key: told[key] for key in ("file", "text", "confidence", "runner_up")}
+        click.echo(json.dumps(told) if as_json else f"{name}: {answer.words}")
+        if picture:
+            from lenet_study import figures
+
+            with writing.replacing(picture) as beside:
+                figures.photo_read(answer).savefig(beside)
+    sys.exit(failed)
+
+
+@cli.command()
 @click.argument("files", nargs=-1, type=FILE)
 def report(files):
     """Make the tables and pictures of results files.

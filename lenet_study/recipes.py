@@ -165,7 +165,7 @@ class Recipe:
         if self.schedule != "cosine":
             known["warmup_epochs"] = [0]
         if self.labels != "probabilities":
-            augmentations -= {"neighbours"}
+            augmentations -= {"neighbours", "robust"}
             known |= {"label_smoothing": [0], "teacher_weight": [0]}
         if self.labels == "lines":
             augmentations = {"lines"}

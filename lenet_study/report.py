@@ -14,9 +14,9 @@ def report(path):
     """Writes the tables and pictures of a study beside its results file.
 
     By the file's name it knows what the study shows: `compare`, `ladder`, `relatives`,
-    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness`, `lines` and
-    `repeated` have tables of their own, and some a picture. Of any other file it writes
-    the `summary`.
+    `choices`, `ingredients`, `perturbed`, `interpretations`, `robustness`, `corrupted`,
+    `certainty`, `robust`, `lines` and `repeated` have tables of their own, and some a
+    picture. Of any other file it writes the `summary`.
 
     Args:
         path: `pathlib.Path` of the results file.
@@ -134,6 +134,10 @@ def _lines(path, runs):
     return {".svg": figures.line_errors(load_measured("measured", path))}
 
 
+def _certainty(path, runs):
+    return {".svg": figures.reliability(load_measured("reliability", path))}
+
+
 # What a study has beside its tables, or in their place.
 VIEWS = {
     "compare": _compare,
@@ -141,4 +145,5 @@ VIEWS = {
     "relatives": _comparison,
     "perturbed": _perturbed,
     "lines": _lines,
+    "certainty": _certainty,
 }

@@ -7,6 +7,8 @@ import itertools
 
 import pandas as pd
 
+from lenet_study.questions.certainty import Certainty
+from lenet_study.questions.corruptions import Corrupted
 from lenet_study.questions.interpretations import Trial
 from lenet_study.questions.perturbations import Robustness
 from lenet_study.questions.readers import Reader
@@ -19,6 +21,7 @@ STUDIES = tables("studies.toml")
 DEFAULTS = {"datasets": ["mnist", "cifar10"], "seeds": 1, "tune": False}
 DEFAULTS |= {"overrides": {}, "instead": {"nothing": {}}}
 OTHER_JOBS = {"trial": Trial, "robustness": Robustness, "reader": Reader}
+OTHER_JOBS |= {"corrupted": Corrupted, "certainty": Certainty}
 
 
 def jobs(grids, tuned=None):

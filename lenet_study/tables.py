@@ -7,6 +7,7 @@ import pandas as pd
 from lenet_keras import pretrained
 from lenet_keras.checks import expect
 from lenet_study import results
+from lenet_study.images.corruptions import KINDS, LEFT_OUT
 from lenet_study.questions.family import timeline
 from lenet_study.questions.interpretations import INTERPRETATIONS
 from lenet_study.recipes import RECIPES
@@ -266,6 +267,65 @@ def perturbed(measured):
     return _by_title(pd.DataFrame(shown), "errors, %", ".1f")
 
 
+def corrupted(measured, strengths=(0, 2), form=".2f"):
+    """Returns the errors on corrupted digits, in percent, those of all strengths.
+
+    Args:
+        measured: The `"corrupted"` of `lenet_study.questions.corruptions`, as
+            `lenet_study.results.load_measured` returns it. The table has means over
+            the seeds.
+        strengths: Strengths to show; 0 are digits that are not of a kind.
+        form: Format of the errors.
+    """
+    by = "recipe" if "recipe" in measured else "network"
+    own = measured[measured["strength"].isin(strengths)]
+    left_out = own[own["corruption"].isin(LEFT_OUT)]
+    means = left_out.assign(corruption="mean of those left out")
+    groups = pd.concat([own, means]).groupby(["corruption", by, "strength"], sort=False)
+    text = groups["error"].mean().map(f"{{:{form}}}".format)
+    table = text.groupby(level=[0, 1], sort=False).agg(" / ".join).unstack(sort=False)
+    table = table.rename(columns=NETWORK_TITLES).rename_axis(columns=None)
+    marked = {kind: f"{kind} (left out)" for kind in LEFT_OUT}
+    return table.rename(marked).rename_axis("errors, %").reset_index()
+
+
+def corruptions():
+    """Returns the kinds of corruption with their strengths, and MNIST-C's."""
+    table = pd.DataFrame(KINDS).T[["unit", "strengths", "mnist_c"]].fillna("")
+    table["strengths"] = [" / ".join(map(str, own)) for own in table["strengths"]]
+    headings = {"unit": "amount", "mnist_c": "MNIST-C's"}
+    return table.rename(columns=headings).rename_axis("corruption").reset_index()
+
+
+def certainty(runs):
+    """Returns how often and how surely each trained network is right, in percent.
+
+    Args:
+        runs: `pandas.DataFrame` of the rows of `lenet_study.questions.certainty`.
+    """
+    columns = {"wrong, %": "wrong", "mean confidence, %": "confidence"}
+    columns["calibration error, %"] = "calibration"
+    table = runs.set_index("network")[[*columns.values()]].set_axis([*columns], axis=1)
+    return _by_title(table, "network", ".2f")
+
+
+def unsure(measured, column="rejected", heading="no digit, %"):
+    """Returns the percentage of each kind of image, in a row for each network.
+
+    Args:
+        measured: The `"unsure"` or the `"chosen"` of `lenet_study.questions.certainty`,
+            as `lenet_study.results.load_measured` returns it.
+        column: `"rejected"`, or `"passed"` of what was chosen.
+        heading: Heading of the networks.
+    """
+    by = "network" if column == "rejected" else "recipe"
+    table = measured.pivot_table(column, by, "kind", sort=False)
+    if column == "passed":
+        first = measured.groupby("recipe")[["j", "temperature"]].first()
+        table = first.join(table)
+    return _by_title(table, heading, ".2f")
+
+
 def rejection(measured):
     """Returns the errors on the digits that are not rejected.
 
@@ -375,6 +435,7 @@ def trained():
 
 # The error after the last epoch, as each kind of job calls it.
 FINAL_ERROR = ["test_error", "held_out_error", "error_2", "slid_line_error", "error"]
+FINAL_ERROR += ["wrong"]
 # What names a stored line.
 NAMES = ["recipe", "network", "interpretation", "dataset", "seed"]
 
@@ -415,7 +476,8 @@ def _repetition(study, stored, again):
 
 
 def _final_error(result):
-    own = results.with_errors([result["row"] | result.get("rejection", [{}])[0]])
+    first = result.get("rejection", result.get("corrupted", [{}]))[0]
+    own = results.with_errors([result["row"] | first])
     return f"{own.filter(FINAL_ERROR).iloc[0, 0]:.2f}"
 
 
@@ -436,6 +498,13 @@ OF_STUDY = {
     "interpretations": {"runs": interpretations},
     "perturbed": {"perturbed": perturbed},
     "robustness": {"perturbed": perturbed, "rejection": rejection},
+    "corrupted": {"corrupted": corrupted},
+    "certainty": {"runs": certainty, "unsure": unsure},
+    "robust": {
+        "runs": summary,
+        "corrupted": corrupted,
+        "chosen": partial(unsure, column="passed", heading="passed, %"),
+    },
     "lines": {"measured": lines},
 }
 

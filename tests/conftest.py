@@ -19,7 +19,7 @@ from lenet_keras.layers import RBF, RBFPosterior
 LONGEST = [
     *("test_training", "test_sweep", "test_backends", "test_trainer", "test_export"),
     *("test_command", "test_curvature", "test_interpretations", "test_saving"),
-    *("test_devices", "test_mistakes", "test_cluster"),
+    *("test_devices", "test_mistakes", "test_cluster", "test_size_normalization"),
 ]
 
 

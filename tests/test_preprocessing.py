@@ -87,7 +87,14 @@ def test_unknown_pixels_are_refused(pixels, message):
     assert f"pixels={pixels!r}" in message(prepare, digits(), pixels)
 
 
-@pytest.mark.parametrize("images", [digits() / 255, digits()[0]])
+@pytest.mark.parametrize("images", [digits() / 255, digits()[0, 0]])
 def test_what_is_no_set_of_images_is_refused(images):
-    with pytest.raises(ValueError, match="Expected uint8 images of 3 or 4 axes"):
+    message = r"Expected uint8 images of 2 to 4 axes .*multiply by 255 and round"
+    with pytest.raises(ValueError, match=message):
         prepare(images, "unit")
+
+
+@pytest.mark.parametrize("pixels", ["paper", "paper-reduced", "standard"])
+def test_one_image_is_a_set_of_one(pixels):
+    one = prepare(digits()[1], pixels)
+    np.testing.assert_array_equal(one, prepare(digits()[1:], pixels))

@@ -68,7 +68,7 @@ class TestNetwork:
         assert name in record["command"]
 
     def test_its_results_are_those_of_the_stored_run(self, name):
-        studies = ("protocol", "shorter", "best")
+        studies = ("protocol", "shorter", "best", "robust")
         stored = load(*(RESULTS / f"{study}.jsonl" for study in studies))
         whole = stored["train_images"] == stored["dataset"].map(train_images)
         own = stored[(stored["recipe"] == name) & (stored["seed"] == 0) & whole]

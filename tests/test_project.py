@@ -35,7 +35,7 @@ FLOORS_OF_THE_STUDY = [
     ["extras", "files", "settings", "statistics", "datasets", "networks", "images"],
     ["optimizers", "recipes"],
     ["training", "questions"],
-    ["studies", "pretrain", "export"],
+    ["studies", "pretrain", "export", "read"],
     ["results", "tables", "figures", "report", "widgets"],
     ["command"],
 ]

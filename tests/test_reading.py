@@ -85,6 +85,8 @@ def test_it_reads_what_the_model_answers(rng):
     model = keras.Model(inputs, Table(distances)(inputs))
     reading = read_digits(model, np.zeros((32, 64)), j=50.0, start=10.0)
     assert (reading.text, reading.places) == ("50", (2, 6))
+    line = prepare(np.zeros((32, 64), "uint8"), "paper")
+    assert read_digits(model, line, j=50.0, start=10.0).text == "50"
     assert reading.path.tolist() == [10, 10, 5, 10, 10, 10, 0, 10, 10]
     np.testing.assert_array_equal(reading.distances, distances.astype("float32"))
 
@@ -140,10 +142,15 @@ def test_another_stride_is_refused(stride):
 
 @pytest.mark.parametrize(
     "image",
-    [np.zeros((32, 40), "uint8"), np.full((32, 40), np.nan), np.full((32, 40), np.inf)],
+    [
+        *(np.zeros((32, 40), "uint8"), np.full((32, 40), np.nan)),
+        *(np.full((32, 40), np.inf), np.full((32, 40), -0.11), np.full((32, 40), 1.19)),
+    ],
 )
 def test_pixels_that_are_not_prepared_are_refused(image):
-    with pytest.raises(ValueError, match=r"Expected finite pixels.*Received: dtype="):
+    with pytest.raises(
+        ValueError, match=r"Expected pixels of -0.1 to 1.*Received: dtype="
+    ):
         read_digits(lenet5((32, None, 1)), image)
 
 
@@ -166,7 +173,7 @@ def test_distances_that_are_no_numbers_are_refused():
         ((28, 64), "Received: height=28, width=64"),
         ((36, 64), "Received: height=36, width=64"),
         ((32, 31), "Received: height=32, width=31"),
-        ((1, 32, 64, 1), "Received: height=1, width=32"),
+        ((2, 32, 64, 1), "(1, 32, 64, 2)"),
         ((32, 64, 3), "(1, 32, 64, 3)"),
     ],
 )

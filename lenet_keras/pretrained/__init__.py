@@ -43,6 +43,8 @@ def load_pretrained(name, output=None, input_shape=None):
               `"lenet5-cifar10-best"`, `"lenet5_modern-cifar10-best"`: both networks on
               both data sets, by the best training that we know; these are the
               recommended ones;
+            - `"lenet5-mnist-robust"`, `"lenet5_modern-mnist-robust"`: both, trained on
+              changed digits too, and on images of no digit; for photos and drawings;
             - `"lenet5-mnist"`: the faithful network, trained by the paper's method,
               one pattern at a time with loss (9);
             - `"lenet5-mnist-distorted"`: the same, also on distorted digits;

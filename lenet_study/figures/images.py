@@ -5,6 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 
+from lenet_keras.codes import rbf_codes
 from lenet_study.figures import style
 
 CODE_SCALE = {"vmin": -1.2, "vmax": 1}
@@ -129,10 +130,7 @@ def line_read(image, reading, j, field=32, stride=4):
     more = {"size": (image.shape[1] / 20, 2.1), "height_ratios": [1, 1.5]}
     places = {"count": len(reading.path), "field": field, "stride": stride}
     above, below, centres = _above_places(image, **more, **places)
-    words = {"ha": "center", "va": "bottom", "fontweight": "bold"}
-    for digit, centre in zip(reading.text, centres[[*reading.places]], strict=True):
-        above.axvline(centre, color=style.GREEN, linewidth=1)
-        above.text(centre, 0, digit, **words)
+    _digits_over(above, reading.text, centres[[*reading.places]])
     costs = np.column_stack([reading.distances, np.full(len(centres), j)])
     extent = centres[0] - stride / 2, centres[-1] + stride / 2, 10.5, -0.5
     scale = {"cmap": "Blues_r", "vmin": 0, "vmax": 2 * j}
@@ -140,6 +138,14 @@ def line_read(image, reading, j, field=32, stride=4):
     below.plot(centres, reading.path, "o-", color=style.GREEN, markersize=4)
     below.grid(visible=False)
     below.set_yticks(range(11), [*"0123456789", "rubbish"], fontsize=7)
+
+
+def _digits_over(ax, text, centres):
+    """Writes digits over the image of a line, and marks where they are."""
+    words = {"ha": "center", "va": "bottom", "fontweight": "bold"}
+    for digit, centre in zip(text, centres, strict=True):
+        ax.axvline(centre, color=style.GREEN, linewidth=1)
+        ax.text(centre, 0, digit, **words)
 
 
 @style.drawing
@@ -234,6 +240,47 @@ def digit_read(image, drawn, outputs, title=""):
         wins = winner(outputs[label])
         style.bars(ax, outputs[label], wins, color)
         ax.set_title(f"{label}: {wins}")
+
+
+@style.drawing
+def photo_read(answer):
+    """Draws a photo with the box of its ink, and how a network read it.
+
+    Of a line there follows what the network saw, with the digits over their places. Of
+    one digit there also follow what F6 draws, the two nearest codes, and the distances;
+    or, of another network than the faithful one, the probabilities.
+
+    Args:
+        answer: `lenet_study.read.Answer`.
+    """
+    pictures, is_digit = {"the photo": answer.photo}, False
+    if answer.seen:
+        pictures["what the network sees"] = answer.seen.image
+        is_digit = len(answer.costs) == 1
+    by_code = answer.drawn is not None
+    if by_code:
+        pictures["F6 draws"] = answer.drawn.reshape(12, 7)
+        for digit in answer.costs[0, :10].argsort()[:2]:
+            pictures[f"code of {digit}"] = rbf_codes(str(digit)).reshape(12, 7)
+    size, columns = ((1.9, 2.2), None) if is_digit else ((6, 2.2), 1)
+    axes = style.panels(len(pictures) + is_digit, size, columns)
+    for ax, (label, image) in zip(axes, pictures.items(), strict=not is_digit):
+        style.picture(ax, image, **(CODE_SCALE if image.shape == (12, 7) else {}))
+        ax.set_xlabel(label)
+    if answer.seen:
+        top, left, bottom, right = answer.seen.box
+        box = plt.Rectangle((left, top), right - left, bottom - top, fill=False)
+        axes[0].add_patch(box).set(edgecolor=style.GREEN, linewidth=1.5)
+    if is_digit:
+        (values,) = answer.costs if by_code else answer.probabilities
+        color = style.BLUE if by_code else style.ORANGE
+        wins = answer.probabilities.argmax()
+        style.bars(axes[-1], values, wins, color, [*range(10), "?"])
+        what = "distance" if by_code else "probability"
+        axes[-1].set_xlabel(f"{what} (?: no digit)")
+    elif answer.seen:
+        _digits_over(axes[1], answer.text or "", [16 + 4 * p for _, p in answer.digits])
+    plt.gcf().suptitle(answer.words, fontsize=10)
 
 
 @style.drawing

@@ -163,6 +163,26 @@ def line_errors(table):
 
 
 @style.drawing
+def reliability(table):
+    """Draws how often networks are right against how sure they are.
+
+    Args:
+        table: `pandas.DataFrame`, the `"reliability"` of
+            `lenet_study.questions.certainty`, as `lenet_study.results.load_measured`
+            returns it. Tenths with fewer than 20 images are not drawn.
+    """
+    table = table[table["images"] >= 20]
+    dataset = table["network"].str.split("-").str[1].map(DATASET_TITLES)
+    for ax, name, own in style.each_panel(dict(list(table.groupby(dataset))), (4.4, 4)):
+        curves = 100 * own.set_index(["network", "confidence"])["accuracy"]
+        _line_a_network(ax, curves, own["network"].unique())
+        ax.plot([0, 1], [0, 100], color="0.6", label="calibrated", zorder=0)
+        ax.set(title=name, xlabel="confidence in the answer")
+    ax.figure.axes[0].set_ylabel("right answers, %")
+    style.legend_below(ax.figure, columns=3)
+
+
+@style.drawing
 def confusion_matrices(labels, answers, names=range(10)):
     """Draws how often each class was taken for each other one, on one scale.
 

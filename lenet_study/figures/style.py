@@ -162,11 +162,10 @@ def bars(ax, values, one, color=BLUE, names=None):
     return drawn
 
 
-def legend_below(figure, columns=None):
-    """Draws one legend of all panels below them; by default it has two rows."""
+def legend_below(figure, columns):
+    """Draws one legend of all panels below them."""
     handles = [one for ax in figure.axes for one in ax.get_legend_handles_labels()[0]]
     handles = list({handle.get_label(): handle for handle in handles}.values())
-    columns = columns or math.ceil(len(handles) / 2)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 

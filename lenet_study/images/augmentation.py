@@ -8,6 +8,7 @@ from lenet_study.images.affine import distort_at_random, distorted_set
 from lenet_study.images.elastic import distort_elastically
 from lenet_study.images.lines import lines_to_train, neighbours, shift
 from lenet_study.images.perturbations import perturb
+from lenet_study.images.robust import change_at_random
 
 
 def flip_and_shift(images, rng, reach=2):
@@ -92,6 +93,7 @@ AUGMENTATIONS = {
     "lines": epochs_of(write_in_lines, with_labels=True),
     "neighbours": epochs_of(surround, with_labels=True),
     "noise": epochs_of(salt_and_pepper),
+    "robust": epochs_of(change_at_random, with_labels=True),
 }
 
 

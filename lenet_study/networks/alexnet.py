@@ -3,7 +3,6 @@
 import keras
 from keras import layers
 
-from lenet_keras.checks import expect
 from lenet_keras.layers import LocalResponseNormalization
 
 
@@ -42,15 +41,13 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, groups=2, name="alexnet
     60965224
 
     Raises:
-        ValueError: If the image is too small; from Keras, if a layer's maps cannot be
+        ValueError: From Keras, if the image is too small, or a layer's maps cannot be
             divided into so many groups.
 
     Reference:
         Krizhevsky, Sutskever and Hinton (2012), section 3.5 and Figure 2; section 5 on
         the initial weights.
     """
-    what = "an input_shape (height, width, channels) of at least 67x67 pixels"
-    expect(min(input_shape[:2]) >= 67, what, input_shape=input_shape)
     last = {"data_format": "channels_last"}
 
     def weights(biases):

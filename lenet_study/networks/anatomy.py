@@ -1,10 +1,6 @@
 """The anatomy of networks: receptive fields, and growth with the image."""
 
-import math
 from functools import partial
-
-import keras
-from keras import layers
 
 from lenet_keras.checks import expect
 from lenet_keras.counts import Counts, calls, symbolic_layer_table
@@ -36,19 +32,13 @@ def growth(build, sides, channels=1):
 def receptive_fields(model):
     """Computes the receptive field of one unit of each layer.
 
-    Unit `u` of a layer sees the rows from `first + step * u` to `last + step * u` of
-    the image. A window of `span` rows that moves by `stride` rows, after `padding` rows
-    of zeros, sees the rows
-
-    `first - padding * step` to `last + (span - 1 - padding) * step`
-
-    of the layer before, and multiplies the step by `stride`. Where branches join, a
-    unit sees all rows from the first to the last one of the branches.
+    A window of `span` rows that moves by `stride` rows of the layer before adds
+    `(span - 1) * step` rows of the image, and multiplies the step by `stride`.
 
     Args:
-        model: A model as for `lenet_keras.counts.layer_table`. Its branches may join.
-            The size of the images may be unknown; then it counts as a multiple of the
-            strides.
+        model: A model as for `lenet_keras.counts.layer_table` whose layers form one
+            sequence, with all windows before layers such as `Flatten`. The size of the
+            images may be unknown.
 
     Returns:
         Dictionary from the name of each layer with windows to the height, in pixels, of
@@ -62,42 +52,16 @@ def receptive_fields(model):
     {'C1': 5, 'S2': 6, 'C3': 14, 'S4': 16, 'C5': 32}
 
     Raises:
-        TypeError, ValueError: As `layer_table`. Also a ValueError if windows come after
-            a layer that does not keep the rows, such as `Flatten`, or after a join of
-            branches with different steps.
+        TypeError, ValueError: As `layer_table`. Also a ValueError if branches join.
     """
-    fields, seen = {}, {}
-    for layer, names in calls(model):
-        before = [seen[name] for name in names] or [(0, 0, 1)]
-        firsts, lasts, steps = zip(*before, strict=True)
-        step = steps[0] if len(set(steps)) == 1 else math.nan
-        span, stride, padding = _window(layer)
-        first = min(firsts) - padding * step
-        last = max(lasts) + (span - 1 - padding) * step
-        seen[layer.name] = first, last, stride * step
+    fields, field, step = {}, 1, 1
+    for layer, before in calls(model):
+        what = "a model whose layers form one sequence"
+        expect(len(before) < 2, what, layer=layer.name, inputs=before)
         if hasattr(layer, "strides"):
-            what = "windows after layers that keep the rows of the image"
-            expect(not math.isnan(step), what, layer=layer.name, after=names)
-            fields[layer.name] = last - first + 1
+            size = getattr(layer, "kernel_size", None) or layer.pool_size
+            dilation = getattr(layer, "dilation_rate", (1, 1))
+            field += (size[0] - 1) * dilation[0] * step
+            step *= layer.strides[0]
+            fields[layer.name] = field
     return fields
-
-
-def _window(layer):
-    """Returns the span, the stride and the padding of a layer's windows.
-
-    A layer without windows has windows of one row. If it does not keep the rows, the
-    stride is NaN, and so is everything that follows.
-    """
-    if isinstance(layer, layers.ZeroPadding2D):
-        return 1, 1, layer.padding[0][0]
-    if not hasattr(layer, "strides"):
-        tensors = keras.tree.flatten([layer.input, layer.output])
-        keeps = len({tensor.shape[1:-1] for tensor in tensors}) == 1
-        return 1, 1 if keeps and not isinstance(layer, layers.Softmax) else math.nan, 0
-    size = getattr(layer, "kernel_size", None) or layer.pool_size
-    span = (size[0] - 1) * getattr(layer, "dilation_rate", (1,))[0] + 1
-    stride, padding = layer.strides[0], 0
-    if layer.padding == "same":
-        rows = layer.input.shape[1 if layer.data_format == "channels_last" else 2] or 0
-        padding = max(span - (rows % stride or stride), 0) // 2
-    return span, stride, padding

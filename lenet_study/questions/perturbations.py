@@ -51,6 +51,26 @@ def measure(run, model):
     return {"perturbed": accuracies(model, run.settings.pixels, *test, AMOUNTS)}
 
 
+def load_compiled(network):
+    """Returns a trained network of the package, with its accuracy, and its pixels."""
+    record, model = pretrained.records()[network], pretrained.load_pretrained(network)
+    return with_accuracy(model, record["model"]), record["pixels"]
+
+
+def with_accuracy(model, network):
+    """Returns a network compiled with the metric `accuracy`, for labels.
+
+    Args:
+        model: The network.
+        network: Name of its function, such as `"lenet5"`, whose outputs are distances.
+    """
+    if network == "lenet5":
+        model.compile(loss=MaximumAPosteriori(), metrics=[RBFAccuracy("accuracy")])
+    else:
+        model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
 @dataclasses.dataclass(frozen=True)
 class Robustness(Job):
     """A trained network of the package on changed digits, and with rejection.
@@ -74,17 +94,10 @@ class Robustness(Job):
         digits that are left when a percentage is rejected.
         """
         _, (images, labels) = load_mnist()
-        record = pretrained.records()[self.network]
-        model = pretrained.load_pretrained(self.network)
-        distances = record["model"] == "lenet5"
-        if distances:
-            model.compile(loss=MaximumAPosteriori(), metrics=[RBFAccuracy("accuracy")])
-        else:
-            model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-        pixels = record["pixels"]
+        model, pixels = load_compiled(self.network)
         x = network_input(images, pixels)
         outputs = model.predict(x, batch_size=1000, verbose=0)
-        if not distances:
+        if pretrained.records()[self.network]["model"] != "lenet5":
             outputs = -np.log(outputs + 1e-30)
         rejected, errors = rejection_curve(nearest_two(outputs, labels))
         rejection = []

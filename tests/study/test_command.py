@@ -40,7 +40,7 @@ def run(monkeypatch, capsys, *arguments):
     "command",
     [
         *([], ["compare"], ["train"], ["pretrain"], ["summary"], ["sweep"]),
-        *(["report"], ["data"], ["data", "fetch"], ["export"]),
+        *(["report"], ["data"], ["data", "fetch"], ["export"], ["read"]),
     ],
 )
 def test_help_says_what_a_command_does(command):

@@ -4,6 +4,7 @@ from test_results import RUN, line, made_up, relatives, write
 
 from lenet_keras import pretrained
 from lenet_study import results
+from lenet_study.questions.corruptions import Corrupted
 from lenet_study.questions.interpretations import Trial
 from lenet_study.questions.perturbations import Robustness
 from lenet_study.questions.readers import Reader
@@ -12,6 +13,8 @@ from lenet_study.report import comparison_text
 from lenet_study.results import rungs, stored_studies
 from lenet_study.tables import (
     comparison,
+    corrupted,
+    corruptions,
     markdown,
     of_rungs,
     overview,
@@ -173,6 +176,37 @@ def test_markdown_has_a_line_a_row_and_numbers_to_the_right():
     assert [cell.strip() for cell in lines[2].split("|")[3:5]] == ["60,000", "340,908"]
 
 
+def test_corrupted_digits_have_means_over_seeds_and_over_the_kinds_left_out():
+    rows = [("identity", 0, 1.0), ("shear", 1, 2.0), ("shear", 2, 3.0)]
+    rows += [("fog", 1, 40.0), ("fog", 2, 50.0), ("jpeg", 1, 4.0), ("jpeg", 2, 5.0)]
+    measured = pd.DataFrame(
+        (network, seed, kind, strength, error + seed + (network == "b"))
+        for network in ("lenet5-mnist", "b")
+        for seed in (0, 1)
+        for kind, strength, error in rows
+    ).set_axis(["recipe", "seed", "corruption", "strength", "error"], axis=1)
+    table = corrupted(measured)
+    assert table.to_dict("list") == {
+        "errors, %": [
+            *("identity", "shear", "fog (left out)", "jpeg (left out)"),
+            "mean of those left out",
+        ],
+        "LeNet-5, no distortions": ["1.50", "3.50", "50.50", "5.50", "28.00"],
+        "b": ["2.50", "4.50", "51.50", "6.50", "29.00"],
+    }
+    every = corrupted(measured.query("seed == 0"), (1, 2), ".1f").set_index("errors, %")
+    assert every.loc["shear", "b"] == "3.0 / 4.0"
+    assert every.loc["mean of those left out", "b"] == "23.0 / 28.5"
+    assert "identity" not in every.index
+
+
+def test_the_kinds_of_corruption_stand_beside_those_of_mnist_c():
+    table = corruptions().set_index("corruption")
+    assert len(table) == 19
+    assert (table["MNIST-C's"] != "").sum() == 15
+    assert table.loc["shear"].tolist()[1:] == ["0.2 / 0.4 / 0.6", "0.4"]
+
+
 @pytest.fixture
 def again(tmp_path, monkeypatch):
     """Stores lines as a study, and others as those of runs that were repeated."""
@@ -232,6 +266,12 @@ def test_a_repeated_run_stands_beside_the_stored_one(again):
             "lenet5-mnist",
             "0.85",
         ),
+        (
+            Corrupted("lenet5-mnist"),
+            {"row": {}, "corrupted": [{"accuracy": 0.975}, {"accuracy": 0.5}]},
+            "lenet5-mnist",
+            "2.50",
+        ),
     ],
 )
 def test_each_kind_of_job_has_its_error(again, job, result, run, error):
@@ -257,7 +297,8 @@ def numbers(value, place=()):
 
 
 def test_all_numbers_of_the_stored_lines_are_compared():
-    parts = ("row", "history", "perturbed", "rejection", "tuning", "measured")
+    parts = ("row", "history", "perturbed", "rejection", "corrupted")
+    parts += ("tuning", "measured")
     *studies, path = sorted(stored_studies(), key=lambda file: file.stem == "repeated")
     lines = {line["id"]: line for line in read_results(path)}
     expected = []

@@ -153,8 +153,9 @@ def test_initial_weights_are_the_papers():
     assert layer_table(model)["P5"].output_shape == (1, 1, 256)
 
 
-def test_a_smaller_image_is_refused(message):
-    assert "input_shape=(66, 227, 3)" in message(alexnet, (66, 227, 3))
+def test_keras_refuses_a_smaller_image():
+    with pytest.raises(ValueError, match="output size would be zero or negative"):
+        alexnet((66, 227, 3))
 
 
 @pytest.mark.parametrize("groups", [3, 0])

@@ -523,16 +523,6 @@ def test_a_run_by_the_method_of_1998_ends_when_it_saturates():
         train(run, verbose=0)
 
 
-@pytest.mark.parametrize("label", [-1, 2, 7])
-def test_labels_of_no_class_are_refused_before_anything_is_compiled(label, message):
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    x, y = np.ones((4, 3), "float32"), np.array([0, 1, label, 1])
-    text = message(module.fit_minibatches, model, lambda epoch: (x, y), 2, epochs=[0])
-    assert "Expected labels from 0 to 1. Received: labels=" in text
-    assert model.train_function is None
-
-
 # Recipes of both methods, with dropout's generators, with augmented images and with
 # averages. The test of a killed training has the method of 1998 in new orders.
 RESUMED = {
@@ -846,23 +836,15 @@ def test_an_error_that_is_not_the_arguments_stays_as_it_is(
         train(Run("fc-60000", "mnist", overrides=overrides), verbose=0)
 
 
-@pytest.mark.parametrize(
-    ("outputs", "factor", "what"),
-    [
-        (9, 1.0, "labels from 0 to 8"),
-        (10, np.nan, "a finite loss before the first update.*recipe='fc-60000'"),
-    ],
-)
-def test_what_is_wrong_before_the_first_update_is_no_divergence(
-    monkeypatch, message, outputs, factor, what
-):
+def test_what_is_wrong_before_the_first_update_is_no_divergence(monkeypatch, message):
     def build(recipe, shape):
-        layers = [keras.layers.Flatten(), keras.layers.Dense(outputs, "softmax")]
-        layers.append(keras.layers.Rescaling(factor))
+        layers = [keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+        layers.append(keras.layers.Rescaling(np.nan))
         return keras.Sequential([keras.Input(shape), *layers])
 
     monkeypatch.setattr(Recipe, "build", build)
-    assert re.search(f"Expected {what}", message(TINY.do))
+    what = "Expected a finite loss before the first update.*recipe='fc-60000'"
+    assert re.search(what, message(TINY.do))
 
 
 @pytest.fixture
