@@ -93,6 +93,7 @@ def test_every_page_and_notebook_is_reached_from_readme():
 @pytest.mark.parametrize(("page", "count"), [("README.md", 2), ("docs/layers.md", 3)])
 def test_the_examples_run_as_they_are_printed(page, count, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").symlink_to(ROOT / "data")
     text = (ROOT / page).read_text(encoding="utf-8")
     examples = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(examples) == count

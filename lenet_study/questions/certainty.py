@@ -183,9 +183,11 @@ class Certainty(Job):
 
     Attributes:
         network: Name of a network of `lenet_keras.load_pretrained`.
+        seed: Integer that determines the images of no digit.
     """
 
     network: str
+    seed: int = 1
 
     @property
     def dataset(self):
@@ -194,7 +196,7 @@ class Certainty(Job):
 
     @property
     def configuration(self):
-        """The name, and the weights of the network."""
+        """The attributes, and the weights of the network."""
         return self.request | {"sha256": pretrained.records()[self.network]["sha256"]}
 
     def do(self, checkpoint=None, progress=None):
@@ -213,7 +215,7 @@ class Certainty(Job):
         numbers = {"wrong": 1 - right, "confidence": confidence, "calibration": error}
         row = {name: round(100 * float(np.mean(n)), 3) for name, n in numbers.items()}
         unsure = []
-        kinds = drawn(images, seed=1) if self.dataset == "mnist" else {}
+        kinds = drawn(images, self.seed) if self.dataset == "mnist" else {}
         for kind, own in kinds.items():
             rejected = 100 * float((sure(own).argmax(axis=1) == 10).mean())
             unsure.append({"kind": kind, "rejected": round(rejected, 2)})

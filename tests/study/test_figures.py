@@ -229,6 +229,7 @@ DRAWINGS = {
     "photo_read": lambda: figures.photo_read(answer_of_two()),
     "lines": lambda: figures.lines(RNG.random((3, 32, 60)), ["12", "34", "5, not 6"]),
     "line_errors": lambda: figures.line_errors(lines_measured()),
+    "reliability": lambda: figures.reliability(bins_measured()),
     "growth": lambda: figures.growth({"LeNet-5": growth(models.lenet5, [32, 64])}),
 }
 
@@ -338,6 +339,25 @@ def test_one_bar_stands_out():
     colors = [bar.get_facecolor() for bar in bars]
     assert len(set(colors)) == 2
     assert colors.count(colors[3]) == 1
+
+
+def bins_measured():
+    """The bins of two networks; the second has one with few images."""
+    rows = [
+        ("lenet5-mnist", 0.5, 0.25, 100),
+        ("lenet5-mnist", 0.9, 0.75, 20),
+        ("lenet5-cifar10", 0.3, 1.0, 19),
+        ("lenet5-cifar10", 0.7, 0.5, 50),
+    ]
+    return pd.DataFrame(rows, columns=["network", "confidence", "accuracy", "images"])
+
+
+def test_reliability_has_a_panel_a_data_set_without_bins_of_few_images():
+    photographs, digits = figures.reliability(bins_measured()).axes
+    assert (photographs.get_title(), digits.get_title()) == ("CIFAR-10", "MNIST")
+    assert digits.lines[0].get_xydata().tolist() == [[0.5, 25], [0.9, 75]]
+    assert photographs.lines[0].get_xydata().tolist() == [[0.7, 50]]
+    assert digits.lines[1].get_xydata().tolist() == [[0, 0], [1, 100]]
 
 
 def test_line_errors_have_a_panel_a_kind_and_what_cutting_gives():
@@ -458,7 +478,8 @@ def test_perturbed_lines_are_means_over_the_seeds():
 
 
 def test_every_network_that_is_tried_has_a_line_of_its_own():
-    shipped = jobs(STUDIES["robustness"]["jobs"] + STUDIES["lines"]["jobs"])
+    studies = ("robustness", "lines", "certainty")
+    shipped = jobs([job for study in studies for job in STUDIES[study]["jobs"]])
     assert set(figures.TRAINED_STYLES) == {
         *GROUPS["claims"],
         *(job.network for job in shipped),

@@ -298,7 +298,7 @@ def numbers(value, place=()):
 
 def test_all_numbers_of_the_stored_lines_are_compared():
     parts = ("row", "history", "perturbed", "rejection", "corrupted")
-    parts += ("tuning", "measured")
+    parts += ("tuning", "measured", "reliability", "unsure", "chosen")
     *studies, path = sorted(stored_studies(), key=lambda file: file.stem == "repeated")
     lines = {line["id"]: line for line in read_results(path)}
     expected = []
