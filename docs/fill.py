@@ -133,11 +133,6 @@ def of_lines():
     return results.load_measured("measured", stored("lines"))
 
 
-def of_corrupted():
-    """Returns the errors on corrupted digits."""
-    return results.load_measured("corrupted", stored("corrupted"))
-
-
 def with_seeds(study):
     """Returns the runs of the configurations that have several seeds."""
     return runs(study).groupby("configuration").filter(lambda own: len(own) > 1)
@@ -169,7 +164,7 @@ TABLES = {
     "lenet1": lambda: summary("lenet1"),
     "corruptions": tables.corruptions,
     "corrupted/strengths": lambda: tables.corrupted(
-        of_corrupted(), strengths=range(4), form=".1f"
+        results.load_measured("corrupted", stored("corrupted")), range(4), ".1f"
     ),
     "lines": lambda: tables.lines(
         of_lines().query("network in @results.NETWORK_TITLES")

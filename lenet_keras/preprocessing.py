@@ -147,7 +147,7 @@ def size_normalize(image, ink=None):
             little contrast, nothing but specks, or nothing that keeps off the border.
 
     Reference:
-        LeCun et al. (1998), section II-A: "size normalized to fit in a 20x20 pixel
+        LeCun et al. (1998), section III-A: "size normalized to fit in a 20x20 pixel
         box", "centered in a 28x28 image by computing the center of mass". The steps
         that lead from a photo to the ink are ours.
     """

@@ -11,7 +11,7 @@ from lenet_keras import pretrained
 from lenet_keras.checks import expect
 from lenet_keras.preprocessing import prepare, size_normalize, size_normalize_line
 from lenet_keras.reading import RUBBISH, digits_of, read_digits
-from lenet_study.questions.certainty import costs_of, posterior
+from lenet_study.questions.certainty import as_distances, costs_of, posterior
 
 DIGIT_NETWORK, LINE_NETWORK = "lenet5-mnist-robust", "lenet5-mnist-line-best"
 NETWORKS = [n for n, own in pretrained.records().items() if own["dataset"] == "mnist"]
@@ -90,9 +90,9 @@ def read(file, line=None, network=None):
     if line:
         *_, path, distances = read_digits(model, x, j)
     else:
-        drawn, distances = map(keras.ops.convert_to_numpy, model(x))
-        if record["temperature"] is None:  # they are probabilities
-            drawn, distances = None, -np.log(distances.clip(1e-30))
+        features, outputs = map(keras.ops.convert_to_numpy, model(x))
+        distances = as_distances(outputs, record["model"])
+        drawn = features if record["model"] == "lenet5" else None
     costs = np.insert(distances, RUBBISH, j, axis=-1)
     probabilities = posterior(costs, temperature)
     digits = digits_of(path if line else costs.argmin(axis=-1), distances)

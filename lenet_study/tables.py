@@ -434,8 +434,8 @@ def trained():
 
 
 # The error after the last epoch, as each kind of job calls it.
-FINAL_ERROR = ["test_error", "held_out_error", "error_2", "slid_line_error", "error"]
-FINAL_ERROR += ["wrong"]
+FINAL_ERROR = ["test_error", "held_out_error", "error_2", "slid_line_error"]
+FINAL_ERROR += ["error", "wrong"]
 # What names a stored line.
 NAMES = ["recipe", "network", "interpretation", "dataset", "seed"]
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from lenet_keras import pretrained
 from lenet_keras.reading import RUBBISH
@@ -56,9 +57,7 @@ def posterior(costs, temperature=1.0):
     Reference:
         LeCun et al. (1998), equation 9.
     """
-    costs = np.asarray(costs, "float64")
-    weights = np.exp((costs.min(axis=-1, keepdims=True) - costs) / temperature)
-    return weights / weights.sum(axis=-1, keepdims=True)
+    return softmax(-np.asarray(costs, "float64") / temperature, axis=-1)
 
 
 def costs_of(name):

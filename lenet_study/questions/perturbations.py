@@ -11,6 +11,7 @@ from lenet_keras.metrics import RBFAccuracy
 from lenet_study.datasets import load_mnist
 from lenet_study.images.perturbations import AMOUNTS, perturb
 from lenet_study.images.pixels import network_input
+from lenet_study.questions.certainty import as_distances
 from lenet_study.questions.mistakes import nearest_two, rejection_curve
 from lenet_study.statistics import crossing
 from lenet_study.training.job import Job, versions
@@ -97,9 +98,8 @@ class Robustness(Job):
         model, pixels = load_compiled(self.network)
         x = network_input(images, pixels)
         outputs = model.predict(x, batch_size=1000, verbose=0)
-        if pretrained.records()[self.network]["model"] != "lenet5":
-            outputs = -np.log(outputs + 1e-30)
-        rejected, errors = rejection_curve(nearest_two(outputs, labels))
+        distances = as_distances(outputs, pretrained.records()[self.network]["model"])
+        rejected, errors = rejection_curve(nearest_two(distances, labels))
         rejection = []
         for percent in REJECTED:
             n = round(len(x) * percent / 100)
