@@ -95,3 +95,21 @@ def test_each_change_does_what_its_name_says(rng):
     deviations = robust._grain(image, rng)[:, :4].std(axis=(1, 2))
     assert deviations.min() < 0.02
     assert 0.17 < deviations.max() < 0.23
+
+
+def test_each_change_reaches_a_quarter_to_two_fifths_of_the_images(rng, monkeypatch):
+    seen = {}
+
+    def counted(change):
+        def same(images, rng):
+            seen[change] = len(images) / 1000
+            return images
+
+        return same
+
+    every = {counted(change): share for change, share in robust.CHANGES.items()}
+    monkeypatch.setattr(robust, "CHANGES", every)
+    robust._changed(np.zeros((1000, 28, 28), "float32"), rng)
+    assert len(seen) == 6
+    assert min(seen.values()) > 0.2
+    assert max(seen.values()) < 0.45

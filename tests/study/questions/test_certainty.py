@@ -49,6 +49,13 @@ def test_calibration_compares_confidence_with_accuracy(rng):
     assert [own["images"] for own in bins] == images
 
 
+def test_one_half_of_a_digit_is_blank(rng):
+    kept = certainty.halves(np.ones((100, 28, 28), "float32"), rng)
+    corners = {tuple(own[[0, 0, 27, 27], [0, 27, 0, 27]].tolist()) for own in kept}
+    assert corners == {(0, 0, 1, 1), (1, 1, 0, 0), (0, 1, 0, 1), (1, 0, 1, 0)}
+    assert (kept.sum(axis=(1, 2)) == 392).all()
+
+
 class Ring:
     """Answers with the ink of an image as the distance to each digit."""
 
