@@ -15,6 +15,7 @@ from lenet_study.questions.certainty import as_distances, costs_of, posterior
 
 DIGIT_NETWORK, LINE_NETWORK = "lenet5-mnist-robust", "lenet5-mnist-line-best"
 NETWORKS = [n for n, own in pretrained.records().items() if own["dataset"] == "mnist"]
+DRAFT = (1000, 1000)  # the least pixels of a large JPEG that are worth decoding
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")  # others may start other programs
 
 
@@ -109,7 +110,8 @@ def load_photo(file):
 
     Returns:
         `uint8` array of shape `(height, width, 3)`, or `(height, width, 4)` if there
-        may be transparent pixels.
+        may be transparent pixels. A JPEG that is at least twice as large as `DRAFT` has
+        a half, a quarter or an eighth of its sides.
 
     Raises:
         ValueError: If the file is damaged, too large, missing, or no such image.
@@ -118,6 +120,7 @@ def load_photo(file):
         with Image.open(file, formats=FORMATS) as image:
             if not 8 <= min(image.size) <= max(image.size) <= 10_000:
                 raise ValueError(f"{image.width} x {image.height} pixels")
+            image.draft("RGB", DRAFT)  # decodes a large JPEG at a lower resolution
             mode = "RGBA" if image.has_transparency_data else "RGB"
             if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
                 image = Image.fromarray((np.asarray(image) // 257).astype("uint8"))

@@ -138,7 +138,7 @@ def test_a_thousand_photos_are_read(test_digits):
         with contextlib.suppress(ValueError):  # what is refused is not read either
             images.append(size_normalize(photo(x[digit], KINDS[n % 14], rng)).image)
             labels.append(y[digit])
-    model = load_pretrained("lenet5-mnist-best")
+    model = load_pretrained("lenet5-mnist-robust")
     answers = model.predict(prepare(np.stack(images), "paper"), verbose=0)
     assert (answers.argmin(axis=1) == labels).sum() >= 980
 

@@ -107,6 +107,13 @@ def test_any_kind_of_image_from_standard_input(digits, mode):
     assert run("-", input=file.getvalue()).stdout.startswith("-: 7 (")
 
 
+def test_a_large_jpeg_is_decoded_at_a_lower_resolution(digits):
+    file = io.BytesIO()
+    written(digits[:1]).resize((4320, 3360)).save(file, "JPEG")
+    assert reading.load_photo(file).shape == (1680, 2160, 3)
+    assert reading.read(file).text == "7"
+
+
 def test_what_it_is_can_be_said(folder):
     assert json.loads(run("--digit", "--json", "line.png").stdout)["text"] != "7210"
     reading_line = run(
