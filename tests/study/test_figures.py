@@ -13,9 +13,10 @@ from PIL import Image
 from lenet_keras import activations, models, pretrained, rbf_codes
 from lenet_keras.connection_tables import C3_CONNECTIONS
 from lenet_keras.counts import layer_table
-from lenet_keras.preprocessing import SizeNormalized
+from lenet_keras.preprocessing import SizeNormalized, prepare
 from lenet_keras.reading import Reading
 from lenet_study import figures
+from lenet_study.datasets import load_mnist
 from lenet_study.figures import style
 from lenet_study.images.perturbations import AMOUNTS
 from lenet_study.networks.anatomy import growth, receptive_fields
@@ -25,6 +26,7 @@ from lenet_study.recipes import GROUPS
 from lenet_study.results import NETWORK_TITLES, TITLES, complete_trainings
 from lenet_study.studies import STUDIES, jobs
 
+DOCS = Path(__file__).parents[2] / "docs"
 RNG = np.random.default_rng(0)
 HISTORY = pd.DataFrame(
     {"train_accuracy": [0.5, 0.75], "test_accuracy": [0.25, 0.5]},
@@ -531,3 +533,38 @@ def test_the_timeline_has_published_figures_where_there_are_some():
         counted, published = (line.get_ydata() for line in ax.lines)
         np.testing.assert_array_equal(counted, table[count])
         np.testing.assert_array_equal(published, table[f"published_{count}"])
+
+
+def test_the_way_of_a_digit_is_drawn_from_the_trained_network(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    import journey
+
+    _, (x, _) = load_mnist()
+    model = pretrained.load_pretrained("lenet5-mnist-robust")
+    figure = journey.journey(model, x[0])
+    (ax,) = figure.axes
+    f6 = keras.Model(model.input, model.get_layer("F6").output)
+    features = np.asarray(f6(prepare(x[0])))[0]
+    drawn = [image.get_array() for image in ax.images]
+    np.testing.assert_array_equal(drawn[6].ravel(), features)
+    distances = np.square(features - rbf_codes("0123456789")).sum(axis=1)
+    nearest = distances.argsort()[:3]
+    for picture, digit in zip(drawn[7:], nearest, strict=True):
+        np.testing.assert_array_equal(picture.ravel(), rbf_codes(str(digit))[0])
+    told = [f"{digit}: {distances[digit]:.0f}" for digit in nearest]
+    words = [text.get_text() for text in ax.texts]
+    assert [word for word in words if word[:1].isdigit() and ": " in word] == told
+    stored = journey.PICTURE.read_text("utf-8")
+    assert all(word in stored.replace("\\n", "\n") for word in told)
+
+
+def test_maps_are_tiled_side_by_side_with_gaps(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    from journey import tiled
+
+    maps = RNG.random((3, 4, 5))
+    sheet = tiled(maps, columns=2)
+    assert sheet.shape == (3 * 3 + 2, 2 * 4 + 1)
+    np.testing.assert_array_equal(sheet[4:7, 5:], maps[..., 3])
+    assert np.isnan(sheet[3]).all()
+    assert np.isnan(sheet[:, 4]).all()
