@@ -87,12 +87,16 @@ def errors_by_train_size(runs, paper):
     distorted = paper["train_error_percent"].isna().rename("distorted")
     theirs = paper.set_index([distorted, "x"])["test_error_percent"]
     points = PAPER | {"ls": "", "label": "the paper's, with distortions"}
+
+    def aside(digits):
+        return digits + 2_000
+
     ax = style.panel(6, 3.6, xlabel="training digits", ylabel="test error, %")
     ax.plot(ours["lenet5-mnist"], "o", color=style.BLUE, alpha=0.6, label="ours")
-    beside = ours["lenet5-mnist-distorted"].rename(lambda digits: digits + 2_000)
-    ax.plot(beside, "^", color=style.BLUE, alpha=0.6, label="ours, with distortions")
+    distortions = ours["lenet5-mnist-distorted"].rename(aside)
+    ax.plot(distortions, "^", color=style.BLUE, alpha=0.6, label="ours, with distortions")
     ax.plot(theirs[False], marker="s", mfc="none", **PAPER)
-    ax.plot(theirs[True], marker="v", mfc="white", **points)
+    ax.plot(theirs[True].rename(aside), marker="v", mfc="white", **points)
     ax.set(xticks=theirs[False].index, ylim=(0, None))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend()
