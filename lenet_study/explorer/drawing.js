@@ -14,16 +14,34 @@ const ARROWS = {
 const raster = new OffscreenCanvas(FIELD, FIELD).getContext("2d", { willReadFrequently: true });
 
 /**
- * Turns strokes into an image.
- * @param {number[][][]} strokes lists of points `[x, y]`, from 0 to 200.
- * @returns {Uint8Array} 200x200 greys: light ink on 0.
+ * Returns the field as the networks would see it.
+ * @param {object} source A drawing or an image.
+ * @returns {Uint8Array} 200x200 greys: light ink on about 0.
  */
-export function rasterize(strokes) {
-  raster.fillStyle = "#000";
-  raster.fillRect(0, 0, FIELD, FIELD);
-  strokes.forEach((stroke) => trace(raster, stroke, "#fff"));
+export function fieldOf(source) {
+  paint(raster, source, "#000", "#fff");
   const { data } = raster.getImageData(0, 0, FIELD, FIELD);
-  return Uint8Array.from({ length: FIELD * FIELD }, (_, pixel) => data[4 * pixel]);
+  const greys = Uint8Array.from({ length: FIELD * FIELD }, (_, pixel) => data[4 * pixel]);
+  const mean = greys.reduce((sum, grey) => sum + grey) / greys.length;
+  return mean > 127 ? greys.map((grey) => 255 - grey) : greys;
+}
+
+/** Paints what is in the field. */
+function paint(context, source, board, ink) {
+  context.fillStyle = board;
+  context.fillRect(0, 0, FIELD, FIELD);
+  if (source?.kind === "drawing") {
+    source.strokes.forEach((stroke) => trace(context, stroke, ink));
+  } else if (source?.kind === "image") {
+    const { left, top, scale } = fitted(source);
+    context.drawImage(source.canvas, left, top, scale * source.width, scale * source.height);
+  }
+}
+
+/** Where a whole image goes in the field. */
+function fitted({ width, height }) {
+  const scale = FIELD / Math.max(width, height);
+  return { scale, left: (FIELD - scale * width) / 2, top: (FIELD - scale * height) / 2 };
 }
 
 /** Draws one stroke, smooth: a curve through the middles between its points. */
@@ -187,11 +205,7 @@ export function drawingView(parent, explorer) {
   parent.append(make("div", { className: "stage" }, field, hint), told);
   explorer.watch(() => {
     const { source } = explorer.state;
-    context.fillStyle = explorer.color("--board");
-    context.fillRect(0, 0, FIELD, FIELD);
-    if (source?.kind === "drawing") {
-      source.strokes.forEach((each) => trace(context, each, explorer.color("--ink")));
-    }
+    paint(context, source, explorer.color("--board"), explorer.color("--ink"));
     hint.hidden = source !== null;
   });
 }

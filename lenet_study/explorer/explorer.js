@@ -1,6 +1,8 @@
-import { buildNetwork, distancesOf, posterior, withWeights } from "./network.js";
+import { buildNetwork, bytesOf, distancesOf, float16Of } from "./network.js";
+import { posterior, withKernel, withWeights } from "./network.js";
+import { CHANGES, changed } from "./changes.js";
 import { make, translate, wordsOf } from "./elements.js";
-import { drawingView } from "./drawing.js";
+import { FIELD, drawingView, fieldOf } from "./drawing.js";
 import { answersView, layersView } from "./layers.js";
 import { unitView } from "./unit.js";
 import { convolutionView } from "./convolution.js";
@@ -13,25 +15,30 @@ const SECTIONS = [
   ["convolution", convolutionView],
 ];
 
+/** The amounts of all changes that change nothing. */
+export const UNCHANGED = Object.fromEntries(CHANGES.map(({ name, start }) => [name, start]));
+
 /**
  * Builds the explorer.
- * @param {HTMLElement} element where it goes.
- * @param {object} data networks, film and digits, as `lenet_study.explorer` writes them.
+ * @param {HTMLElement} element Where it goes.
+ * @param {object} data Networks, film and digits, as `lenet_study.explorer` writes them.
  * @param {{onAnswer: function}} hooks `onAnswer(explorer)` is called after each answer.
- * @returns {object} the explorer. `image` is what the networks see, a Uint8Array of 784
- *   greys or null, and `answers` what they say.
+ * @returns {object} The explorer. `image` is what the networks see, a Uint8Array of 784
+ *   greys or null, and `answers` is what they say: {distances, posterior, digit} each, with
+ *   `digit` null for rubbish.
  */
 export function mount(element, data, { onAnswer = () => {} } = {}) {
   const trained = data.networks.map(buildNetwork);
+  const images = bytesOf(data.digits.images);
   const views = [];
-  const changed = new Set(["source", "language"]);
+  const stale = new Set(["source", "language"]);
   let frame = 0;
   const state = {
-    source: null,
+    source: null, // {kind: "drawing", strokes}, {kind: "image", ...} or {kind: "digit", index}
     normalize: true,
-    changes: {},
-    moment: null,
-    kernel: null,
+    changes: UNCHANGED,
+    moment: null, // of the film; null: the trained network
+    kernel: null, // {map, values} in place of one of C1
     before: false,
     scale: "layer",
     unit: null,
@@ -42,8 +49,9 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   const scene = {
     state,
     empty: true,
-    greys: new Float32Array(784),
-    normalized: null,
+    greys: new Float32Array(784), // what the networks see
+    normalized: null, // what `sizeNormalize` told
+    refusal: null, // or why it refused: a key of the labels
     networks: trained,
     activations: [],
     answers: [],
@@ -56,20 +64,26 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     state,
     scene,
     root,
+    /** Changes the state. The views follow in the next frame. */
     set(patch) {
       Object.assign(state, patch);
-      Object.keys(patch).forEach((key) => changed.add(key));
+      Object.keys(patch).forEach((key) => stale.add(key));
       frame ||= requestAnimationFrame(update);
     },
+    /** Calls `view(scene)` after each change. */
     watch(view) {
       views.push(view);
       explorer.set({});
     },
+    /** The words of a label in the language of the state. */
     text: (key, ...values) => wordsOf(state.language, key, ...values),
+    /** A colour of the style sheet, such as "--ink", as a canvas takes it. */
     color(name) {
       probe.style.color = `var(${name})`;
       return getComputedStyle(probe).color;
     },
+    /** One of the stored digits: 784 greys. */
+    stored: (index) => images.subarray(784 * index, 784 * index + 784),
     get image() {
       return scene.empty ? null : Uint8Array.from(scene.greys, Math.round);
     },
@@ -78,19 +92,27 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     },
   };
 
+  /** Computes what depends on the changed part of the state, and tells all views. */
   function update() {
     frame = 0;
-    const has = (...keys) => keys.some((key) => changed.has(key));
-    if (has("source", "normalize", "changes")) {
-      scene.greys = Float32Array.from(reduced(state.source));
+    const has = (...keys) => keys.some((key) => stale.has(key));
+    const isOther = has("source", "normalize", "changes");
+    if (has("source", "normalize")) {
+      Object.assign(scene, seen(state, explorer));
+    }
+    if (isOther) {
+      scene.greys = changed(scene.digit, state.changes);
       scene.empty = scene.greys.every((grey) => grey === 0);
     }
-    if (has("source", "normalize", "changes", "moment", "kernel")) {
+    if (has("moment", "kernel")) {
+      scene.networks = [networkOf(state, trained[0], data.film), ...trained.slice(1)];
+    }
+    if (isOther || has("moment", "kernel")) {
       scene.activations = scene.empty
         ? []
         : scene.networks.map((network) => network.forward(scene.greys));
     }
-    if (has("source", "normalize", "changes", "moment", "kernel", "j")) {
+    if (isOther || has("moment", "kernel", "j")) {
       scene.answers = scene.activations.map((activations, index) =>
         answerOf(scene.networks[index], activations, state.j),
       );
@@ -100,7 +122,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
       root.lang = state.language;
       translate(root, state.language);
     }
-    changed.clear();
+    stale.clear();
     views.forEach((view) => view(scene));
   }
 
@@ -110,13 +132,31 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   return explorer;
 }
 
-/** Builds a section with its heading, what is seen there, and its view. */
+/** Builds a section: its heading, what is seen there, and its view. */
 function section(name, view, explorer) {
   const id = `explorer-${name}`;
   const parent = make("section", { className: `part ${name}`, "aria-labelledby": id });
   parent.append(make("h2", { id, text: name }), make("p", { text: `${name} about` }));
   view(parent, explorer);
   return parent;
+}
+
+/** The digit before the changes. */
+function seen({ source }, explorer) {
+  if (source === null) {
+    return { digit: new Float32Array(784), normalized: null, refusal: null };
+  }
+  if (source.kind === "digit") {
+    return { digit: explorer.stored(source.index), normalized: null, refusal: null };
+  }
+  return { digit: reduced(fieldOf(source)), normalized: null, refusal: null };
+}
+
+/** Network 0 at a moment of its training, or with the edited kernel. */
+function networkOf({ moment, kernel }, trained, film) {
+  const network =
+    moment === null ? trained : withWeights(trained, float16Of(film.moments[moment].weights));
+  return kernel ? withKernel(network, kernel.map, kernel.values) : network;
 }
 
 function answerOf(network, activations, j) {
@@ -126,7 +166,19 @@ function answerOf(network, activations, j) {
   return { distances, posterior: chances, digit: best === 10 ? null : best };
 }
 
-/** Reduces a square drawing to 28x28 greys, by area. */
-function reduced(source) {
-  return source === null ? new Float32Array(784) : source.image;
+/** Reduces the field to 28x28: each new pixel is the mean over the area that it covers. */
+function reduced(greys) {
+  const size = FIELD / 28;
+  const share = (old, place) =>
+    Math.max(0, Math.min(old + 1, (place + 1) * size) - Math.max(old, place * size));
+  return Float32Array.from({ length: 784 }, (_, pixel) => {
+    const [row, column] = [Math.floor(pixel / 28), pixel % 28];
+    let sum = 0;
+    for (let y = Math.floor(row * size); y < (row + 1) * size; y++) {
+      for (let x = Math.floor(column * size); x < (column + 1) * size; x++) {
+        sum += share(y, row) * share(x, column) * greys[y * FIELD + x];
+      }
+    }
+    return sum / size ** 2;
+  });
 }

@@ -1,6 +1,8 @@
 /** All words that a person sees, in English and Korean. */
 export const labels = {
   title: { en: "LeNet-5 alive", ko: "살아 있는 LeNet-5" },
+  field: { en: "Field to draw in", ko: "숫자를 그리는 칸" },
+  "field hint": { en: "Draw here", ko: "여기에 그리세요" },
   draw: { en: "Draw a digit", ko: "숫자를 그려 보세요" },
   "draw about": {
     en: "Draw a digit from 0 to 9. The networks read it while you draw.",
