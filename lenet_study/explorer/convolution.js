@@ -1,9 +1,10 @@
 // A convolution: the window that slides over the digit, and a kernel to change.
 
+import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
 import { distancesOf, posterior } from "./network.js";
-import { ARROWS, NumberTable, Picture, coloursOf, numeral, rangeOf } from "./pictures.js";
-import { between } from "./unit.js";
+import { NumberTable, Picture, coloursOf, numeral, rangeOf } from "./pictures.js";
+import { withSigns } from "./unit.js";
 
 const SIZE = 5;
 const AREA = SIZE * SIZE;
@@ -74,7 +75,7 @@ class Slide {
     const figure = (text, ...content) =>
       make("figure", {}, ...content, make("figcaption", { text }));
     const field = ({ element }, place) =>
-      make("div", { className: "field" }, element, this.#frames[place]);
+      make("div", { className: "framed" }, element, this.#frames[place]);
     const pieces = [
       figure("the digit", field(this.#input, 0)),
       ...["window", "kernel to edit", "products"].map((text, place) =>
@@ -82,7 +83,7 @@ class Slide {
       ),
       figure("the map", field(this.#output, 1)),
     ];
-    const row = make("div", { className: "row" }, ...between(pieces, ["", "×", "=", "→"]));
+    const row = make("div", { className: "row" }, ...withSigns(pieces, ["", "×", "=", "→"]));
     this.element = make("div", { className: "slide" }, row, this.#place, this.#chain, this.#buttons());
   }
 

@@ -4,7 +4,7 @@ export const FIELD = 200; // pixels of a drawing, each way
 const PEN = 12; // width of a stroke, in these pixels
 const STEP = 5; // of the keyboard's cursor
 const LARGEST_PHOTO = 2000; // pixels: what is larger is reduced when it is loaded
-const ARROWS = {
+export const ARROWS = {
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
   ArrowUp: [0, -1],

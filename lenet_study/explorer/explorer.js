@@ -53,6 +53,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     normalized: null, // what `sizeNormalize` told
     refusal: null, // or why it refused: a key of the labels
     networks: trained,
+    unedited: trained[0], // network 0 at the moment, with its own kernels
     activations: [],
     answers: [],
   };
@@ -104,8 +105,13 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
       scene.greys = changed(scene.digit, state.changes);
       scene.empty = scene.greys.every((grey) => grey === 0);
     }
+    if (has("moment")) {
+      scene.unedited = networkAt(state.moment, trained[0], data.film);
+    }
     if (has("moment", "kernel")) {
-      scene.networks = [networkOf(state, trained[0], data.film), ...trained.slice(1)];
+      const { kernel } = state;
+      const edited = kernel && withKernel(scene.unedited, kernel.map, kernel.values);
+      scene.networks = [edited ?? scene.unedited, ...trained.slice(1)];
     }
     if (isOther || has("moment", "kernel")) {
       scene.activations = scene.empty
@@ -152,11 +158,10 @@ function seen({ source }, explorer) {
   return { digit: reduced(fieldOf(source)), normalized: null, refusal: null };
 }
 
-/** Network 0 at a moment of its training, or with the edited kernel. */
-function networkOf({ moment, kernel }, trained, film) {
-  const network =
-    moment === null ? trained : withWeights(trained, float16Of(film.moments[moment].weights));
-  return kernel ? withKernel(network, kernel.map, kernel.values) : network;
+/** Network 0 at a moment of its training; null is its end. */
+function networkAt(moment, trained, film) {
+  if (moment === null) return trained;
+  return withWeights(trained, float16Of(film.moments[moment].weights));
 }
 
 function answerOf(network, activations, j) {

@@ -1,7 +1,8 @@
 // All layers of the networks as maps, and their answers.
 
+import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
-import { ARROWS, Picture, coloursOf, numeral, rangeOf, shape } from "./pictures.js";
+import { Picture, coloursOf, numeral, rangeOf, shape } from "./pictures.js";
 import { nameOf, sentenceOf } from "./unit.js";
 
 // How the maps of a layer lie: maps side by side, CSS pixels a unit, units between maps.
@@ -123,7 +124,7 @@ class Flow {
     return make(
       "figure",
       { className: `layer ${name}` },
-      make("figcaption", {}, make("b", { text: `name ${name}` }), " ", size),
+      make("figcaption", {}, make("b", { text: `name ${name}` }), size),
       name === "output" ? this.#outputs(picture) : picture.element,
       this.#scales[name],
       make("p", { text: `${kind} ${name}` }),
@@ -248,7 +249,7 @@ class Flow {
     const fits = reach.map(({ layer, maps, ...part }) => {
       const { element } = this.#pictures[layer.name];
       const all = Array.from({ length: layer.maps }, (_, map) => map);
-      const at = (map, piece) => moved(this.#pictures[layer.name].box(map, piece), element);
+      const at = (map, piece) => placed(this.#pictures[layer.name].box(map, piece), element);
       for (const map of all.filter((other) => layer.maps <= FEW && !maps.includes(other))) {
         this.#lines.append(shape("rect", { class: "apart", ...at(map) }));
       }
@@ -286,7 +287,7 @@ function reachOf(network, { layer: name, map, row, column }) {
   return reach;
 }
 
-function moved({ x, y, width, height }, { offsetLeft, offsetTop }) {
+function placed({ x, y, width, height }, { offsetLeft, offsetTop }) {
   return { x: x + offsetLeft, y: y + offsetTop, width, height };
 }
 

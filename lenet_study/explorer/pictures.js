@@ -177,14 +177,6 @@ export class Picture {
   }
 }
 
-/** The key of an arrow as steps [right, down]. */
-export const ARROWS = {
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-};
-
 /** A table of numbers on their colours. */
 export class NumberTable {
   #fields = [];

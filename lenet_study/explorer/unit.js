@@ -4,7 +4,7 @@ import { make, translate } from "./elements.js";
 import { NumberTable, Picture, coloursOf, numeral, rangeOf, shape } from "./pictures.js";
 
 const ACROSS = { 16: 4, 84: 7, 120: 8 }; // windows side by side, by their number
-const LARGEST = 10; // so many products are listed
+const LISTED = 10; // so many products are listed
 const WIDEST = 4; // the squashing function is drawn from -4 to 4
 const CODES = [-1.7159, 1.7159]; // the scale of what F6 draws and of the codes
 
@@ -36,7 +36,7 @@ function lookedUp({ networks, activations }, { network: index, layer: name, map,
  * @param {object} explorer
  */
 export function unitView(parent, explorer) {
-  const hint = make("p", { className: "hint", text: "no unit" });
+  const hint = make("p", { className: "note", text: "no unit" });
   const title = make("h3");
   const hold = make("button", { type: "button" });
   hold.addEventListener("click", () => {
@@ -103,7 +103,7 @@ class Bench {
     const { size, kind, squash } = layer;
     this.#explorer = explorer;
     this.#field = new Picture(network.layers[0], { across: 1, cell: 5 });
-    const field = make("div", { className: "field" }, this.#field.element, this.#frame);
+    const field = make("div", { className: "framed" }, this.#field.element, this.#frame);
     const pieces = [make("figure", {}, field, this.#seen)];
     const isDistance = kind === "distances";
     const names = isDistance ? ["F6 drew", "the code", "squared"] : ["takes", "kernel", "products"];
@@ -126,7 +126,7 @@ class Bench {
       return make("figure", {}, picture.element, make("figcaption", { text }));
     });
     if (size > 1) shown.push(this.#sumsByMap(count, across));
-    return make("div", { className: "row" }, ...between(shown, signs));
+    return make("div", { className: "row" }, ...withSigns(shown, signs));
   }
 
   #sumsByMap(count, across) {
@@ -149,7 +149,7 @@ class Bench {
       this.#tables.push(table);
       return make("figure", {}, table.element, make("figcaption", { text }));
     });
-    const row = make("div", { className: "row" }, ...between(shown, signs));
+    const row = make("div", { className: "row" }, ...withSigns(shown, signs));
     return make("div", { className: "close" }, this.#caption, row);
   }
 
@@ -203,7 +203,7 @@ class Bench {
 
   #fillList(network, layer, parts) {
     const order = [...parts].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
-    const rest = order.slice(LARGEST);
+    const rest = order.slice(LISTED);
     const isDistance = layer.kind === "distances";
     const heads = isDistance ? ["F6 drew", "the code", "squared"] : ["takes", "weight of", "product"];
     const line = (tag, ...cells) => make("tr", {}, ...cells.map((cell) => make(tag, {}, cell)));
@@ -212,7 +212,7 @@ class Bench {
     this.#list.replaceChildren(
       make("caption", {}, text("largest first")),
       line("th", before, ...heads.map((key) => text(key))),
-      ...order.slice(0, LARGEST).map(({ map, values, kernel, sum }) =>
+      ...order.slice(0, LISTED).map(({ map, values, kernel, sum }) =>
         line("td", String(map), numeral(values[0]), numeral(kernel[0]), numeral(sum, 3)),
       ),
       line("td", text("others", rest.length), "", "", numeral(total(rest.map(({ sum }) => sum)), 3)),
@@ -252,7 +252,7 @@ class Bench {
  * @param {string[]} signs
  * @returns {HTMLElement[]}
  */
-export function between(elements, signs) {
+export function withSigns(elements, signs) {
   const [first, ...others] = elements;
   const sign = (place) => make("b", { className: "sign", "aria-hidden": "true" }, signs[place]);
   return [first, ...others.flatMap((element, place) => [sign(place), element])];
