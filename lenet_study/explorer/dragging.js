@@ -1,8 +1,9 @@
 // What the networks see: the size normalization, and the changes of the digit.
 
 import { CHANGES } from "./changes.js";
+import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
-import { ARROWS, Picture, coloursOf, numeral } from "./pictures.js";
+import { Picture, coloursOf, numeral } from "./pictures.js";
 
 // How far each change goes to both sides while it plays, in turn, and for how long.
 const SWINGS = { right: 5, down: 5, angle: 40, scale: 0.4, squeeze: 0.35, thickness: 0.9 };

@@ -1,12 +1,17 @@
 // The field to draw in, and the digits to take.
 
 import { make } from "./elements.js";
-import { ARROWS } from "./pictures.js";
 
 export const CANVAS = 200; // pixels of a drawing, each way
 const PEN = 12; // the width of a stroke, in these pixels
 const STEP = 5; // of the keyboard's cursor
 const LARGEST_PHOTO = 2000; // pixels: what is larger is reduced when it is loaded
+export const ARROWS = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
 
 const board = new OffscreenCanvas(CANVAS, CANVAS).getContext("2d", { willReadFrequently: true });
 
@@ -147,7 +152,7 @@ export function drawingView(parent, explorer) {
     height: 2 * CANVAS,
     tabIndex: 0,
     role: "application",
-    label: "field",
+    label: "drawing field",
   });
   const context = field.getContext("2d");
   context.scale(2, 2);
@@ -224,7 +229,7 @@ export function drawingView(parent, explorer) {
     file.value = "";
   });
   const [back, empty] = [button("undo", undo), button("clear", clear)];
-  const told = make("p", { className: "told", role: "status" });
+  const told = make("p", { className: "status", role: "status" });
   parent.append(
     make("div", { className: "stage" }, field, make("span", { text: "field hint" })),
     make("div", { className: "tools" }, back, empty, button("file", () => file.click()), file),
