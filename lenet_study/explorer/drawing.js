@@ -237,8 +237,8 @@ export function drawingView(parent, explorer) {
     make("div", { className: "stage" }, field, make("span", { text: "field hint" })),
     make("div", { className: "tools" }, back, empty, button("file", () => file.click()), file),
     told,
-    make("p", { className: "small", text: "keys" }),
     shelf(explorer, take),
+    make("p", { className: "small", text: "keys" }),
   );
 
   explorer.watch(({ normalized, refusal }) => {

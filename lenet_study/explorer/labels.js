@@ -276,7 +276,8 @@ Object.assign(labels, {
   "name F6": { en: "F6", ko: "F6" },
   "name output": { en: "output", ko: "출력" },
   size: { en: "{0} × {1}×{2}", ko: "{0} × {1}×{2}" },
-  "layer maps": {
+  "img maps": { en: "{0}: what the network sees", ko: "{0}: 신경망이 보는 것" },
+  "application maps": {
     en: "{0}: {1} maps of {2} by {3}. Arrow keys go from unit to unit, Enter holds, Escape lets go.",
     ko: "{0}: {2}×{3} 맵 {1}개. 화살표 키로 유닛을 옮기고, Enter로 고정하고, Esc로 풉니다.",
   },
@@ -396,8 +397,8 @@ Object.assign(labels, {
   hold: { en: "Hold", ko: "고정" },
   "let go": { en: "Let go", ko: "풀기" },
   field: {
-    en: "It sees {0}×{1} pixels of the input: its receptive field.",
-    ko: "입력의 {0}×{1} 픽셀을 봅니다. 이것이 수용 영역입니다.",
+    en: "the frame: all that it sees, its receptive field",
+    ko: "테두리 안: 이 유닛이 보는 전부, 곧 수용 영역",
   },
   takes: { en: "what it takes", ko: "받는 값" },
   kernel: { en: "kernel", ko: "커널" },
@@ -413,7 +414,6 @@ Object.assign(labels, {
   },
   "four of map": { en: "Four pixels of map {0} of the layer before.", ko: "앞 층 맵 {0}의 네 픽셀." },
   "largest first": { en: "The largest first", ko: "큰 것부터" },
-  "weight of": { en: "weight", ko: "가중치" },
   product: { en: "product", ko: "곱" },
   others: { en: "{0} others", ko: "나머지 {0}개" },
   "sum of products": { en: "sum of {0} products", ko: "곱 {0}개의 합" },
@@ -435,7 +435,7 @@ Object.assign(labels, {
   },
   window: { en: "window", ko: "창" },
   "kernel to edit": { en: "kernel: change a weight", ko: "커널: 가중치를 바꿔 보세요" },
-  weight: { en: "weight in row {0}, column {1}", ko: "{0}행 {1}열의 가중치" },
+  "weight at": { en: "weight in row {0}, column {1}", ko: "{0}행 {1}열의 가중치" },
   "the map": { en: "the map so far", ko: "지금까지의 맵" },
   start: { en: "Start", ko: "처음" },
   "step back": { en: "Back", ko: "뒤로" },
@@ -444,17 +444,13 @@ Object.assign(labels, {
   play: { en: "Play", ko: "재생" },
   pause: { en: "Pause", ko: "멈춤" },
   speed: { en: "speed", ko: "속도" },
-  place: {
-    en: "Window {0} of {1}: row {2}, column {3} of the map.",
-    ko: "창 {1}개 중 {0}번째: 맵의 {2}행 {3}열.",
+  "scaledTanh sum": {
+    en: "Row {0}, column {1}: products {2} + bias {3} = {4}; 1.7159 tanh(⅔ × {4}) = {5}",
+    ko: "{0}행 {1}열: 곱의 합 {2} + 편향 {3} = {4}, 1.7159 tanh(⅔ × {4}) = {5}",
   },
-  "scaledTanh chain": {
-    en: "products {0} + bias {1} = {2}, and 1.7159 tanh(⅔ · {2}) = {3}",
-    ko: "곱의 합 {0} + 편향 {1} = {2}, 1.7159 tanh(⅔ · {2}) = {3}",
-  },
-  "swish chain": {
-    en: "products {0} + bias {1} = {2}, and swish({2}) = {3}",
-    ko: "곱의 합 {0} + 편향 {1} = {2}, swish({2}) = {3}",
+  "swish sum": {
+    en: "Row {0}, column {1}: products {2} + bias {3} = {4}; swish({4}) = {5}",
+    ko: "{0}행 {1}열: 곱의 합 {2} + 편향 {3} = {4}, swish({4}) = {5}",
   },
   "edit about": {
     en: "Take another kernel for this map. What does the map show now, and does the answer stay?",
@@ -471,5 +467,5 @@ Object.assign(labels, {
     en: "With the trained kernel of map {0}, the answer was {1}. With this kernel it is {2}.",
     ko: "맵 {0}의 학습된 커널로는 답이 {1}였습니다. 이 커널로는 {2}입니다.",
   },
-  told: { en: "{0} ({1} %)", ko: "{0}({1} %)" },
+  told: { en: "{0} ({1})", ko: "{0}({1})" },
 });

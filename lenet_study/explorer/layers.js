@@ -2,8 +2,8 @@
 
 import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
-import { Picture, coloursOf, numeral, rangeOf, shape } from "./pictures.js";
-import { nameOf, sentenceOf } from "./unit.js";
+import { Picture, coloursOf, figure, numeral, percent, rangeOf, shape } from "./pictures.js";
+import { sentenceOf } from "./unit.js";
 
 // How the maps of a layer lie: maps side by side, CSS pixels a unit, units between maps.
 const LAYOUTS = {
@@ -16,28 +16,25 @@ const LAYOUTS = {
   F6: { across: 7, cell: 14 },
   output: { across: 1, cell: 18 },
 };
-const DRAWN = { maps: 84, rows: 1, columns: 1 };
-const SQUASHED = [-1.7159, 1.7159];
-const FEW = 16; // so many maps have a line and a frame of their own
-const NEAREST = 3;
+const FEW = 16; // so many maps have a frame and a line each
+const CODE = { maps: 84, rows: 1, columns: 1 };
+const CODES = [-1.7159, 1.7159]; // the scale of what F6 draws and of the codes
 const PAUSE = 500; // milliseconds without a change, before the answer is spoken
 
-/**
- * Shows all layers of all networks, with the way to each unit.
- * @param {HTMLElement} parent
- * @param {object} explorer
- */
+/** Shows all layers of all networks in `parent`, and the way to one unit. */
 export function layersView(parent, explorer) {
   const flows = explorer.scene.networks.map((_, index) => new Flow(explorer, index));
-  const readout = make("p", { className: "readout", "aria-live": "polite" });
-  const more = make("button", { type: "button", text: "all numbers", hidden: true });
-  more.addEventListener("click", () => {
-    explorer.root.querySelector(".part.unit").scrollIntoView({ block: "start" });
-  });
+  const readout = make("p", { "aria-live": "polite" });
+  const more = make("button", { type: "button", text: "all numbers" });
+  more.addEventListener("click", () => explorer.root.querySelector(".unit").scrollIntoView());
+  const choices = [
+    choice(explorer, "before", { "after squashing": false, "before squashing": true }),
+    choice(explorer, "scale", { "scale a layer": "layer", "scale a map": "map" }),
+  ];
   parent.append(
-    make("div", { className: "switches" }, ...switches(explorer), legend()),
+    make("div", { className: "switches" }, ...choices, legend()),
     ...flows.map((flow) => flow.element),
-    make("div", { className: "readout-line" }, readout, more),
+    make("div", { className: "readout" }, readout, more),
   );
   explorer.root.addEventListener("keydown", ({ key }) => {
     if (key === "Escape" && explorer.state.unit) explorer.set({ unit: null, held: false });
@@ -45,230 +42,176 @@ export function layersView(parent, explorer) {
   explorer.watch((scene) => {
     const colours = coloursOf(explorer);
     flows.forEach((flow) => flow.update(scene, colours));
-    const { unit } = scene.state;
-    more.hidden = !unit || scene.empty;
-    readout.textContent = unit && !scene.empty ? sentenceOf(explorer, unit) : explorer.text("hover");
+    const unit = scene.empty ? null : scene.state.unit;
+    readout.textContent = unit ? sentenceOf(explorer, unit) : explorer.text("hover");
+    more.hidden = !unit;
   });
 }
 
-function switches(explorer) {
-  const choices = (key, options) => {
-    const inputs = options.map(([value, text]) => {
-      const input = make("input", { type: "radio", name: `explorer-${key}` });
-      input.addEventListener("change", () => explorer.set({ [key]: value }));
-      explorer.watch(({ state }) => (input.checked = state[key] === value));
-      return make("label", {}, input, make("span", { text }));
-    });
-    return make("fieldset", {}, make("legend", { text: `show ${key}` }), ...inputs);
-  };
-  return [
-    choices("before", [[false, "after squashing"], [true, "before squashing"]]),
-    choices("scale", [["layer", "scale a layer"], ["map", "scale a map"]]),
-  ];
+function choice(explorer, key, options) {
+  const labels = Object.entries(options).map(([text, value]) => {
+    const input = make("input", { type: "radio", name: `explorer-${key}` });
+    input.addEventListener("change", () => explorer.set({ [key]: value }));
+    explorer.watch(({ state }) => (input.checked = state[key] === value));
+    return make("label", {}, input, make("span", { text }));
+  });
+  return make("fieldset", {}, make("legend", { text: `show ${key}` }), ...labels);
 }
 
 function legend() {
   const bar = (className, ...texts) =>
     make("div", { className }, make("i"), ...texts.map((text) => make("span", { text })));
-  return make(
-    "div",
-    { className: "legend" },
-    bar("signed", "negative", "zero", "positive"),
-    bar("greys", "paper", "ink"),
-  );
+  const bars = [bar("signed", "negative", "zero", "positive"), bar("greys", "paper", "ink")];
+  return make("div", { className: "legend" }, ...bars);
+}
+
+/** Shows the unit under the pointer, if there is one; a click holds it or lets it go. */
+function followPointer(element, explorer, unitAt) {
+  const { state } = explorer;
+  element.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "touch" && !state.held) explorer.set({ unit: unitAt(event) });
+  });
+  element.addEventListener("pointerleave", () => state.held || explorer.set({ unit: null }));
+  element.addEventListener("click", (event) => {
+    const unit = unitAt(event);
+    const isSame = JSON.stringify(unit) === JSON.stringify(state.unit);
+    if (unit) explorer.set({ unit, held: !(state.held && isSame) });
+  });
 }
 
 /** The layers of one network, from the input to the output. */
 class Flow {
-  #explorer;
-  #index;
-  #network;
   #pictures = {};
   #scales = {};
-  #values = [];
-  #lines = shape("svg", { class: "ways", "aria-hidden": "true" });
+  #outputs = Array.from({ length: 10 }, () => make("span"));
+  #ways = shape("svg", { class: "ways", "aria-hidden": "true" });
   #row = make("div", { className: "flow" });
-  #traced = null;
+  #shown = null;
 
   constructor(explorer, index) {
-    this.#explorer = explorer;
-    this.#index = index;
-    this.#network = explorer.scene.networks[index];
-    const { kind, layers } = this.#network;
-    this.#row.append(...layers.map((layer) => this.#figure(layer, kind)), this.#lines);
-    this.element = make(
-      "details",
-      { className: "network", open: index === 0 || matchMedia("(min-width: 700px)").matches },
-      make("summary", {}, make("h3", { text: kind }), make("span", { text: `${kind} about` })),
-      this.#row,
-    );
-    this.element.addEventListener("toggle", () => explorer.set({}));
+    Object.assign(this, { explorer, index });
+    const { kind, layers } = explorer.scene.networks[index];
+    this.#row.append(...layers.map((layer) => this.#figure(layer, kind)), this.#ways);
+    const words = [make("h3", { text: kind }), make("span", { text: `${kind} about` })];
+    const open = index === 0 || matchMedia("(min-width: 700px)").matches;
+    const attributes = { className: "network", open };
+    this.element = make("details", attributes, make("summary", {}, ...words), this.#row);
     new ResizeObserver(() => {
-      this.#traced = null;
+      this.#shown = null;
       explorer.set({});
     }).observe(this.#row);
   }
 
-  #figure(layer, kind) {
-    const { name, maps, rows, columns } = layer;
-    const picture = new Picture(layer, LAYOUTS[name], {
-      tabIndex: name === "input" ? -1 : 0,
-      role: "application",
-      label: "layer maps",
-      values: [name, maps, rows, columns],
-    });
+  #figure({ name, maps, rows, columns }, kind) {
+    const values = [name, maps, rows, columns];
+    const isInput = name === "input";
+    const role = isInput ? "img" : "application";
+    const attributes = { role, tabIndex: isInput ? -1 : 0, label: `${role} maps`, values };
+    const picture = new Picture({ maps, rows, columns }, LAYOUTS[name], attributes);
     this.#pictures[name] = picture;
-    if (name !== "input") this.#listen(picture, name);
-    const size = make("span", { text: "size", values: [maps, rows, columns] });
     this.#scales[name] = make("span", { className: "scale" });
+    if (!isInput) this.#listen(picture, name);
+    const size = make("span", { text: "size", values: values.slice(1) });
+    const numbers = make("div", { "aria-hidden": "true" }, ...this.#outputs);
     return make(
       "figure",
       { className: `layer ${name}` },
       make("figcaption", {}, make("b", { text: `name ${name}` }), size),
-      name === "output" ? this.#outputs(picture) : picture.element,
+      make("div", {}, picture.element, ...(name === "output" ? [numbers] : [])),
       this.#scales[name],
       make("p", { text: `${kind} ${name}` }),
     );
   }
 
-  #outputs(picture) {
-    const lines = Array.from({ length: 10 }, (_, digit) => make("b", {}, String(digit)));
-    this.#values = lines.map(() => make("span"));
-    const column = (...cells) => make("div", { "aria-hidden": "true" }, ...cells);
-    return make(
-      "div",
-      { className: "outputs" },
-      column(...lines),
-      picture.element,
-      column(...this.#values),
-    );
-  }
-
   #listen(picture, layer) {
-    const explorer = this.#explorer;
-    const { element } = picture;
-    const point = (unit, held) => explorer.set({ unit: unit && this.#unit(layer, unit), held });
-    element.addEventListener("pointermove", (event) => {
-      const unit = picture.unitAt(event);
-      const hovers = event.pointerType !== "touch" && !explorer.state.held;
-      if (hovers && !this.#isUnit(layer, unit)) point(unit, false);
+    const { explorer, index } = this;
+    const { state } = explorer;
+    const unitOf = (place) => place && { network: index, layer, ...place };
+    const middle = unitOf({ map: 0, row: picture.rows >> 1, column: picture.columns >> 1 });
+    const isOwn = (unit) => unit?.network === index && unit.layer === layer;
+    const own = () => (isOwn(state.unit) ? state.unit : null);
+    const { canvas } = picture;
+    followPointer(canvas, explorer, (event) => unitOf(picture.unitAt(event)));
+    canvas.addEventListener("blur", () => state.held || explorer.set({ unit: null }));
+    canvas.addEventListener("focus", () => {
+      if (canvas.matches(":focus-visible") && !state.held) explorer.set({ unit: own() ?? middle });
     });
-    element.addEventListener("pointerleave", () => this.#leave());
-    element.addEventListener("blur", () => this.#leave());
-    element.addEventListener("click", (event) => {
-      const unit = picture.unitAt(event);
-      if (unit) point(unit, !(explorer.state.held && this.#isUnit(layer, unit)));
-    });
-    element.addEventListener("focus", () => {
-      const { unit, held } = explorer.state;
-      const isHere = unit?.network === this.#index && unit.layer === layer;
-      if (element.matches(":focus-visible") && !isHere && !held) point(this.#middle(picture), false);
-    });
-    element.addEventListener("keydown", (event) => {
-      const { unit, held } = explorer.state;
-      const isHere = unit?.network === this.#index && unit.layer === layer;
-      const from = isHere ? unit : this.#middle(picture);
+    canvas.addEventListener("keydown", (event) => {
+      const unit = own();
       if (event.key in ARROWS) {
         event.preventDefault();
-        point(isHere ? picture.step(from, ...ARROWS[event.key]) : from, isHere && held);
+        const next = unit && unitOf(picture.step(unit, ...ARROWS[event.key]));
+        explorer.set({ unit: next ?? middle, held: state.held && unit !== null });
       } else if (event.key === "Enter") {
-        point(from, !(isHere && held));
+        explorer.set({ unit: unit ?? middle, held: !(unit && state.held) });
       }
     });
-  }
-
-  #middle({ rows, columns }) {
-    return { map: 0, row: rows >> 1, column: columns >> 1 };
-  }
-
-  #unit(layer, { map, row, column }) {
-    return { network: this.#index, layer, map, row, column };
-  }
-
-  #isUnit(layer, unit) {
-    const now = this.#explorer.state.unit;
-    return JSON.stringify(unit && this.#unit(layer, unit)) === JSON.stringify(now);
-  }
-
-  #leave() {
-    if (!this.#explorer.state.held) this.#explorer.set({ unit: null });
   }
 
   update(scene, colours) {
     if (!this.element.open) return;
-    this.#network = scene.networks[this.#index];
-    this.#network.layers.forEach((layer) => this.#draw(layer, scene, colours));
-    this.#tell(scene);
-    this.#trace(scene.state.unit);
+    const network = scene.networks[this.index];
+    const activations = scene.activations[this.index];
+    for (const { name } of network.layers) this.#draw(name, network, activations, colours);
+    const numbers = activations?.output[scene.state.before ? "before" : "after"];
+    this.#outputs.forEach((element, digit) => {
+      element.textContent = numbers ? `${digit}: ${brief(numbers[digit])}` : `${digit}`;
+      element.className = scene.answers[this.index]?.digit === digit ? "winner" : "";
+    });
+    const { unit } = scene.state;
+    this.#trace(network, unit?.network === this.index ? unit : null);
   }
 
-  #draw({ name }, { empty, activations, state }, colours) {
+  #draw(name, { background, ink }, activations, colours) {
+    const { before, scale } = this.explorer.state;
     const picture = this.#pictures[name];
-    const isInput = name === "input";
-    const scale = this.#scales[name];
-    scale.textContent = "\u00a0";
-    if (empty) {
-      picture.clear(isInput ? colours.grey.map(() => colours.grey[0]) : colours.signed);
+    const { [before ? "before" : "after"]: chosen, after } = activations?.[name] ?? {};
+    const values = chosen ?? after ?? null;
+    if (name === "input") {
+      picture.draw(values, colours.grey, values ? [background, ink] : [0, 1]);
+      this.#scales[name].textContent = `${numeral(background, 1)} … ${numeral(ink, 2)}`;
       return;
     }
-    const { before, after } = activations[this.#index][name];
-    const values = state.before && before ? before : after;
-    const { background, ink } = this.#network;
-    const whole = rangeOf(values);
-    if (isInput) {
-      picture.draw(values, colours.grey, [background, ink]);
-      scale.textContent = `${numeral(background, 1)} … ${numeral(ink, 2)}`;
-    } else {
-      const together = state.scale === "layer" || picture.rows === 1;
-      picture.draw(values, colours.signed, together ? whole : null);
-      if (together) scale.textContent = `±${numeral(whole[1], whole[1] < 100 ? 2 : 0)}`;
-    }
+    const isCommon = scale === "layer" || picture.rows === 1;
+    const range = values && isCommon ? rangeOf(values) : null;
+    picture.draw(values, colours.signed, range);
+    this.#scales[name].textContent = range ? `±${brief(range[1])}` : "\u00a0";
   }
 
-  #tell({ empty, activations, answers, state }) {
-    const output = activations[this.#index]?.output;
-    const values = state.before ? output?.before : output?.after;
-    const { digit } = answers[this.#index] ?? { digit: null };
-    this.#values.forEach((element, place) => {
-      element.textContent = empty ? "" : numeral(values[place], values[place] < 100 ? 2 : 0);
-      element.className = place === digit ? "winner" : "";
+  /** Frames what a unit takes from each layer before, and draws lines from the last one. */
+  #trace(network, unit) {
+    const key = JSON.stringify(unit);
+    if (key === this.#shown) return;
+    this.#shown = key;
+    this.#ways.replaceChildren();
+    if (!unit) return;
+    const reach = reachOf(network, unit);
+    const [[own], taken, ...others] = reach.map((part) => this.#boxes(part, part.maps));
+    const apart = reach.flatMap(({ layer, maps }) => {
+      const all = Array.from({ length: layer.maps > FEW ? 0 : layer.maps }, (_, map) => map);
+      return this.#boxes({ layer }, all.filter((map) => !maps.includes(map)));
     });
+    const rects = (name, boxes) => boxes.map((box) => shape("rect", { class: name, ...box }));
+    const center = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
+    const points = taken.map((box) => `M${center(box)}L${center(own)}`).join("");
+    const lines = ["under", "line"].map((name) => shape("path", { class: name, d: points }));
+    const frames = rects("frame", [...taken, ...others.flat()]);
+    this.#ways.append(...rects("apart", apart), ...lines, ...frames, ...rects("own", [own]));
   }
 
-  /** Draws the way to a unit: what it takes from each layer before. */
-  #trace(unit) {
-    const own = unit?.network === this.#index ? unit : null;
-    const key = JSON.stringify(own);
-    if (key === this.#traced) return;
-    this.#traced = key;
-    this.#lines.replaceChildren();
-    if (!own) return;
-    const reach = reachOf(this.#network, own);
-    const { clientWidth: width, clientHeight: height } = this.#row;
-    this.#lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const fits = reach.map(({ layer, maps, ...part }) => {
-      const { element } = this.#pictures[layer.name];
-      const all = Array.from({ length: layer.maps }, (_, map) => map);
-      const at = (map, piece) => placed(this.#pictures[layer.name].box(map, piece), element);
-      for (const map of all.filter((other) => layer.maps <= FEW && !maps.includes(other))) {
-        this.#lines.append(shape("rect", { class: "apart", ...at(map) }));
-      }
-      if (maps.length <= FEW) return maps.map((map) => at(map, part));
-      const { offsetLeft: x, offsetTop: y, offsetWidth, offsetHeight } = element;
-      return [{ x, y, width: offsetWidth, height: offsetHeight }];
+  #boxes({ layer, ...part }, maps) {
+    const picture = this.#pictures[layer.name];
+    const { offsetLeft, offsetTop, offsetWidth: width, offsetHeight: height } = picture.element;
+    if (maps.length > FEW) return [{ x: offsetLeft, y: offsetTop, width, height }];
+    return maps.map((map) => {
+      const { x, y, ...size } = picture.box(map, "top" in part ? part : undefined);
+      return { x: x + offsetLeft, y: y + offsetTop, ...size };
     });
-    const [[to], from] = fits;
-    this.#lines.append(
-      ...from.flatMap((box) => lineBetween(box, to)),
-      ...fits.flat().map((box) => shape("rect", { class: "frame", ...box })),
-      shape("rect", { class: "own", ...to }),
-    );
   }
 }
 
-/** What a unit takes from all layers before, from itself down to the input. */
-function reachOf(network, { layer: name, map, row, column }) {
-  const { layers } = network;
+/** What a unit takes, from itself down to the input: a part of some maps of each layer. */
+function reachOf({ layers }, { layer: name, map, row, column }) {
   let index = layers.findIndex((layer) => layer.name === name);
   let part = { layer: layers[index], maps: [map], top: row, left: column, rows: 1, columns: 1 };
   const reach = [part];
@@ -287,153 +230,90 @@ function reachOf(network, { layer: name, map, row, column }) {
   return reach;
 }
 
-function placed({ x, y, width, height }, { offsetLeft, offsetTop }) {
-  return { x: x + offsetLeft, y: y + offsetTop, width, height };
+function brief(value) {
+  return numeral(value, Math.abs(value) < 100 ? 2 : 0);
 }
 
-function lineBetween(from, to) {
-  const start = { x1: from.x + from.width / 2, y1: from.y + from.height / 2 };
-  const end = { x2: to.x + to.width / 2, y2: to.y + to.height / 2 };
-  return ["under", "line"].map((name) => shape("line", { class: name, ...start, ...end }));
-}
-
-/**
- * Shows what each network answers: what F6 draws, the nearest codes, distances, posterior.
- * @param {HTMLElement} parent
- * @param {object} explorer
- */
+/** Shows in `parent` what each network answers: nearest codes, distances, posterior. */
 export function answersView(parent, explorer) {
   const cards = explorer.scene.networks.map((_, index) => answerCard(explorer, index));
   const spoken = make("p", { className: "spoken", role: "status" });
-  parent.append(
-    make("div", { className: "answers" }, ...cards.map(({ element }) => element)),
-    spoken,
-  );
+  const elements = cards.map((card) => card.element);
+  parent.append(make("div", { className: "answers" }, ...elements), spoken);
   let timer = 0;
   explorer.watch((scene) => {
     const colours = coloursOf(explorer);
-    cards.forEach((card) => card.update(scene, colours));
+    const told = cards.map((card) => card.update(scene, colours)).join(" ");
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      const told = cards.map(({ sentence }) => sentence(scene)).join(" ");
-      if (spoken.textContent !== told) spoken.textContent = told;
-    }, PAUSE);
+    timer = setTimeout(() => told !== spoken.textContent && (spoken.textContent = told), PAUSE);
   });
 }
 
 function answerCard(explorer, index) {
   const { kind, j, layers } = explorer.scene.networks[index];
-  const { codes } = layers.at(-1);
-  const digit = make("strong");
-  const sure = make("span");
-  const drawing = codes && drawingBesideCodes(explorer, codes);
-  const table = new AnswerTable(explorer, index);
-  const element = make(
-    "article",
-    { className: "card" },
-    make("h3", { text: kind }),
-    make("p", { className: "told", "aria-hidden": "true" }, digit, sure),
-    ...(drawing ? [drawing.element] : [make("p", { className: "note", text: "no drawing" })]),
-    table.element,
-    ...(j === null ? [] : rubbishSlider(explorer, j)),
-  );
-  const nameOfAnswer = (answer) =>
-    answer.digit === null ? explorer.text("rubbish") : String(answer.digit);
+  const [name, sure] = [make("strong"), make("span")];
+  const codes = layers.at(-1).codes;
+  const note = make("p", { className: "note", text: "no drawing" });
+  const drawing = codes ? codesView(explorer, codes) : { element: note };
+  const table = make("table", { className: "classes" });
+  const heads = ["digit", `${kind} cost`, "probability"];
+  table.append(make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text }))));
+  const lines = Array.from({ length: j === null ? 10 : 11 }, (_, digit) => {
+    const head = make("th", { scope: "row" }, make("b", digit < 10 ? {} : { text: "rubbish" }));
+    if (digit < 10) head.firstChild.textContent = digit;
+    const line = make("tr", {}, head, make("td"), make("td"));
+    const unit = { network: index, layer: "output", map: digit, row: 0, column: 0 };
+    if (digit < 10) followPointer(line, explorer, () => unit);
+    table.append(line);
+    return line;
+  });
+  const told = make("p", { className: "told", "aria-hidden": "true" }, name, sure);
+  const parts = [told, drawing.element, table, ...(j === null ? [] : rubbishSlider(explorer, j))];
   return {
-    element,
-    update(scene, colours) {
-      const answer = scene.answers[index];
-      digit.textContent = answer ? nameOfAnswer(answer) : "–";
-      digit.className = answer?.digit === null ? "words" : "";
-      sure.textContent = answer
-        ? explorer.text("sure", percent(answer.posterior[answer.digit ?? 10]))
+    element: make("article", { className: "card" }, make("h3", { text: kind }), ...parts),
+    update({ answers, activations, state }, colours) {
+      const { distances, posterior: chances, digit } = answers[index] ?? {};
+      const isDigit = digit !== null;
+      name.textContent = !distances ? "–" : isDigit ? digit : explorer.text("rubbish");
+      name.className = isDigit ? "" : "words";
+      sure.textContent = distances
+        ? explorer.text("sure", percent(chances[digit ?? 10]))
         : explorer.text("nothing drawn");
-      drawing?.update(scene.activations[index]?.F6.after, answer?.distances, colours);
-      table.update(answer, scene.state);
-    },
-    sentence({ answers }) {
-      const answer = answers[index];
-      const name = explorer.text(kind);
-      return answer ? explorer.text("reads", name, nameOfAnswer(answer)) : "";
+      drawing.update?.(activations[index]?.F6.after, distances, colours);
+      const costs = distances ? [...distances, state.j].slice(0, lines.length) : [];
+      lines.forEach((line, place) => {
+        line.className = distances && place === (digit ?? 10) ? "winner" : "";
+        const cells = [
+          [costs[place] / Math.max(...costs), () => brief(costs[place])],
+          [chances?.[place], () => percent(chances[place])],
+        ];
+        cells.forEach(([share, words], cell) => {
+          line.cells[cell + 1].style.setProperty("--share", distances ? share : 0);
+          line.cells[cell + 1].textContent = distances ? words() : "";
+        });
+      });
+      return distances ? explorer.text("reads", explorer.text(kind), name.textContent) : "";
     },
   };
 }
 
-function percent(share) {
-  const digits = share > 0.0005 && share < 0.9995 && (share < 0.1 || share > 0.99) ? 1 : 0;
-  return `${numeral(100 * share, digits)} %`;
-}
-
-/** What F6 draws, and the codes of the nearest digits. */
-function drawingBesideCodes(explorer, codes) {
-  const layout = { across: 7, cell: 9 };
-  const pictures = Array.from({ length: NEAREST + 1 }, () => new Picture(DRAWN, layout));
-  const captions = pictures.map(() => make("figcaption"));
-  const figures = pictures.map(({ element }, place) =>
-    make("figure", {}, element, captions[place]),
-  );
+/** What F6 draws, beside the codes of the three nearest digits. */
+function codesView(explorer, codes) {
+  const pictures = Array.from({ length: 4 }, () => new Picture(CODE, { across: 7, cell: 9 }));
+  const figures = pictures.map(({ element }) => figure("F6 draws", element));
   return {
     element: make("div", { className: "drawn" }, ...figures),
     update(drawn, distances, colours) {
-      const order = distances ? [...distances.keys()].sort((a, b) => distances[a] - distances[b]) : [];
-      captions[0].textContent = explorer.text("F6 draws");
-      pictures.forEach((picture, place) => {
-        const values = place ? codes[order[place - 1]] : drawn;
-        if (values) picture.draw(values, colours.signed, SQUASHED);
-        else picture.clear(colours.signed);
-        if (place) captions[place].textContent = values ? explorer.text("code", order[place - 1]) : "";
+      const nearest = [...(distances ?? []).keys()].sort((a, b) => distances[a] - distances[b]);
+      pictures[0].draw(drawn ?? null, colours.signed, CODES);
+      pictures.slice(1).forEach((picture, place) => {
+        const digit = nearest[place];
+        picture.draw(codes[digit] ?? null, colours.signed, CODES);
+        const words = distances ? explorer.text("code", digit) : "\u00a0";
+        figures[place + 1].lastChild.textContent = words;
       });
     },
   };
-}
-
-/** The distances and the posterior, a line a digit, and one for what is no digit. */
-class AnswerTable {
-  #lines;
-  #j;
-
-  constructor(explorer, index) {
-    const { kind, j } = explorer.scene.networks[index];
-    this.#j = j;
-    const count = j === null ? 10 : 11;
-    this.element = make("table", { className: "classes" });
-    const heads = ["digit", `${kind} cost`, "probability"];
-    const cells = heads.map((text) => make("th", { scope: "col", text }));
-    this.element.createTHead().append(make("tr", {}, ...cells));
-    const body = this.element.createTBody();
-    this.#lines = Array.from({ length: count }, (_, place) => {
-      const name = place < 10 ? make("b", {}, String(place)) : make("b", { text: "rubbish" });
-      const [cost, chance] = [make("td"), make("td")];
-      const line = make("tr", {}, make("th", { scope: "row" }, name), cost, chance);
-      body.append(line);
-      if (place < 10) listenToLine(line, explorer, { network: index, map: place });
-      return { line, cost, chance };
-    });
-  }
-
-  update(answer, { j, unit }) {
-    const costs = answer ? [...answer.distances, j] : [];
-    const most = Math.max(...costs.slice(0, this.#lines.length));
-    this.#lines.forEach(({ line, cost, chance }, place) => {
-      const isBest = answer && (answer.digit ?? 10) === place;
-      line.className = isBest ? "winner" : "";
-      cost.textContent = answer ? numeral(costs[place], costs[place] < 100 ? 1 : 0) : "";
-      cost.style.setProperty("--share", answer ? costs[place] / most : 0);
-      chance.textContent = answer ? percent(answer.posterior[place]) : "";
-      chance.style.setProperty("--share", answer ? answer.posterior[place] : 0);
-    });
-  }
-}
-
-function listenToLine(line, explorer, { network, map }) {
-  const unit = { network, layer: "output", map, row: 0, column: 0 };
-  line.addEventListener("pointerenter", ({ pointerType }) => {
-    if (pointerType !== "touch" && !explorer.state.held) explorer.set({ unit });
-  });
-  line.addEventListener("pointerleave", () => {
-    if (!explorer.state.held) explorer.set({ unit: null });
-  });
-  line.addEventListener("click", () => explorer.set({ unit, held: true }));
 }
 
 function rubbishSlider(explorer, j) {
@@ -442,10 +322,8 @@ function rubbishSlider(explorer, j) {
   slider.addEventListener("input", () => explorer.set({ j: slider.valueAsNumber }));
   explorer.watch(({ state }) => {
     slider.value = state.j;
-    value.textContent = numeral(state.j, state.j < 10 ? 1 : 0);
+    value.textContent = brief(state.j);
   });
-  return [
-    make("label", { className: "rubbish" }, make("span", { text: "j" }), slider, value),
-    make("p", { className: "note", text: "about j" }),
-  ];
+  const label = make("label", { className: "rubbish" }, make("span", { text: "j" }), slider, value);
+  return [label, make("p", { className: "note", text: "about j" })];
 }

@@ -31,12 +31,8 @@ export function sizeNormalize({ pixels, width, height }, ink = null) {
   const box = boxOf(mask);
   const side = Math.max(box.bottom - box.top, box.right - box.left);
   refuse(side < size / 20, "too-small");
-  const scale = BOX / side;
-  const near = largest(mask, 1);
-  const values = filled(difference, (at) => near.values[at] && !ruled.values[at]
-    ? difference.values[at] : 0);
   return {
-    image: resampled(largest(values, lacking(mask, scale)), scale, box),
+    image: resized(mask, ruled, difference, box, BOX / side),
     box: [box.top, box.left, box.bottom, box.right].map((end) => end * step),
     ink,
     threshold,
@@ -60,23 +56,49 @@ function greyOf(pixels, width, height) {
   const [rows, columns] = [Math.floor(height / step), Math.floor(width / step)];
   const luma = new Float64Array(rows * columns); // times 255,000
   const alpha = new Float64Array(rows * columns);
+  let apart = 0; // of all from the middle between black and white
   for (let row = 0; row < rows * step; row++) {
-    for (let column = 0; column < columns * step; column++) {
-      const from = 4 * (row * width + column);
-      const at = Math.floor(row / step) * columns + Math.floor(column / step);
+    const start = Math.floor(row / step) * columns;
+    for (let column = 0, from = 4 * row * width; column < columns * step; column++, from += 4) {
+      const at = start + (step === 1 ? column : Math.floor(column / step));
       const light = 299 * pixels[from] + 587 * pixels[from + 1] + 114 * pixels[from + 2];
       luma[at] += light * pixels[from + 3];
       alpha[at] += pixels[from + 3];
+      apart += (light - 127500) * pixels[from + 3];
     }
   }
-  const sum = (values) => values.reduce((total, value) => total + value, 0);
-  const paper = sum(luma) < 127500 * sum(alpha) ? 255000 : 0;
+  const paper = apart < 0 ? 255000 : 0;
   const area = step * step;
   const grey = filled({ height: rows, width: columns }, (at) => {
     const light = (luma[at] / area + paper * (255 - alpha[at] / area)) / 255;
     return Math.floor(light / 1000 + 0.5);
   });
   return { step, ...grey };
+}
+
+// Replaces each column by what `work` makes of it, or each row. The line that `work` gets
+// repeats its first and its last pixel `reach + 1` times beyond the ends.
+function along({ values, height, width }, isDown, reach, work, sign = 1) {
+  const [count, length] = isDown ? [width, height] : [height, width];
+  const [apart, step] = isDown ? [1, width] : [width, 1];
+  const line = new Float64Array(length + 2 * reach + 2);
+  const results = new Float64Array(length);
+  const all = new Float64Array(values.length);
+  const spare = [new Float64Array(line.length), new Float64Array(line.length)];
+  for (let number = 0; number < count; number++) {
+    const start = number * apart;
+    line.fill(sign * values[start], 0, reach + 1);
+    for (let at = 0; at < length; at++) line[reach + 1 + at] = sign * values[start + at * step];
+    line.fill(line[reach + length], reach + 1 + length);
+    work(line, results, 2 * reach + 1, ...spare);
+    for (let at = 0; at < length; at++) all[start + at * step] = sign * results[at];
+  }
+  return { values: all, height, width };
+}
+
+function alongBoth(plane, reach, work, sign) {
+  if (reach === 0) return plane;
+  return along(along(plane, true, reach, work, sign), false, reach, work, sign);
 }
 
 function transposed({ values, height, width }) {
@@ -87,57 +109,57 @@ function transposed({ values, height, width }) {
   return { values: turned, height: width, width: height };
 }
 
-// The plane with more rows above and below, which repeat the first and the last one.
-function withMoreRows({ values, height, width }, above, below) {
-  const wide = new Float64Array((above + height + below) * width);
-  for (let row = 0; row < above + height + below; row++) {
-    const from = width * Math.min(Math.max(row - above, 0), height - 1);
-    wide.set(values.subarray(from, from + width), row * width);
-  }
-  return wide;
-}
-
 // The mean of each square of `2 * reach + 1` pixels.
 function mean(plane, reach) {
-  const size = 2 * reach + 1;
-  for (let way = 0; way < 2; way++) {
-    const { height, width } = plane;
-    const sums = withMoreRows(plane, reach + 1, reach);
-    for (let at = width; at < sums.length; at++) sums[at] += sums[at - width];
-    plane = transposed(filled({ height, width }, (at) => sums[at + size * width] - sums[at]));
-  }
-  return filled(plane, (at) => plane.values[at] / (size * size));
+  const { values, ...sides } = alongBoth(plane, reach, sumsOf);
+  const area = (2 * reach + 1) ** 2;
+  for (let at = 0; at < values.length; at++) values[at] /= area;
+  return { values, ...sides };
 }
 
-// The largest of each `2 * reach + 1` pixels of a column. The span doubles until it is wide.
-function largestInColumn(plane, reach) {
-  const { height, width } = plane;
-  const wide = withMoreRows(plane, reach, reach);
-  for (let span = 1; span < 2 * reach + 1;) {
-    const step = Math.min(span, 2 * reach + 1 - span);
-    span += step;
-    const end = (height + 2 * reach - span + 1) * width;
-    for (let at = 0, other = step * width; at < end; at++, other++) {
-      if (wide[other] > wide[at]) wide[at] = wide[other];
+function sumsOf(line, results, span) {
+  for (let at = 1; at < line.length; at++) line[at] += line[at - 1];
+  for (let at = 0; at < results.length; at++) results[at] = line[at + span] - line[at];
+}
+
+// The largest of each square of `2 * reach + 1` pixels.
+function largest(plane, reach) {
+  return alongBoth(plane, reach, largestOf);
+}
+
+// In blocks as long as the span: the largest from the start of the block to each pixel, and
+// from there to its end. A span reaches over two blocks.
+function largestOf(line, results, span, before, after) {
+  for (let start = 0; start < line.length; start += span) {
+    const end = Math.min(start + span, line.length);
+    let best = -Infinity;
+    for (let at = start; at < end; at++) {
+      if (line[at] > best) best = line[at];
+      before[at] = best;
+    }
+    best = -Infinity;
+    for (let at = end - 1; at >= start; at--) {
+      if (line[at] > best) best = line[at];
+      after[at] = best;
     }
   }
-  return { values: wide.subarray(0, height * width), height, width };
-}
-
-function largest(plane, reach) {
-  return transposed(largestInColumn(transposed(largestInColumn(plane, reach)), reach));
-}
-
-function negative(plane) {
-  return filled(plane, (at) => -plane.values[at]);
+  for (let at = 0; at < results.length; at++) {
+    const [left, right] = [after[at + 1], before[at + span]];
+    results[at] = left > right ? left : right;
+  }
 }
 
 function smallest(plane, reach) {
-  return negative(largest(negative(plane), reach));
+  return alongBoth(plane, reach, largestOf, -1);
 }
 
 function skewness(grey, around) {
-  return grey.values.reduce((sum, value, at) => sum + (value - around.values[at]) ** 3, 0);
+  let sum = 0;
+  for (let at = 0; at < grey.values.length; at++) {
+    const apart = grey.values[at] - around.values[at];
+    sum += apart * apart * apart;
+  }
+  return sum;
 }
 
 // How much lighter than its surroundings each pixel is. `reach` is half as wide as a
@@ -170,22 +192,34 @@ function otsuThreshold(values) {
 // The ink, without ruled lines, specks, and what lies along the border.
 function inkMask(difference, threshold, thin) {
   const { values } = difference;
-  const grain = median(values.filter((value) => value < threshold));
-  const least = Math.min(Math.max(2 * grain, threshold / 4), threshold / 2);
+  const least = Math.min(Math.max(2 * grainOf(values, threshold), threshold / 4), threshold / 2);
   const mask = filled(difference, (at) => Number(values[at] > least));
-  const [across, down] = [ruledLines(mask, thin), ruledLines(transposed(mask), thin)];
-  const upright = transposed(down).values;
-  const lines = filled(mask, (at) => across.values[at] || upright[at]);
-  const isInk = (value, at) => value >= threshold && mask.values[at] && !lines.values[at];
-  const ruled = values.some(isInk) ? lines : filled(mask, () => 0); // or the line is a one
-  const free = filled(mask, (at) => mask.values[at] && !ruled.values[at]);
-  return { mask: pieces(free, difference, threshold), ruled };
+  const ruled = ruledLines(mask, thin);
+  const upright = transposed(ruledLines(transposed(mask), thin)).values;
+  const free = filled(mask, (at) => {
+    ruled.values[at] ||= upright[at];
+    return Number(mask.values[at] && !ruled.values[at]);
+  });
+  if (free.values.some((on, at) => on && values[at] >= threshold)) {
+    return { mask: pieces(free, values, threshold), ruled };
+  }
+  ruled.values.fill(0); // the line is a one
+  return { mask: pieces(mask, values, threshold), ruled };
 }
 
-function median(values) {
-  const sorted = values.sort();
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
+// The median of what is below the threshold; or less, if it is so little that its double
+// is no more than a quarter of the threshold.
+function grainOf(values, threshold) {
+  const least = threshold / 8;
+  let [faint, fainter] = [0, 0];
+  for (const value of values) {
+    if (value < threshold) faint++;
+    if (value < least) fainter++;
+  }
+  if (fainter > faint / 2 + 1) return least;
+  const low = values.filter((value) => value < threshold).sort();
+  const middle = low.length / 2;
+  return (low[Math.ceil(middle) - 1] + low[Math.floor(middle)]) / 2;
 }
 
 // The thin pixels of lines that cross the mask from left to right.
@@ -212,8 +246,8 @@ function ruledLines(mask, reach) {
     }
   }
   if (!some) return paths;
-  const eroded = negative(largestInColumn(negative(mask), reach));
-  const thick = largestInColumn(eroded, reach).values;
+  const eroded = along(mask, true, reach, largestOf, -1);
+  const thick = along(eroded, true, reach, largestOf).values;
   const near = largest(paths, reach).values;
   return filled(mask, (at) => Number(values[at] && !thick[at] && near[at]));
 }
@@ -230,7 +264,7 @@ function pieces({ values, height, width }, difference, threshold) {
     while (open.length) {
       const at = open.pop();
       const [row, column] = [Math.floor(at / width), at % width];
-      area += Number(difference.values[at] >= threshold);
+      area += Number(difference[at] >= threshold);
       rim += Number(row % (height - 1) === 0 || column % (width - 1) === 0);
       for (let y = Math.max(row - 1, 0); y <= Math.min(row + 1, height - 1); y++) {
         for (let x = Math.max(column - 1, 0); x <= Math.min(column + 1, width - 1); x++) {
@@ -250,40 +284,60 @@ function pieces({ values, height, width }, difference, threshold) {
 
 function boxOf({ values, height, width }) {
   const box = { top: height, left: width, bottom: 0, right: 0 };
-  values.forEach((on, at) => {
-    if (!on) return;
-    const [row, column] = [Math.floor(at / width), at % width];
-    box.top = Math.min(box.top, row);
-    box.left = Math.min(box.left, column);
-    box.bottom = Math.max(box.bottom, row + 1);
-    box.right = Math.max(box.right, column + 1);
-  });
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      if (!values[at++]) continue;
+      box.top = Math.min(box.top, row);
+      box.left = Math.min(box.left, column);
+      box.bottom = row + 1;
+      box.right = Math.max(box.right, column + 1);
+    }
+  }
   return box;
 }
 
-// By how many pixels strokes are too thin at each side.
-function lacking(mask, scale) {
-  const inner = smallest(mask, 1).values;
-  const area = mask.values.reduce((sum, on) => sum + on, 0);
-  const edge = mask.values.reduce((sum, on, at) => sum + (on && !inner[at]), 0);
-  return Math.floor(Math.max(THINNEST / scale - (2 * area) / edge, 0) / 2 + 0.5);
+// The digit in the field. The centre of mass lies in the pixel after the middle, as MNIST
+// has it. Strokes that are too thin are thickened before.
+function resized(mask, ruled, difference, box, scale) {
+  const margin = Math.ceil(BOX / scale / 20) + 2; // no stroke gets thicker by more
+  const top = Math.max(box.top - margin, 0);
+  const left = Math.max(box.left - margin, 0);
+  const end = [Math.min(box.bottom + margin, mask.height), Math.min(box.right + margin, mask.width)];
+  const [ink, lines, light] = [mask, ruled, difference].map((plane) => part(plane, top, left, end));
+  const [near, inner] = [largest(ink, 1).values, smallest(ink, 1).values];
+  let [area, edge] = [0, 0];
+  const values = filled(ink, (at) => {
+    area += ink.values[at];
+    edge += ink.values[at] - inner[at];
+    return near[at] && !lines.values[at] ? light.values[at] : 0;
+  });
+  const lack = Math.max(THINNEST / scale - (2 * area) / edge, 0);
+  const thick = largest(values, Math.floor(lack / 2 + 0.5));
+  const right = across(transposed(thick), scale, box.left - left);
+  const small = across(transposed(right), scale, box.top - top).values;
+  const most = small.reduce((best, value) => Math.max(best, value));
+  return Uint8Array.from(small, (value) => Math.floor(value * (255 / most) + 0.5));
 }
 
-// The centre of mass lies in the pixel after the middle, as MNIST has it.
-function resampled(plane, scale, { top, left }) {
-  const right = across(transposed(plane), scale, left);
-  const { values } = across(transposed(right), scale, top);
-  const most = values.reduce((best, value) => Math.max(best, value), 0);
-  return Uint8Array.from(values, (value) => Math.floor(value * (255 / most) + 0.5));
+function part({ values, width }, top, left, [bottom, right]) {
+  const sides = { height: bottom - top, width: right - left };
+  const all = new Float64Array(sides.height * sides.width);
+  for (let row = 0; row < sides.height; row++) {
+    const from = (top + row) * width;
+    all.set(values.subarray(from + left, from + right), row * sides.width);
+  }
+  return { values: all, ...sides };
 }
 
 // Resamples the rows to `FIELD` ones. Each new one is the mean over what it covers.
 function across({ values, height, width }, scale, first) {
   let [sum, moment] = [0, 0];
-  values.forEach((value, at) => {
-    sum += value;
-    moment += value * (Math.floor(at / width) + 0.5);
-  });
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let end = at + width; at < end; at++) {
+      sum += values[at];
+      moment += values[at] * (row + 0.5);
+    }
+  }
   const start = Math.ceil(FIELD / 2 - (moment / sum - first) * scale);
   const half = Math.max(1, scale) / 2;
   const small = new Float64Array(FIELD * width);

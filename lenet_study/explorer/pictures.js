@@ -1,16 +1,10 @@
-// Colours, maps on a canvas, tables of numbers on the same colours, lines and curves.
+// Maps on a canvas, and numbers on the same colours.
 
 import { make } from "./elements.js";
 
-const STEPS = 255;
+const LAST = 255; // of the 256 colours
 
-/**
- * Makes an SVG element.
- * @param {string} tag Its name, "line" for example.
- * @param {object} attributes
- * @param {...Node} children
- * @returns {SVGElement}
- */
+/** Returns an SVG element: its tag, its attributes, its children. */
 export function shape(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -18,106 +12,100 @@ export function shape(tag, attributes, ...children) {
   return element;
 }
 
-/**
- * Writes a number for people, with a real minus sign.
- * @param {number} value
- * @param {number} digits Digits after the point.
- * @returns {string}
- */
+/** Returns a figure: the key of its caption's label, and what it holds. */
+export function figure(text, ...content) {
+  return make("figure", {}, ...content, make("figcaption", { text }));
+}
+
+/** Returns elements with a sign of arithmetic between each two of them. */
+export function withSigns([first, ...others], signs) {
+  const sign = (place) => make("b", { className: "sign", "aria-hidden": "true" }, signs[place]);
+  return [first, ...others.flatMap((element, place) => [sign(place), element])];
+}
+
+/** Writes a number with some digits after the point, and with a real minus sign. */
 export function numeral(value, digits = 2) {
   const text = value.toFixed(digits);
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
+/** Writes a number from 0 to 1 as percent: with one digit after the point near the ends. */
+export function percent(share) {
+  const isMiddle = share > 0.1 && share < 0.99;
+  return `${numeral(100 * share, isMiddle || share < 0.0005 || share > 0.9995 ? 0 : 1)} %`;
+}
+
 /**
  * Reads the colours of the theme.
- * @param {object} explorer
- * @returns {{signed: Uint32Array, grey: Uint32Array}} 256 colours each, for a canvas:
- *   `signed` from negative over zero to positive, `grey` from the background to the ink.
+ * @returns {{signed: Uint32Array, grey: Uint32Array}} 256 colours of a canvas each: from
+ *   negative over zero to positive, and from the background to the ink.
  */
 export function coloursOf(explorer) {
-  const names = ["--negative", "--zero", "--positive", "--board", "--ink"];
-  const ends = names.map((name) => explorer.color(name).match(/\d+/g).map(Number));
-  const [negative, zero, positive, board, ink] = ends;
+  const read = (name) => explorer.color(name).match(/\d+/g).map(Number);
+  const [negative, zero, positive] = ["--negative", "--zero", "--positive"].map(read);
+  const [board, ink] = ["--board", "--ink"].map(read);
+  const range = (colour) => Uint32Array.from({ length: LAST + 1 }, (_, at) => colour(at / LAST));
   return {
-    signed: Uint32Array.from({ length: STEPS + 1 }, (_, step) => {
-      const share = (2 * step) / STEPS - 1;
-      return mixed(zero, share < 0 ? negative : positive, Math.abs(share));
-    }),
-    grey: Uint32Array.from({ length: STEPS + 1 }, (_, step) => mixed(board, ink, step / STEPS)),
+    signed: range((at) => mixed(zero, at < 0.5 ? negative : positive, Math.abs(2 * at - 1))),
+    grey: range((at) => mixed(board, ink, at)),
   };
 }
 
 function mixed(from, to, share) {
-  const [red, green, blue] = from.map((own, place) => own + share * (to[place] - own));
-  return ((255 << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0;
+  const [red, green, blue] = from.map((own, part) => Math.round(own + share * (to[part] - own)));
+  return (255 << 24) | (blue << 16) | (green << 8) | red;
 }
 
-/**
- * Returns the range of a scale with zero in the middle.
- * @param {Float32Array} values
- * @returns {[number, number]} minus the largest magnitude, and the largest magnitude.
- */
+/** Returns minus the largest magnitude, and the largest magnitude: 0 is in the middle. */
 export function rangeOf(values) {
   let largest = 0;
   for (const value of values) largest = Math.max(largest, Math.abs(value) || 0);
-  return [-(largest || 1), largest || 1];
+  return [-largest || -1, largest || 1];
 }
 
-function stepOf(value, [low, high]) {
-  return Math.max(0, Math.min(STEPS, Math.round(((value - low) / (high - low)) * STEPS)));
-}
-
-/** All maps of a layer on one canvas: one canvas pixel a unit, which CSS enlarges. */
+/** Maps on one canvas: a pixel of it is a unit, and CSS enlarges it. */
 export class Picture {
-  #context;
-  #image;
-  #pixels;
+  #frame = make("i", { className: "box", hidden: true });
 
   /**
    * @param {{maps: number, rows: number, columns: number}} layer
-   * @param {{across: number, cell: number, gap: number}} layout Maps side by side, the side
-   *   of a unit in CSS pixels, and the units between two maps.
+   * @param {{across: number, cell: number, gap: number}} layout Maps side by side, CSS
+   *   pixels a unit, units between two maps.
    * @param {object} attributes Those of the canvas, as for `make`.
    */
   constructor({ maps, rows, columns }, { across, cell, gap = 0 }, attributes = {}) {
     Object.assign(this, { maps, rows, columns, across, cell, gap });
     const width = across * (columns + gap) - gap;
     const height = Math.ceil(maps / across) * (rows + gap) - gap;
-    this.element = make("canvas", { width, height, ...attributes });
-    this.element.style.width = `${width * cell}px`;
-    this.#context = this.element.getContext("2d");
-    this.#image = new ImageData(width, height);
-    this.#pixels = new Uint32Array(this.#image.data.buffer);
+    this.canvas = make("canvas", { width, height, ...attributes });
+    this.canvas.style.width = `${width * cell}px`;
+    this.element = make("div", { className: "picture" }, this.canvas, this.#frame);
+    this.image = new ImageData(width, height);
+    this.pixels = new Uint32Array(this.image.data.buffer);
   }
 
   /**
    * Draws the maps.
-   * @param {Float32Array} values [map][row][column]; NaN stays transparent.
+   * @param {Float32Array | null} values [map][row][column]; NaN stays transparent; null: zeros.
    * @param {Uint32Array} colours 256 colours.
-   * @param {[number, number]} range The values of the first and the last colour. Without
-   *   it, each map has its own scale.
+   * @param {[number, number] | null} range The values of the first and the last colour; null:
+   *   each map has its own.
    */
   draw(values, colours, range = null) {
-    const { maps, rows, columns } = this;
-    const { width } = this.element;
+    const { maps, rows, columns, pixels } = this;
+    const area = rows * columns;
+    values ??= new Float32Array(maps * area);
     for (let map = 0, unit = 0; map < maps; map++) {
-      const [low, high] = range ?? rangeOf(values.subarray(unit, unit + rows * columns));
-      const factor = STEPS / (high - low);
+      const [low, high] = range ?? rangeOf(values.subarray(unit, unit + area));
       const [x, y] = this.#corner(map);
       for (let row = 0; row < rows; row++) {
-        for (let place = (y + row) * width + x, end = place + columns; place < end; place++) {
-          const step = Math.round((values[unit++] - low) * factor);
-          this.#pixels[place] = colours[step < 0 ? 0 : step > STEPS ? STEPS : step];
+        let pixel = (y + row) * this.image.width + x;
+        for (const end = pixel + columns; pixel < end; pixel++) {
+          pixels[pixel] = colours[colourOf(values[unit++], low, high)];
         }
       }
     }
-    this.#context.putImageData(this.#image, 0, 0);
-  }
-
-  /** Draws maps of zeros: of an empty field. */
-  clear(colours) {
-    this.draw(new Float32Array(this.maps * this.rows * this.columns), colours, [-1, 1]);
+    this.canvas.getContext("2d").putImageData(this.image, 0, 0);
   }
 
   #corner(map) {
@@ -125,113 +113,86 @@ export class Picture {
     return [(map % across) * (columns + gap), Math.floor(map / across) * (rows + gap)];
   }
 
-  /**
-   * Tells where a part of a map lies.
-   * @param {number} map
-   * @param {{top: number, left: number, rows: number, columns: number}} part In units; what
-   *   is outside of the map is cut off. Without it, the whole map.
-   * @returns {{x: number, y: number, width: number, height: number}} CSS pixels, from the
-   *   top left corner of the canvas.
-   */
+  /** Returns x, y, width and height in CSS pixels of a part of a map, or of the whole map. */
   box(map, { top, left, rows, columns } = { top: 0, left: 0, ...this }) {
     const { cell } = this;
     const [x, y] = this.#corner(map);
-    const [first, above] = [Math.max(left, 0), Math.max(top, 0)];
-    return {
-      x: (x + first) * cell,
-      y: (y + above) * cell,
-      width: (Math.min(left + columns, this.columns) - first) * cell,
-      height: (Math.min(top + rows, this.rows) - above) * cell,
-    };
+    const [right, down] = [Math.max(left, 0), Math.max(top, 0)];
+    const width = Math.min(left + columns, this.columns) - right;
+    const height = Math.min(top + rows, this.rows) - down;
+    const numbers = { x: x + right, y: y + down, width, height };
+    for (const name in numbers) numbers[name] *= cell;
+    return numbers;
   }
 
-  /**
-   * Finds the unit under the pointer.
-   * @param {PointerEvent} event
-   * @returns {{map: number, row: number, column: number} | null}
-   */
+  /** Frames a part of a map: its top, left, rows and columns, in units. */
+  frame(map, part) {
+    const { x: left, y: top, width, height } = this.box(map, part);
+    const sides = Object.entries({ left, top, width, height });
+    for (const [name, value] of sides) this.#frame.style[name] = `${value}px`;
+    this.#frame.hidden = false;
+  }
+
+  /** Returns map, row and column of the unit under the pointer, or null. */
   unitAt({ offsetX, offsetY }) {
     const { maps, rows, columns, across, cell, gap } = this;
     const [x, y] = [Math.floor(offsetX / cell), Math.floor(offsetY / cell)];
     const [column, row] = [x % (columns + gap), y % (rows + gap)];
-    const [right, down] = [Math.floor(x / (columns + gap)), Math.floor(y / (rows + gap))];
-    const map = down * across + right;
-    const inside = x >= 0 && y >= 0 && right < across && map < maps;
-    return inside && row < rows && column < columns ? { map, row, column } : null;
+    const map = Math.floor(y / (rows + gap)) * across + Math.floor(x / (columns + gap));
+    const isInside = x >= 0 && y >= 0 && map < maps && row < rows && column < columns;
+    return isInside ? { map, row, column } : null;
   }
 
-  /**
-   * Goes from a unit to another one, also over the borders of its map.
-   * @param {{map: number, row: number, column: number}} unit
-   * @param {number} right Units to the right.
-   * @param {number} down Units down.
-   * @returns {{map: number, row: number, column: number}} The same unit at the end of all.
-   */
+  /** Returns the unit so many units to the right and down, over the borders of maps. */
   step({ map, row, column }, right, down) {
     const { maps, rows, columns, across } = this;
     const x = (map % across) * columns + column + right;
     const y = Math.floor(map / across) * rows + row + down;
     const other = Math.floor(y / rows) * across + Math.floor(x / columns);
-    const inside = x >= 0 && y >= 0 && x < across * columns && other < maps;
-    return inside ? { map: other, row: y % rows, column: x % columns } : { map, row, column };
+    const isInside = x >= 0 && y >= 0 && x < across * columns && other < maps;
+    return isInside ? { map: other, row: y % rows, column: x % columns } : { map, row, column };
   }
 }
 
-/** A table of numbers on their colours. */
+function colourOf(value, low, high) {
+  const at = Math.round(((value - low) / (high - low)) * LAST);
+  return at < 0 ? 0 : at > LAST ? LAST : at;
+}
+
+/** A square table of numbers on their colours. */
 export class NumberTable {
-  #fields = [];
-
   /**
-   * @param {number} rows
-   * @param {number} columns
-   * @param {object} attributes Those of the table, as for `make`.
-   * @param {function} onEdit Of a place and a number: makes the cells number fields.
+   * @param {number} side Rows and columns.
+   * @param {function | null} onEdit Of a place and its new number: the cells are fields.
    */
-  constructor(rows, columns, attributes, onEdit = null) {
-    this.element = make("table", { className: "numbers", ...attributes });
-    for (let row = 0; row < rows; row++) {
-      const line = this.element.insertRow();
-      for (let column = 0; column < columns; column++) {
-        const cell = line.insertCell();
-        this.#fields.push(onEdit ? this.#input(row * columns + column, onEdit) : cell);
-        if (onEdit) cell.append(this.#fields.at(-1));
-      }
-    }
-  }
-
-  #input(place, onEdit) {
-    const values = [Math.floor(place / 5) + 1, (place % 5) + 1];
-    const field = make("input", { type: "number", step: 0.1, label: "weight", values });
-    field.addEventListener("input", () => {
-      if (Number.isFinite(field.valueAsNumber)) onEdit(place, field.valueAsNumber);
+  constructor(side, onEdit = null) {
+    this.element = make("table", { className: "numbers" });
+    this.cells = Array.from({ length: side ** 2 }, (_, place) => {
+      const [row, column] = [Math.floor(place / side), place % side];
+      const cell = (this.element.rows[row] ?? this.element.insertRow()).insertCell();
+      if (!onEdit) return cell;
+      const values = [row, column];
+      const field = make("input", { type: "number", step: 0.05, label: "weight at", values });
+      field.addEventListener("input", () => {
+        if (Number.isFinite(field.valueAsNumber)) onEdit(place, field.valueAsNumber);
+      });
+      cell.append(field);
+      return field;
     });
-    return field;
   }
 
-  /**
-   * Shows numbers.
-   * @param {Float32Array} values Row by row.
-   * @param {Uint32Array} colours 256 colours.
-   * @param {[number, number]} range The values of the first and the last colour.
-   */
-  draw(values, colours, range) {
-    this.#fields.forEach((field, place) => {
-      const colour = colours[stepOf(values[place], range)];
+  /** Shows numbers, row by row, on 256 colours; the place of a marked one, or -1. */
+  draw(values, colours, marked = -1) {
+    const range = rangeOf(values);
+    this.cells.forEach((cell, place) => {
+      const colour = colours[colourOf(values[place], ...range)];
       const parts = [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];
-      field.style.background = `rgb(${parts})`;
-      field.style.color = isLight(parts) ? "#000" : "#fff";
-      if (field.tagName === "TD") field.textContent = numeral(values[place]);
-      else if (!field.matches(":focus")) field.value = values[place].toFixed(2);
+      const [red, green, blue] = parts.map((part) => (part / 255) ** 2.2);
+      cell.style.background = `rgb(${parts})`;
+      cell.style.color = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#000" : "#fff";
+      cell.classList.toggle("won", place === marked);
+      if (cell.tagName === "TD") cell.textContent = numeral(values[place]);
+      else if (!cell.matches(":focus")) cell.value = values[place].toFixed(2);
     });
   }
-
-  /** Marks one cell, or none for -1. */
-  mark(place) {
-    this.#fields.forEach((field, own) => field.classList.toggle("won", own === place));
-  }
-}
-
-function isLight(parts) {
-  const [red, green, blue] = parts.map((part) => (part / 255) ** 2.2);
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18;
 }

@@ -113,12 +113,12 @@ export function tasksView(parent, explorer) {
     "details",
     { open: matchMedia("(min-width: 760px)").matches },
     make("summary", {}, title),
-    make("div", { className: "task" }, told, field, hints, next),
+    make("div", { className: "task" }, told, field, next, hints),
+    make("div", { className: "steps" }, ...steps),
   );
   parent.append(
     make("div", { className: "now", "aria-hidden": "true" }, digit.element, answers),
     details,
-    make("div", { className: "steps" }, ...steps),
   );
 
   function go(place) {
