@@ -1,22 +1,30 @@
+// The explorer: its state, what is computed from it, and the sections that show it.
+
+import { changed } from "./changes.js";
+import { convolutionView } from "./convolution.js";
+import { UNCHANGED, seenView } from "./dragging.js";
+import { drawingView, pixelsOf, reducedField } from "./drawing.js";
+import { make, translate, wordsOf } from "./elements.js";
+import { answersView, layersView } from "./layers.js";
 import { buildNetwork, bytesOf, distancesOf, float16Of } from "./network.js";
 import { posterior, withKernel, withWeights } from "./network.js";
-import { CHANGES, changed } from "./changes.js";
-import { make, translate, wordsOf } from "./elements.js";
-import { FIELD, drawingView, fieldOf } from "./drawing.js";
-import { answersView, layersView } from "./layers.js";
+import { sizeNormalize } from "./normalization.js";
+import { tasksView } from "./tasks.js";
+import { trainingView } from "./training.js";
 import { unitView } from "./unit.js";
-import { convolutionView } from "./convolution.js";
 
-const SECTIONS = [
-  ["draw", drawingView],
-  ["answer", answersView],
-  ["layers", layersView],
-  ["unit", unitView],
-  ["convolution", convolutionView],
-];
-
-/** The amounts of all changes that change nothing. */
-export const UNCHANGED = Object.fromEntries(CHANGES.map(({ name, start }) => [name, start]));
+const VIEWS = {
+  draw: drawingView,
+  answer: answersView,
+  seen: seenView,
+  layers: layersView,
+  unit: unitView,
+  convolution: convolutionView,
+  training: trainingView,
+  tasks: tasksView,
+};
+const LANGUAGES = { en: "English", ko: "한국어" };
+const PAUSE_OF_SENDING = 100; // milliseconds between two images that go to Python
 
 /**
  * Builds the explorer.
@@ -25,11 +33,12 @@ export const UNCHANGED = Object.fromEntries(CHANGES.map(({ name, start }) => [na
  * @param {{onAnswer: function}} hooks `onAnswer(explorer)` is called after each answer.
  * @returns {object} The explorer. `image` is what the networks see, a Uint8Array of 784
  *   greys or null, and `answers` is what they say: {distances, posterior, digit} each, with
- *   `digit` null for rubbish.
+ *   `digit` null for rubbish. `close()` ends all listening.
  */
 export function mount(element, data, { onAnswer = () => {} } = {}) {
   const trained = data.networks.map(buildNetwork);
   const images = bytesOf(data.digits.images);
+  const closing = new AbortController();
   const views = [];
   const stale = new Set(["source", "language"]);
   let frame = 0;
@@ -39,7 +48,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     changes: UNCHANGED,
     moment: null, // of the film; null: the trained network
     kernel: null, // {map, values} in place of one of C1
-    before: false,
+    before: false, // maps show the sums before the squashing function
     scale: "layer",
     unit: null,
     held: false,
@@ -49,7 +58,8 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   const scene = {
     state,
     empty: true,
-    greys: new Float32Array(784), // what the networks see
+    digit: null, // 784 greys before the changes
+    greys: null, // and after them: what the networks see
     normalized: null, // what `sizeNormalize` told
     refusal: null, // or why it refused: a key of the labels
     networks: trained,
@@ -57,7 +67,8 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     activations: [],
     answers: [],
   };
-  const root = make("div", { className: "explorer" });
+  // A form of its own keeps the radio buttons of several explorers apart.
+  const root = make("form", { className: "explorer", "data-lm-suppress-shortcuts": "true" });
   const probe = make("i", { hidden: true });
 
   const explorer = {
@@ -65,6 +76,8 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     state,
     scene,
     root,
+    closed: closing.signal,
+    close: () => closing.abort(),
     /** Changes the state. The views follow in the next frame. */
     set(patch) {
       Object.assign(state, patch);
@@ -99,11 +112,11 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     const has = (...keys) => keys.some((key) => stale.has(key));
     const isOther = has("source", "normalize", "changes");
     if (has("source", "normalize")) {
-      Object.assign(scene, seen(state, explorer));
+      Object.assign(scene, seenOf(state, explorer));
     }
     if (isOther) {
       scene.greys = changed(scene.digit, state.changes);
-      scene.empty = scene.greys.every((grey) => grey === 0);
+      scene.empty = scene.digit.every((grey) => grey === 0);
     }
     if (has("moment")) {
       scene.unedited = networkAt(state.moment, trained[0], data.film);
@@ -132,30 +145,57 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     views.forEach((view) => view(scene));
   }
 
-  root.append(probe, ...SECTIONS.map(([name, view]) => section(name, view, explorer)));
+  const names = Object.keys(VIEWS).filter((name) => name !== "training" || data.film);
+  root.addEventListener("submit", (event) => event.preventDefault());
+  root.append(probe, opening(explorer), ...names.map((name) => section(name, explorer)));
   element.append(root);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => explorer.set({}));
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", () => explorer.set({}), { signal: closing.signal });
   return explorer;
 }
 
-/** Builds a section: its heading, what is seen there, and its view. */
-function section(name, view, explorer) {
-  const id = `explorer-${name}`;
-  const parent = make("section", { className: `part ${name}`, "aria-labelledby": id });
-  parent.append(make("h2", { id, text: name }), make("p", { text: `${name} about` }));
-  view(parent, explorer);
+/** What this is, what to do first, and in which language. */
+function opening(explorer) {
+  const buttons = Object.entries(LANGUAGES).map(([language, text]) => {
+    const onclick = () => explorer.set({ language });
+    const button = make("button", { type: "button", lang: language, onclick }, text);
+    explorer.watch(({ state }) => {
+      button.setAttribute("aria-pressed", state.language === language);
+    });
+    return button;
+  });
+  return make(
+    "header",
+    {},
+    make("h1", { text: "title" }),
+    make("div", { className: "languages" }, ...buttons),
+    make("p", { text: "opening" }),
+  );
+}
+
+/** A section: its heading, what is seen there, and its view. */
+function section(name, explorer) {
+  const parent = make("section", { className: `part ${name}`, label: name });
+  parent.append(make("h2", { text: name }), make("p", { text: `${name} about` }));
+  VIEWS[name](parent, explorer);
   return parent;
 }
 
-/** The digit before the changes. */
-function seen({ source }, explorer) {
-  if (source === null) {
-    return { digit: new Float32Array(784), normalized: null, refusal: null };
+/** The digit of a source before the changes, and what the size normalization told. */
+function seenOf({ source, normalize }, explorer) {
+  const told = { normalized: null, refusal: null };
+  const empty = new Float32Array(784);
+  if (source === null) return { ...told, digit: empty };
+  if (source.kind === "broken") return { ...told, digit: empty, refusal: "broken" };
+  if (source.kind === "digit") return { ...told, digit: explorer.stored(source.index) };
+  if (!normalize) return { ...told, digit: reducedField(source) };
+  try {
+    const normalized = sizeNormalize(pixelsOf(source), source.kind === "drawing" ? "light" : null);
+    return { ...told, digit: normalized.image, normalized };
+  } catch (error) {
+    if (!error.key) throw error;
+    return { ...told, digit: empty, refusal: error.key };
   }
-  if (source.kind === "digit") {
-    return { digit: explorer.stored(source.index), normalized: null, refusal: null };
-  }
-  return { digit: reduced(fieldOf(source)), normalized: null, refusal: null };
 }
 
 /** Network 0 at a moment of its training; null is its end. */
@@ -171,19 +211,21 @@ function answerOf(network, activations, j) {
   return { distances, posterior: chances, digit: best === 10 ? null : best };
 }
 
-/** Reduces the field to 28x28: each new pixel is the mean over the area that it covers. */
-function reduced(greys) {
-  const size = FIELD / 28;
-  const share = (old, place) =>
-    Math.max(0, Math.min(old + 1, (place + 1) * size) - Math.max(old, place * size));
-  return Float32Array.from({ length: 784 }, (_, pixel) => {
-    const [row, column] = [Math.floor(pixel / 28), pixel % 28];
-    let sum = 0;
-    for (let y = Math.floor(row * size); y < (row + 1) * size; y++) {
-      for (let x = Math.floor(column * size); x < (column + 1) * size; x++) {
-        sum += share(y, row) * share(x, column) * greys[y * FIELD + x];
-      }
-    }
-    return sum / size ** 2;
-  });
+/**
+ * Builds the explorer of a notebook, for anywidget. The image and the answer go back to
+ * Python.
+ * @param {{model: object, el: HTMLElement}} widget
+ * @returns {function} ends all listening.
+ */
+export function render({ model, el }) {
+  let timer = null;
+  const send = () => {
+    timer = null;
+    model.set("image", explorer.image);
+    model.set("answers", explorer.answers.map(({ digit }) => digit));
+    model.save_changes();
+  };
+  const onAnswer = () => (timer ??= setTimeout(send, PAUSE_OF_SENDING));
+  const explorer = mount(el, model.get("data"), { onAnswer });
+  return explorer.close;
 }

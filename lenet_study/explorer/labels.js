@@ -1,35 +1,246 @@
 /** All words that a person sees, in English and Korean. */
 export const labels = {
   title: { en: "LeNet-5 alive", ko: "살아 있는 LeNet-5" },
-  field: {
-    en: "the frame: all that it sees, its receptive field",
-    ko: "테두리 안: 이 유닛이 보는 전부, 곧 수용 영역",
+  opening: {
+    en: "LeNet-5 is a neural network of 1998 that reads handwritten digits. It runs here, on your device, and hides nothing. Start with a digit: draw one in the black field, and watch what each layer makes of it.",
+    ko: "LeNet-5는 손으로 쓴 숫자를 읽는 1998년의 신경망입니다. 이 화면 안에서 실제로 계산하며, 속을 모두 보여 줍니다. 먼저 검은 칸에 숫자를 하나 그리고, 층마다 무엇이 되는지 지켜보세요.",
   },
-  "field hint": { en: "Draw here", ko: "여기에 그리세요" },
+
   draw: { en: "Draw a digit", ko: "숫자를 그려 보세요" },
   "draw about": {
-    en: "Draw a digit from 0 to 9. The networks read it while you draw.",
-    ko: "0부터 9까지의 숫자 하나를 그리세요. 그리는 동안 신경망이 바로 읽습니다.",
+    en: "A digit from 0 to 9, with mouse, finger, pen or keyboard. The network reads along.",
+    ko: "0부터 9까지의 숫자 하나를 마우스, 손가락, 펜이나 키보드로 그리세요. 그리는 동안 바로 읽습니다.",
   },
+  "drawing field": {
+    en: "Field to draw in. Arrow keys move the pen, Space puts it down and lifts it, Backspace undoes, Delete clears.",
+    ko: "숫자를 그리는 칸. 화살표 키로 펜을 움직이고, 스페이스로 펜을 내리거나 들고, 백스페이스로 되돌리고, Delete로 지웁니다.",
+  },
+  "field hint": { en: "Draw here", ko: "여기에 그리세요" },
+  undo: { en: "Undo", ko: "되돌리기" },
+  clear: { en: "Clear", ko: "지우기" },
+  file: { en: "Photo…", ko: "사진…" },
+  keys: {
+    en: "Keyboard: arrow keys move the pen (two together: aslant), Space puts it down or lifts it, Backspace undoes, Delete clears. A photo of a digit can be dropped or pasted here.",
+    ko: "키보드: 화살표 키로 펜을 움직이고(두 개를 함께 누르면 비스듬히), 스페이스로 내리거나 들고, 백스페이스로 되돌리고, Delete로 지웁니다. 숫자 사진을 끌어다 놓거나 붙여 넣어도 됩니다.",
+  },
+  "pen down": { en: "The pen is down.", ko: "펜을 내렸습니다." },
+  "pen up": { en: "The pen is up. Space puts it down.", ko: "펜을 들었습니다. 스페이스를 누르면 내립니다." },
+  broken: { en: "This file is no image that can be opened.", ko: "열 수 있는 이미지 파일이 아닙니다." },
+  "no-ink": {
+    en: "No ink is found: all of it touches the border, or there are only specks.",
+    ko: "획을 찾지 못했습니다. 모두 가장자리에 닿아 있거나 점뿐입니다.",
+  },
+  "too-faint": {
+    en: "No ink is found: nothing stands out from the background.",
+    ko: "획을 찾지 못했습니다. 배경과 뚜렷이 다른 것이 없습니다.",
+  },
+  "too-small": {
+    en: "The ink is too small for a digit. Draw on.",
+    ko: "숫자라고 하기에는 획이 너무 작습니다. 더 그려 보세요.",
+  },
+  "wrong-size": {
+    en: "This image is too small, too large or too long.",
+    ko: "이미지가 너무 작거나 너무 크거나 너무 깁니다.",
+  },
+  "kind of digit": { en: "Which stored digits", ko: "저장된 숫자의 종류" },
+  "kind test": { en: "Test digits", ko: "테스트 숫자" },
+  "kind paper": { en: "The paper's 82 mistakes", ko: "논문의 오답 82개" },
+  "kind mistake": { en: "Mistakes of LeNet-5 here", ko: "여기 LeNet-5의 오답" },
+  "kind variant": { en: "Mistakes of the modern variant", ko: "현대식 변형의 오답" },
+  another: { en: "Another one", ko: "다른 숫자" },
+  "stored digits": {
+    en: "Stored digits. Arrow keys go from one to the next.",
+    ko: "저장된 숫자. 화살표 키로 옮겨 갑니다.",
+  },
+  "stored digit": { en: "a {0}, test image {1}", ko: "숫자 {0}, 테스트 이미지 {1}" },
+  "told test": { en: "Test image {0}: a {1}.", ko: "테스트 이미지 {0}: 숫자 {1}." },
+  "told paper": {
+    en: "Test image {0}: a {1}. The network of the paper read {2}.",
+    ko: "테스트 이미지 {0}: 숫자 {1}. 논문의 신경망은 {2}(으)로 읽었습니다.",
+  },
+  "told mistake": {
+    en: "Test image {0}: a {1}. LeNet-5 reads {2}.",
+    ko: "테스트 이미지 {0}: 숫자 {1}. LeNet-5는 {2}(으)로 읽습니다.",
+  },
+  "told variant": {
+    en: "Test image {0}: a {1}. The modern variant reads {2}.",
+    ko: "테스트 이미지 {0}: 숫자 {1}. 현대식 변형은 {2}(으)로 읽습니다.",
+  },
+
   answer: { en: "The answer", ko: "신경망의 답" },
   "answer about": {
-    en: "What the networks read, and how sure they are.",
+    en: "What the network reads, and how sure it is.",
     ko: "신경망이 무엇으로 읽었는지, 얼마나 확신하는지 보여 줍니다.",
   },
+
+  seen: { en: "What the network sees", ko: "신경망이 보는 것" },
+  "seen about": {
+    en: "28×28 pixels. Drag the picture or move a slider: does the answer stay?",
+    ko: "28×28 픽셀입니다. 그림을 끌거나 슬라이더를 움직여 보세요. 답은 그대로일까요?",
+  },
+  "seen digit": {
+    en: "The digit of 28 by 28 pixels. Drag it, or shift it by the arrow keys.",
+    ko: "28×28 픽셀의 숫자. 끌거나 화살표 키로 옮깁니다.",
+  },
+  normalize: { en: "Size normalization", ko: "크기 정규화" },
+  normalizes: {
+    en: "It finds the ink, makes its longer side 20 pixels, and centres it.",
+    ko: "획을 찾아 긴 쪽을 20픽셀로 맞추고 가운데로 옮깁니다.",
+  },
+  normalized: {
+    en: "Found ink of {0}×{1} pixels (the dashed box). Scaled it by {2}, so that its longer side is 20 pixels. Moved its centre of mass to the middle.",
+    ko: "{0}×{1} 픽셀의 획을 찾았습니다(점선 상자). 긴 쪽이 20픽셀이 되도록 {2}배 하고, 무게중심을 가운데로 옮겼습니다.",
+  },
+  "not normalized": {
+    en: "Off: the whole field is only reduced to 28×28. The network was trained with digits of one size in the middle. It may not know yours as it lies here.",
+    ko: "꺼짐: 칸 전체를 28×28로 줄이기만 합니다. 신경망은 크기가 같고 가운데 있는 숫자로 학습했기 때문에, 이대로는 알아보지 못할 수 있습니다.",
+  },
+  "already normalized": {
+    en: "A stored digit: this was already done for it.",
+    ko: "저장된 숫자는 이미 정규화되어 있습니다.",
+  },
+  reset: { en: "Reset", ko: "원래대로" },
+  "change right": { en: "right", ko: "오른쪽" },
+  "change down": { en: "down", ko: "아래" },
+  "change angle": { en: "turn (degrees)", ko: "회전(도)" },
+  "change scale": { en: "size", ko: "크기" },
+  "change squeeze": { en: "width", ko: "너비" },
+  "change thickness": { en: "thickness", ko: "굵기" },
+  "change noise": { en: "noise", ko: "잡음" },
+  "change occlusion": { en: "hidden bar", ko: "가림 막대" },
+  "change place": { en: "its place", ko: "막대 위치" },
+  still: { en: "{0}: still {1}.", ko: "{0}: 여전히 {1}." },
+  flipped: { en: "{0}: now {1}, changed {2} times.", ko: "{0}: 지금 {1}, {2}번 바뀜." },
+
   layers: { en: "All layers", ko: "모든 층" },
   "layers about": {
-    en: "The digit goes from layer to layer. Each small picture is a map: what one kernel found.",
-    ko: "숫자가 층에서 층으로 전달됩니다. 작은 그림 하나하나가 특징 맵, 곧 커널 하나가 찾아낸 것입니다.",
+    en: "The digit goes from layer to layer. Each small picture is a map: what one kernel found, and where.",
+    ko: "숫자가 층에서 층으로 전달됩니다. 작은 그림 하나가 특징 맵입니다. 커널 하나가 무엇을 어디에서 찾았는지 보여 줍니다.",
   },
   unit: { en: "One unit", ko: "유닛 하나" },
   "unit about": {
-    en: "Point at any pixel of a map: here you see what this unit takes and how it computes its value.",
-    ko: "특징 맵의 한 점을 가리키면, 그 유닛이 무엇을 받아 어떻게 값을 계산하는지 여기에 나옵니다.",
+    en: "Each pixel of a map is a unit. Point at one above: here is what it takes, and how it computes its value.",
+    ko: "맵의 픽셀 하나가 유닛 하나입니다. 위에서 하나를 가리키면, 무엇을 받아 어떻게 값을 계산하는지 여기에 나옵니다.",
   },
   convolution: { en: "A convolution, step by step", ko: "합성곱, 한 걸음씩" },
   "convolution about": {
     en: "A window slides over the digit. Window times kernel, added up, gives one pixel of the map.",
-    ko: "창이 숫자 위를 미끄러집니다. 창과 커널을 곱해 모두 더하면 특징 맵의 한 점이 됩니다.",
+    ko: "창이 숫자 위를 미끄러집니다. 창과 커널을 곱해 모두 더하면 특징 맵의 한 픽셀이 됩니다.",
+  },
+
+  training: { en: "The training", ko: "학습" },
+  "training about": {
+    en: "Nobody wrote these kernels: the network learned them, digit by digit. Move the slider from random weights to the trained network. All of the page shows LeNet-5 at that moment.",
+    ko: "이 커널은 사람이 만들지 않았습니다. 신경망이 숫자를 하나씩 보며 배웠습니다. 슬라이더를 무작위 가중치에서 학습된 신경망까지 옮겨 보세요. 페이지 전체가 그때의 LeNet-5를 보여 줍니다.",
+  },
+  moment: { en: "Moment of the training", ko: "학습의 시점" },
+  "moment first": {
+    en: "Before the training: random weights. {0} % of the test digits are read wrongly.",
+    ko: "학습 전: 무작위 가중치. 테스트 숫자의 {0} %를 틀립니다.",
+  },
+  "moment patterns": {
+    en: "After {1} digits. {0} % of the test digits are read wrongly.",
+    ko: "숫자 {1}개를 본 뒤. 테스트 숫자의 {0} %를 틀립니다.",
+  },
+  "moment epochs": {
+    en: "After all 60,000 digits, {1} times over. {0} % of the test digits are read wrongly.",
+    ko: "숫자 60,000개를 {1}번 본 뒤. 테스트 숫자의 {0} %를 틀립니다.",
+  },
+  "moment last": {
+    en: "The network of this page. It had another training, also with shifted, turned and spoilt digits.",
+    ko: "이 페이지의 신경망입니다. 옮기고 돌리고 망가뜨린 숫자까지 써서 따로 학습했습니다.",
+  },
+  "moment reads": { en: "It reads your digit as: {0}.", ko: "이 숫자를 읽은 답: {0}." },
+  "film C1": { en: "the six kernels of C1", ko: "C1의 커널 여섯 개" },
+  "film F6": { en: "what F6 draws", ko: "F6의 그림" },
+
+  tasks: { en: "Five tasks", ko: "다섯 가지 과제" },
+  "tasks about": {
+    en: "Small tasks that lead you through the page. It notices when you have done one.",
+    ko: "페이지를 따라가며 해 보는 작은 과제입니다. 해내면 페이지가 알아차립니다.",
+  },
+  task: { en: "Task {0} of {1}: {2}", ko: "과제 {0}/{1}: {2}" },
+  hint: { en: "A hint", ko: "힌트" },
+  "next task": { en: "Next task", ko: "다음 과제" },
+  "tasks done": { en: "Done, {0} of {1}.", ko: "해냈습니다. {1}개 중 {0}개." },
+  "how many": { en: "How many maps of S2?", ko: "S2의 맵 몇 개?" },
+  "task corner": { en: "small, in a corner", ko: "구석에 작게" },
+  "task corner words": {
+    en: "Draw a digit small, in a corner of the field. Is it still read?",
+    ko: "칸의 한구석에 숫자를 작게 그리세요. 그래도 읽을까요?",
+  },
+  "task corner hint": {
+    en: "At most a third of the field, close to two of its sides. If the answer is wrong, clear and draw more plainly.",
+    ko: "칸의 3분의 1보다 작게, 두 변에 가깝게 그리세요. 틀리면 지우고 더 또렷하게 그려 보세요.",
+  },
+  "task corner done": {
+    en: "Size normalization found the ink, enlarged it and put it in the middle. The network never sees where you drew.",
+    ko: "크기 정규화가 획을 찾아 키우고 가운데로 옮겼습니다. 어디에 그렸는지 신경망은 보지 못합니다.",
+  },
+  "task normalization": { en: "without size normalization", ko: "크기 정규화 없이" },
+  "task normalization words": {
+    en: "Keep the small digit. Switch the size normalization off, and watch the answer break.",
+    ko: "작게 그린 숫자를 그대로 두고 크기 정규화를 끄세요. 답이 어떻게 무너지나요?",
+  },
+  "task normalization hint": {
+    en: "The switch stands in “What the network sees”. If the answer holds, draw smaller or closer to the corner, with the switch on, and switch it off again.",
+    ko: "스위치는 ‘신경망이 보는 것’에 있습니다. 답이 그대로라면 스위치를 켠 채 더 작게, 더 구석에 그리고 다시 끄세요.",
+  },
+  "task normalization done": {
+    en: "Nothing but place and size has changed. The network learned digits of one size in the middle, so it needs this step before it. Switch it on again.",
+    ko: "바뀐 것은 위치와 크기뿐입니다. 신경망은 크기가 같고 가운데 있는 숫자를 배웠으므로 이 단계가 앞에 있어야 합니다. 다시 켜 두세요.",
+  },
+  "task otherwise": { en: "change the answer", ko: "답을 바꿔 보세요" },
+  "task otherwise words": {
+    en: "Take a 7. Drag, turn, squeeze or hide parts of it until LeNet-5 reads something else. Then point at the map of C1 that sees its bar.",
+    ko: "7을 하나 고르세요. LeNet-5가 다른 것으로 읽을 때까지 끌고, 돌리고, 누르고, 가려 보세요. 그런 다음 C1에서 가로획을 보는 맵을 가리키세요.",
+  },
+  "task otherwise hint": {
+    en: "A test digit will do. Hide its bar by the hidden bar, or turn it by 60 degrees. Then go to “All layers”: in which map of C1 is the bar brightest in colour?",
+    ko: "테스트 숫자도 됩니다. 가림 막대로 가로획을 가리거나 60도쯤 돌려 보세요. 그런 다음 ‘모든 층’으로 가서 C1의 어느 맵에서 가로획의 색이 가장 짙은지 보세요.",
+  },
+  "task otherwise done": {
+    en: "Each map of C1 looks for one thing everywhere: an edge across, an edge down, a corner. What they do not find, no later layer can see.",
+    ko: "C1의 맵은 저마다 한 가지를 모든 곳에서 찾습니다. 가로 경계, 세로 경계, 모서리 같은 것입니다. 여기서 찾지 못한 것은 뒤의 층도 볼 수 없습니다.",
+  },
+  "task links": { en: "who listens to whom", ko: "누가 누구를 볼까" },
+  "task links words": {
+    en: "Click a unit of C3 in LeNet-5, so that it stays. How many maps of S2 does it take?",
+    ko: "LeNet-5의 C3에서 유닛 하나를 클릭해 고정하세요. S2의 맵을 몇 개 받을까요?",
+  },
+  "task links hint": {
+    en: "Lines lead from the maps of S2 to the unit. “One unit” shows a window for each.",
+    ko: "S2의 맵에서 유닛으로 선이 이어집니다. ‘유닛 하나’에는 맵마다 창이 하나씩 있습니다.",
+  },
+  "task links done": {
+    en: "The maps of C3 take 3, 4 or all 6 maps of S2, each another choice. So they have to find different things.",
+    ko: "C3의 맵은 S2의 맵을 3개, 4개 또는 6개 모두 받고, 고른 조합이 서로 다릅니다. 그래서 서로 다른 것을 찾게 됩니다.",
+  },
+  "task moment": { en: "the moment it learned", ko: "배운 순간" },
+  "task moment words": {
+    en: "Find the moment of the training from which LeNet-5 reads your digit rightly.",
+    ko: "학습의 어느 시점부터 LeNet-5가 여러분의 숫자를 바르게 읽나요?",
+  },
+  "task moment hint": {
+    en: "Go to “The training”. Begin at random weights on the left, and go one step at a time.",
+    ko: "‘학습’으로 가서, 왼쪽 끝의 무작위 가중치에서 시작해 한 칸씩 옮기세요.",
+  },
+  "task moment done": {
+    en: "It learned this digit between these two moments. Look at the kernels: from noise they became edges. Move the slider to the right end again.",
+    ko: "이 두 시점 사이에 이 숫자를 배웠습니다. 커널을 보세요. 잡음이 경계 모양이 되었습니다. 슬라이더를 다시 오른쪽 끝으로 옮기세요.",
+  },
+  "task kernel": { en: "another kernel", ko: "다른 커널" },
+  "task kernel words": {
+    en: "Edit a kernel of C1 so that the answer changes.",
+    ko: "C1의 커널 하나를 고쳐 답을 바꿔 보세요.",
+  },
+  "task kernel hint": {
+    en: "Go to “A convolution”. Choose a map, take one of the five kernels, or write larger weights.",
+    ko: "‘합성곱’으로 가서 맵을 고르고, 다섯 커널 중 하나를 쓰거나 더 큰 가중치를 넣어 보세요.",
+  },
+  "task kernel done": {
+    en: "All later layers had learned what this map tells them. With another kernel it tells something else.",
+    ko: "뒤의 층은 모두 이 맵이 알려 주는 것에 맞추어 배웠습니다. 커널이 바뀌면 다른 것을 알려 줍니다.",
   },
 };
 
@@ -185,9 +396,9 @@ Object.assign(labels, {
   },
   hold: { en: "Hold", ko: "고정" },
   "let go": { en: "Let go", ko: "풀기" },
-  field: {
-    en: "It sees {0}×{1} pixels of the input: its receptive field.",
-    ko: "입력의 {0}×{1} 픽셀을 봅니다. 이것이 수용 영역입니다.",
+  "receptive field": {
+    en: "the frame: all that it sees, its receptive field",
+    ko: "테두리 안: 이 유닛이 보는 전부, 곧 수용 영역",
   },
   takes: { en: "what it takes", ko: "받는 값" },
   kernel: { en: "kernel", ko: "커널" },
