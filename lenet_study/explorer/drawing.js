@@ -21,9 +21,7 @@ const board = new OffscreenCanvas(CANVAS, CANVAS).getContext("2d", { willReadFre
  * @returns {{pixels: Uint8ClampedArray, width: number, height: number}} RGBA.
  */
 export function pixelsOf(source) {
-  if (source.kind === "image") return source;
-  paint(board, source, "#000", "#fff");
-  return { ...board.getImageData(0, 0, CANVAS, CANVAS), width: CANVAS, height: CANVAS };
+  return source.kind === "image" ? source : fieldOf(source);
 }
 
 /**
@@ -32,8 +30,7 @@ export function pixelsOf(source) {
  * @returns {Float32Array} 784 greys, light ink on about 0.
  */
 export function reducedField(source) {
-  paint(board, source, "#000", "#fff");
-  const { data } = board.getImageData(0, 0, CANVAS, CANVAS);
+  const { pixels } = fieldOf(source);
   const size = CANVAS / 28;
   const share = (old, place) =>
     Math.max(0, Math.min(old + 1, (place + 1) * size) - Math.max(old, place * size)) / size;
@@ -42,13 +39,19 @@ export function reducedField(source) {
     let sum = 0;
     for (let y = Math.floor(row * size); y < (row + 1) * size; y++) {
       for (let x = Math.floor(column * size); x < (column + 1) * size; x++) {
-        sum += share(y, row) * share(x, column) * data[4 * (y * CANVAS + x) + 1];
+        sum += share(y, row) * share(x, column) * pixels[4 * (y * CANVAS + x) + 1];
       }
     }
     return sum;
   });
   const mean = greys.reduce((sum, grey) => sum + grey) / 784;
   return mean > 127 ? greys.map((grey) => 255 - grey) : greys;
+}
+
+function fieldOf(source) {
+  paint(board, source, "#000", "#fff");
+  const pixels = board.getImageData(0, 0, CANVAS, CANVAS).data;
+  return { pixels, width: CANVAS, height: CANVAS };
 }
 
 function paint(context, source, paper, ink, digit) {
@@ -234,8 +237,8 @@ export function drawingView(parent, explorer) {
     make("div", { className: "stage" }, field, make("span", { text: "field hint" })),
     make("div", { className: "tools" }, back, empty, button("file", () => file.click()), file),
     told,
-    make("p", { className: "small", text: "keys" }),
     shelf(explorer, take),
+    make("p", { className: "small", text: "keys" }),
   );
 
   explorer.watch(({ normalized, refusal }) => {

@@ -147,7 +147,8 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
 
   const names = Object.keys(VIEWS).filter((name) => name !== "training" || data.film);
   root.addEventListener("submit", (event) => event.preventDefault());
-  root.append(probe, opening(explorer), ...names.map((name) => section(name, explorer)));
+  const sections = names.map((name) => section(name, explorer));
+  root.append(probe, make("div", { className: "sheet" }, opening(explorer), ...sections));
   element.append(root);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", () => explorer.set({}), { signal: closing.signal });

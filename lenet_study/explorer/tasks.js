@@ -4,6 +4,7 @@ import { make } from "./elements.js";
 import { Picture, coloursOf } from "./pictures.js";
 
 const SMALL = 80; // of the 200 pixels of the field
+const PAUSE_OF_TASK = 600; // milliseconds that a solution must stay
 const CORNER = 70; // so near to two borders is the middle of a digit in a corner
 
 /**
@@ -95,6 +96,7 @@ function otherKernel() {
 export function tasksView(parent, explorer) {
   const tasks = tasksOf(explorer);
   let now = 0;
+  let timer = null;
   const digit = new Picture({ maps: 1, rows: 28, columns: 28 }, { across: 1, cell: 2 });
   const answers = make("span", { className: "short" });
   const steps = tasks.map((task, place) =>
@@ -111,12 +113,12 @@ export function tasksView(parent, explorer) {
     "details",
     { open: matchMedia("(min-width: 760px)").matches },
     make("summary", {}, title),
-    make("div", { className: "task" }, told, field, hints, next),
+    make("div", { className: "task" }, told, field, next, hints),
+    make("div", { className: "steps" }, ...steps),
   );
   parent.append(
     make("div", { className: "now", "aria-hidden": "true" }, digit.element, answers),
     details,
-    make("div", { className: "steps" }, ...steps),
   );
 
   function go(place) {
@@ -132,12 +134,15 @@ export function tasksView(parent, explorer) {
   details.open = matchMedia("(min-width: 760px)").matches;
 
   explorer.watch((scene) => {
-    tasks.forEach((task, place) => {
-      const count = place === now ? Number(field.value) : 0;
-      const isDone = task.check(scene, count, explorer);
-      if (isDone && place === now) task.done = true;
-    });
     const task = tasks[now];
+    const solved = tasks.filter((one) => one.check(scene, Number(field.value), explorer));
+    clearTimeout(timer);
+    if (solved.includes(task) && !task.done) {
+      timer = setTimeout(() => {
+        task.done = true;
+        explorer.set({});
+      }, PAUSE_OF_TASK);
+    }
     const count = tasks.filter(({ done }) => done).length;
     title.textContent = explorer.text("task", now + 1, tasks.length, explorer.text(`task ${task.name}`));
     words.textContent = explorer.text(`task ${task.name} words`);
