@@ -396,7 +396,7 @@ Object.assign(labels, {
   },
   hold: { en: "Hold", ko: "고정" },
   "let go": { en: "Let go", ko: "풀기" },
-  field: {
+  "receptive field": {
     en: "the frame: all that it sees, its receptive field",
     ko: "테두리 안: 이 유닛이 보는 전부, 곧 수용 영역",
   },

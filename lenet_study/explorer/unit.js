@@ -2,12 +2,12 @@
 
 import { make, translate } from "./elements.js";
 import { NumberTable, Picture, coloursOf, rangeOf } from "./pictures.js";
-import { figure, numeral, shape, withSigns } from "./pictures.js";
+import { figure, numeral, shape, watchNear, withSigns } from "./pictures.js";
 
 const ACROSS = { 16: 4, 84: 7, 120: 8 }; // windows side by side, by their number
 const LISTED = 10; // products, the largest first
 const WIDEST = 4; // the squashing function is drawn from -4 to 4
-const CODES = [-1.7159, 1.7159];
+export const CODES = [-1.7159, 1.7159]; // the scale of what F6 draws and of the codes
 const PARTS = ["values", "kernel", "products"];
 
 /** Returns a sentence about a unit of the state: what it takes, and what it makes of it. */
@@ -42,7 +42,7 @@ export function unitView(parent, explorer) {
   const body = make("div");
   parent.append(hint, head, body);
   const benches = {};
-  explorer.watch((scene) => {
+  watchNear(parent, explorer, (scene) => {
     const { unit, held, language } = scene.state;
     const isShown = unit !== null && !scene.empty;
     hint.hidden = isShown;
@@ -97,7 +97,7 @@ class Bench {
     this.signs = isDistance ? ["−", "→"] : ["×", "=", "→"];
     this.#field = new Picture(network.layers[0], { across: 1, cell: 5 });
     this.#curve = squash && kind !== "softmax" ? new Curve(squash) : null;
-    const pieces = [figure("field", this.#field.element)];
+    const pieces = [figure("receptive field", this.#field.element)];
     if (count > 1) pieces.push(this.#allWindows(count, size));
     if (size > 1) pieces.push(this.#oneWindow(size, kind === "convolution" ? 3 : 1));
     else pieces.push(this.#list);
