@@ -16,8 +16,8 @@ from lenet_study.settings import CHECKOUT
 FOLDER = Path(__file__).parent
 # In the order in which they are joined: each after those that it imports.
 MODULES = (
-    "network", "normalization", "changes", "labels", "elements", "pictures", "drawing", "unit",
-    "layers", "convolution", "tasks", "explorer",
+    "network", "normalization", "changes", "labels", "elements", "pictures", "drawing", "dragging",
+    "unit", "layers", "convolution", "training", "tasks", "explorer",
 )  # fmt: skip
 NETWORKS = "lenet5-mnist-robust", "lenet5_modern-mnist-robust"
 PER_CLASS, MISTAKES = 10, 100  # stored test digits a class, and mistakes of a network

@@ -6,12 +6,12 @@ import { distancesOf, posterior } from "./network.js";
 import { NumberTable, Picture, coloursOf, rangeOf } from "./pictures.js";
 import { figure, numeral, percent, withSigns } from "./pictures.js";
 
-const SIDE = 5; // of a kernel
+const WINDOW = 5; // of a kernel
 const LARGE = { across: 1, cell: 7 };
-const SMALL = { across: 1, cell: 3 };
+
 const FALL = [0.1, 0.1, 0, -0.1, -0.1];
 const kernelFrom = (weight) =>
-  Float32Array.from({ length: 25 }, (_, place) => weight(Math.floor(place / SIDE), place % SIDE));
+  Float32Array.from({ length: 25 }, (_, place) => weight(Math.floor(place / WINDOW), place % WINDOW));
 // The weights of the first three add up to 0: where all pixels are equal, they find nothing.
 const KERNELS = {
   across: kernelFrom((row) => -FALL[row]),
@@ -39,7 +39,7 @@ export function convolutionView(parent, explorer) {
   // The map of C1
   const pictureOf = (rows, layout, attributes) =>
     new Picture({ maps: 1, rows, columns: rows }, layout, attributes);
-  const kernels = layer.kernel.map(() => pictureOf(SIDE, LARGE));
+  const kernels = layer.kernel.map(() => pictureOf(WINDOW, LARGE));
   const choices = kernels.map(({ element }, number) =>
     button({ label: "choose map", values: [number] }, () => choose(number), element, `${number}`),
   );
@@ -57,7 +57,7 @@ export function convolutionView(parent, explorer) {
     values[place] = weight;
     explorer.set({ kernel: { map, values } });
   };
-  const tables = [null, edit, null].map((onEdit) => new NumberTable(SIDE, onEdit));
+  const tables = [null, edit, null].map((onEdit) => new NumberTable(WINDOW, onEdit));
   const kernelNow = () => explorer.scene.networks[0].layers[1].kernel[map][0];
   const names = ["window", "kernel to edit", "products"];
   const figures = [
@@ -113,7 +113,7 @@ export function convolutionView(parent, explorer) {
     button({ text: `kernel ${name}` }, () => explorer.set({ kernel: { map, values } })),
   );
   named.push(button({ text: "trained kernel" }, () => explorer.set({ kernel: null })));
-  const before = pictureOf(side, SMALL);
+  const before = pictureOf(side, { across: 1, cell: 3 });
   const outcome = make("p", { className: "outcome", role: "status" });
   const trained = figure("trained map", before.element);
   const compared = make("div", { className: "row" }, trained, outcome);
@@ -128,7 +128,7 @@ export function convolutionView(parent, explorer) {
     const products = kernel.map((weight, place) => weight * values[place]);
     [values, kernel, products].forEach((own, place) => tables[place].draw(own, colours.signed));
     digit.draw(activations[0].input.after, colours.grey, [network.background, network.ink]);
-    digit.frame(0, { top, left, rows: SIDE, columns: SIDE });
+    digit.frame(0, { top, left, rows: WINDOW, columns: WINDOW });
     const own = activations[0].C1.after.slice(map * side ** 2, (map + 1) * side ** 2);
     const range = rangeOf(own);
     filling.draw(own.fill(NaN, step + 1), colours.signed, range);

@@ -3,7 +3,7 @@
 import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
 import { Picture, coloursOf, figure, numeral, percent, rangeOf, shape } from "./pictures.js";
-import { sentenceOf } from "./unit.js";
+import { CODES, sentenceOf } from "./unit.js";
 
 // How the maps of a layer lie: maps side by side, CSS pixels a unit, units between maps.
 const LAYOUTS = {
@@ -18,7 +18,6 @@ const LAYOUTS = {
 };
 const FEW = 16; // so many maps have a frame and a line each
 const CODE = { maps: 84, rows: 1, columns: 1 };
-const CODES = [-1.7159, 1.7159]; // the scale of what F6 draws and of the codes
 const PAUSE = 500; // milliseconds without a change, before the answer is spoken
 
 /** Shows all layers of all networks in `parent`, and the way to one unit. */

@@ -7,7 +7,7 @@ import { figure, numeral, shape, withSigns } from "./pictures.js";
 const ACROSS = { 16: 4, 84: 7, 120: 8 }; // windows side by side, by their number
 const LISTED = 10; // products, the largest first
 const WIDEST = 4; // the squashing function is drawn from -4 to 4
-const CODES = [-1.7159, 1.7159];
+export const CODES = [-1.7159, 1.7159]; // the scale of what F6 draws and of the codes
 const PARTS = ["values", "kernel", "products"];
 
 /** Returns a sentence about a unit of the state: what it takes, and what it makes of it. */
@@ -97,7 +97,7 @@ class Bench {
     this.signs = isDistance ? ["−", "→"] : ["×", "=", "→"];
     this.#field = new Picture(network.layers[0], { across: 1, cell: 5 });
     this.#curve = squash && kind !== "softmax" ? new Curve(squash) : null;
-    const pieces = [figure("field", this.#field.element)];
+    const pieces = [figure("receptive field", this.#field.element)];
     if (count > 1) pieces.push(this.#allWindows(count, size));
     if (size > 1) pieces.push(this.#oneWindow(size, kind === "convolution" ? 3 : 1));
     else pieces.push(this.#list);
