@@ -4,7 +4,7 @@ import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
 import { distancesOf, posterior } from "./network.js";
 import { NumberTable, Picture, coloursOf, rangeOf } from "./pictures.js";
-import { figure, numeral, percent, withSigns } from "./pictures.js";
+import { figure, numeral, percent, watchNear, withSigns } from "./pictures.js";
 
 const WINDOW = 5; // of a kernel
 const LARGE = { across: 1, cell: 7 };
@@ -166,7 +166,7 @@ export function convolutionView(parent, explorer) {
     buttons(...named),
     compared,
   );
-  explorer.watch((scene) => {
+  watchNear(parent, explorer, (scene) => {
     const colours = coloursOf(explorer);
     const shown = scene.networks[0].layers[1].kernel;
     kernels.forEach((picture, number) => {

@@ -2,7 +2,8 @@
 
 import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
-import { Picture, coloursOf, figure, numeral, percent, rangeOf, shape } from "./pictures.js";
+import { Picture, coloursOf, figure, numeral } from "./pictures.js";
+import { percent, rangeOf, shape, watchNear } from "./pictures.js";
 import { CODES, sentenceOf } from "./unit.js";
 
 // How the maps of a layer lie: maps side by side, CSS pixels a unit, units between maps.
@@ -32,13 +33,13 @@ export function layersView(parent, explorer) {
   ];
   parent.append(
     make("div", { className: "switches" }, ...choices, legend()),
-    ...flows.map((flow) => flow.element),
     make("div", { className: "readout" }, readout, more),
+    ...flows.map((flow) => flow.element),
   );
   explorer.root.addEventListener("keydown", ({ key }) => {
     if (key === "Escape" && explorer.state.unit) explorer.set({ unit: null, held: false });
   });
-  explorer.watch((scene) => {
+  watchNear(parent, explorer, (scene) => {
     const colours = coloursOf(explorer);
     flows.forEach((flow) => flow.update(scene, colours));
     const unit = scene.empty ? null : scene.state.unit;

@@ -23,6 +23,17 @@ export function withSigns([first, ...others], signs) {
   return [first, ...others.flatMap((element, place) => [sign(place), element])];
 }
 
+/** Watches the explorer while an element is near the window: no time for what nobody sees. */
+export function watchNear(element, explorer, view) {
+  let isNear = false;
+  const observe = (entries) => {
+    isNear = entries.at(-1).isIntersecting;
+    if (isNear) explorer.set({});
+  };
+  new IntersectionObserver(observe, { rootMargin: "50%" }).observe(element);
+  explorer.watch((scene) => isNear && view(scene));
+}
+
 /** Writes a number with some digits after the point, and with a real minus sign. */
 export function numeral(value, digits = 2) {
   const text = value.toFixed(digits);

@@ -2,7 +2,7 @@
 
 import { make, translate } from "./elements.js";
 import { NumberTable, Picture, coloursOf, rangeOf } from "./pictures.js";
-import { figure, numeral, shape, withSigns } from "./pictures.js";
+import { figure, numeral, shape, watchNear, withSigns } from "./pictures.js";
 
 const ACROSS = { 16: 4, 84: 7, 120: 8 }; // windows side by side, by their number
 const LISTED = 10; // products, the largest first
@@ -42,7 +42,7 @@ export function unitView(parent, explorer) {
   const body = make("div");
   parent.append(hint, head, body);
   const benches = {};
-  explorer.watch((scene) => {
+  watchNear(parent, explorer, (scene) => {
     const { unit, held, language } = scene.state;
     const isShown = unit !== null && !scene.empty;
     hint.hidden = isShown;
