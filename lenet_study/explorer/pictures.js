@@ -150,11 +150,12 @@ export class Picture {
   /** Returns map, row and column of the unit under the pointer, or null. */
   unitAt({ offsetX, offsetY }) {
     const { maps, rows, columns, across, cell, gap } = this;
-    const [x, y] = [Math.floor(offsetX / cell), Math.floor(offsetY / cell)];
+    const { width, height } = this.image;
+    const within = (offset, count) => Math.max(0, Math.min(count - 1, Math.floor(offset / cell)));
+    const [x, y] = [within(offsetX, width), within(offsetY, height)];
     const [column, row] = [x % (columns + gap), y % (rows + gap)];
     const map = Math.floor(y / (rows + gap)) * across + Math.floor(x / (columns + gap));
-    const isInside = x >= 0 && y >= 0 && map < maps && row < rows && column < columns;
-    return isInside ? { map, row, column } : null;
+    return map < maps && row < rows && column < columns ? { map, row, column } : null;
   }
 
   /** Returns the unit so many units to the right and down, over the borders of maps. */
