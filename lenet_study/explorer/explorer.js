@@ -2,6 +2,7 @@
 
 import { changed } from "./changes.js";
 import { convolutionView } from "./convolution.js";
+import { digitsView } from "./digits.js";
 import { UNCHANGED, seenView } from "./dragging.js";
 import { drawingView, pixelsOf, reducedField } from "./drawing.js";
 import { make, translate, wordsOf } from "./elements.js";
@@ -16,6 +17,7 @@ import { unitView } from "./unit.js";
 const VIEWS = {
   draw: drawingView,
   answer: answersView,
+  digits: digitsView,
   seen: seenView,
   layers: layersView,
   unit: unitView,
@@ -40,6 +42,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   const images = bytesOf(data.digits.images);
   const closing = new AbortController();
   const views = [];
+  const past = []; // the sources before, for undo
   const stale = new Set(["source", "language"]);
   let frame = 0;
   const state = {
@@ -83,6 +86,15 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
       Object.assign(state, patch);
       Object.keys(patch).forEach((key) => stale.add(key));
       frame ||= requestAnimationFrame(update);
+    },
+    /** Puts another source into the field. */
+    take(source) {
+      past.push(state.source);
+      explorer.set({ source });
+    },
+    /** Puts back what was in the field before. */
+    undo() {
+      if (past.length) explorer.set({ source: past.pop() });
     },
     /** Calls `view(scene)` after each change. */
     watch(view) {
@@ -169,7 +181,7 @@ function opening(explorer) {
     "header",
     {},
     make("h1", { text: "title" }),
-    make("div", { className: "languages" }, ...buttons),
+    make("div", { className: "tools" }, ...buttons),
     make("p", { text: "opening" }),
   );
 }

@@ -42,6 +42,11 @@ export const labels = {
     en: "This image is too small, too large or too long.",
     ko: "이미지가 너무 작거나 너무 크거나 너무 깁니다.",
   },
+  digits: { en: "Or take a digit", ko: "또는 숫자를 고르세요" },
+  "digits about": {
+    en: "Stored digits of the test set, which the network has never learned from.",
+    ko: "테스트 세트의 숫자입니다. 신경망은 이 숫자들로 학습하지 않았습니다.",
+  },
   "kind of digit": { en: "Which stored digits", ko: "저장된 숫자의 종류" },
   "kind test": { en: "Test digits", ko: "테스트 숫자" },
   "kind paper": { en: "The paper's 82 mistakes", ko: "논문의 오답 82개" },
