@@ -25,7 +25,8 @@ export function seenView(parent, explorer) {
   reset.addEventListener("click", () => explorer.set({ changes: UNCHANGED }));
   const steady = make("p", { className: "steady" });
   parent.append(
-    make("div", { className: "result" }, digitPicture(explorer, change), normalizing(explorer)),
+    digitPicture(explorer, change),
+    normalizing(explorer),
     make("div", { className: "tools" }, play, reset),
     steady,
     make("div", { className: "changes" }, ...CHANGES.map((one) => slider(one, change, explorer))),
@@ -44,25 +45,25 @@ export function seenView(parent, explorer) {
 
 /** The picture of 28x28 pixels: whoever drags it shifts the digit. */
 function digitPicture(explorer, change) {
-  const attributes = { className: "seen-digit", tabIndex: 0, role: "application", label: "seen digit" };
+  const attributes = { tabIndex: 0, role: "application", label: "seen digit" };
   const layer = { maps: 1, rows: 28, columns: 28 };
   const picture = new Picture(layer, { across: 1, cell: CELL }, attributes);
-  const { element } = picture;
+  const { canvas } = picture;
   let from = null; // where the pointer and the digit were when the drag began
-  element.addEventListener("pointerdown", ({ pointerId, clientX, clientY }) => {
-    element.setPointerCapture(pointerId);
+  canvas.addEventListener("pointerdown", ({ pointerId, clientX, clientY }) => {
+    canvas.setPointerCapture(pointerId);
     const { right, down } = explorer.state.changes;
     from = { x: clientX, y: clientY, right, down };
   });
-  element.addEventListener("pointermove", ({ clientX, clientY }) => {
+  canvas.addEventListener("pointermove", ({ clientX, clientY }) => {
     if (!from) return;
     change("right", from.right + (clientX - from.x) / CELL);
     change("down", from.down + (clientY - from.y) / CELL);
   });
   for (const name of ["pointerup", "pointercancel"]) {
-    element.addEventListener(name, () => (from = null));
+    canvas.addEventListener(name, () => (from = null));
   }
-  element.addEventListener("keydown", (event) => {
+  canvas.addEventListener("keydown", (event) => {
     if (!(event.key in ARROWS)) return;
     event.preventDefault();
     const [right, down] = ARROWS[event.key];
@@ -70,7 +71,7 @@ function digitPicture(explorer, change) {
     change("down", explorer.state.changes.down + down);
   });
   explorer.watch(({ greys }) => picture.draw(greys, coloursOf(explorer).grey, [0, 255]));
-  return element;
+  return picture.element;
 }
 
 /** The switch of the size normalization, and in words what it did. */

@@ -1,11 +1,14 @@
-// The field to draw in, and the digits to take.
+// The field to draw in: by pointer or keyboard, or with an image.
 
 import { make } from "./elements.js";
+import { Picture, coloursOf } from "./pictures.js";
 
-export const CANVAS = 200; // pixels of a drawing, each way
+const CANVAS = 200; // pixels of a drawing, each way
 const PEN = 12; // the width of a stroke, in these pixels
-const STEP = 5; // of the keyboard's cursor
+const PEN_STEP = 5; // of the keyboard's cursor
 const LARGEST_PHOTO = 2000; // pixels: what is larger is reduced when it is loaded
+
+/** The arrow keys as steps to the right and down. */
 export const ARROWS = {
   ArrowLeft: [-1, 0],
   ArrowRight: [1, 0],
@@ -24,6 +27,12 @@ export function pixelsOf(source) {
   return source.kind === "image" ? source : fieldOf(source);
 }
 
+function fieldOf(source) {
+  paint(board, source, "#000", "#fff");
+  const pixels = board.getImageData(0, 0, CANVAS, CANVAS).data;
+  return { pixels, width: CANVAS, height: CANVAS };
+}
+
 /**
  * Reduces the field to 28x28. Each new pixel is the mean over the area that it covers.
  * @param {object} source A drawing or an image.
@@ -32,29 +41,23 @@ export function pixelsOf(source) {
 export function reducedField(source) {
   const { pixels } = fieldOf(source);
   const size = CANVAS / 28;
+  const greys = new Float32Array(784);
   const share = (old, place) =>
     Math.max(0, Math.min(old + 1, (place + 1) * size) - Math.max(old, place * size)) / size;
-  const greys = Float32Array.from({ length: 784 }, (_, pixel) => {
+  for (let pixel = 0; pixel < 784; pixel++) {
     const [row, column] = [Math.floor(pixel / 28), pixel % 28];
-    let sum = 0;
     for (let y = Math.floor(row * size); y < (row + 1) * size; y++) {
       for (let x = Math.floor(column * size); x < (column + 1) * size; x++) {
-        sum += share(y, row) * share(x, column) * pixels[4 * (y * CANVAS + x) + 1];
+        const grey = pixels[4 * (y * CANVAS + x) + 1];
+        greys[pixel] += share(y, row) * share(x, column) * grey;
       }
     }
-    return sum;
-  });
+  }
   const mean = greys.reduce((sum, grey) => sum + grey) / 784;
   return mean > 127 ? greys.map((grey) => 255 - grey) : greys;
 }
 
-function fieldOf(source) {
-  paint(board, source, "#000", "#fff");
-  const pixels = board.getImageData(0, 0, CANVAS, CANVAS).data;
-  return { pixels, width: CANVAS, height: CANVAS };
-}
-
-function paint(context, source, paper, ink, digit) {
+function paint(context, source, paper, ink) {
   context.fillStyle = paper;
   context.fillRect(0, 0, CANVAS, CANVAS);
   if (source?.kind === "drawing") {
@@ -62,10 +65,6 @@ function paint(context, source, paper, ink, digit) {
   } else if (source?.kind === "image") {
     const { left, top, scale } = placeOf(source);
     context.drawImage(source.canvas, left, top, scale * source.width, scale * source.height);
-  } else if (source?.kind === "digit") {
-    context.imageSmoothingEnabled = false;
-    context.drawImage(digit, 0, 0, CANVAS, CANVAS);
-    context.imageSmoothingEnabled = true;
   }
 }
 
@@ -85,70 +84,15 @@ function trace(context, stroke, ink) {
   context.stroke();
 }
 
-/** Where a whole image lies in the field. */
-function placeOf({ width, height }) {
+/** Where a whole source lies in the field. */
+function placeOf({ width = CANVAS, height = CANVAS }) {
   const scale = CANVAS / Math.max(width, height);
   return { scale, left: (CANVAS - scale * width) / 2, top: (CANVAS - scale * height) / 2 };
 }
 
-/** Makes a canvas of 28x28 pixels with a digit on it. */
-function digitCanvas(greys, attributes) {
-  const canvas = make("canvas", { width: 28, height: 28, ...attributes });
-  const image = new ImageData(28, 28);
-  new Uint32Array(image.data.buffer).set(
-    Uint32Array.from(greys, (grey) => (255 << 24) | (grey << 16) | (grey << 8) | grey),
-  );
-  canvas.getContext("2d").putImageData(image, 0, 0);
-  return canvas;
-}
-
-/** The field, its tools, and the stored digits. */
+/** The field and its tools. */
 export function drawingView(parent, explorer) {
-  const past = []; // the sources before, for undo
-  const keys = new Set(); // the arrow keys that are down
-  let cursor = null; // of the keyboard: {x, y}
-  let stroke = null; // the one that grows
-  let pointer = null; // the one that draws it
-
-  /** Replaces what is in the field, and remembers what was there. */
-  function take(source) {
-    past.push(explorer.state.source);
-    stroke = null;
-    explorer.set({ source });
-  }
-
-  function undo() {
-    stroke = null;
-    if (past.length) explorer.set({ source: past.pop() });
-  }
-
-  function clear() {
-    if (explorer.state.source) take(null);
-  }
-
-  function begin(point) {
-    const { source } = explorer.state;
-    const strokes = source?.kind === "drawing" ? source.strokes : [];
-    const started = [point];
-    take({ kind: "drawing", strokes: [...strokes, started] });
-    stroke = started;
-  }
-
-  function extend(point) {
-    stroke.push(point);
-    explorer.set({ source: { ...explorer.state.source } });
-  }
-
-  async function load(files) {
-    const file = [...files].find(({ type }) => type.startsWith("image/"));
-    if (!file) return;
-    try {
-      take(await imageOf(file));
-    } catch {
-      take({ kind: "broken" });
-    }
-  }
-
+  const pen = { point: null, stroke: null }; // the keyboard's cursor; the stroke that grows
   const field = make("canvas", {
     className: "field",
     width: 2 * CANVAS,
@@ -157,101 +101,138 @@ export function drawingView(parent, explorer) {
     role: "application",
     label: "drawing field",
   });
-  const context = field.getContext("2d");
-  context.scale(2, 2);
-
-  const pointAt = (event) => {
-    const { left, top, width, height } = field.getBoundingClientRect();
-    return [
-      ((event.clientX - left) / width) * CANVAS,
-      ((event.clientY - top) / height) * CANVAS,
-    ];
+  const change = (step) => {
+    pen.stroke = null;
+    step();
   };
-  field.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return;
-    pointer = event.pointerId;
-    field.setPointerCapture(pointer);
-    cursor = null;
-    begin(pointAt(event));
-  });
-  field.addEventListener("pointermove", (event) => {
-    if (event.pointerId !== pointer || !stroke) return;
-    const events = event.getCoalescedEvents();
-    (events.length ? events : [event]).forEach((one) => extend(pointAt(one)));
-  });
-  for (const name of ["pointerup", "pointercancel"]) {
-    field.addEventListener(name, ({ pointerId }) => {
-      if (pointerId === pointer) pointer = stroke = null;
-    });
-  }
-
-  const move = (key) => {
-    keys.add(key);
-    for (const held of keys) {
-      cursor.x = Math.min(Math.max(cursor.x + STEP * ARROWS[held][0], 0), CANVAS);
-      cursor.y = Math.min(Math.max(cursor.y + STEP * ARROWS[held][1], 0), CANVAS);
-    }
-    if (stroke) extend([cursor.x, cursor.y]);
+  const clear = () => change(() => explorer.state.source && explorer.take(null));
+  const undo = () => change(explorer.undo);
+  const begin = (point) => {
+    const { source } = explorer.state;
+    const before = source?.kind === "drawing" ? source.strokes : [];
+    pen.stroke = [point];
+    explorer.take({ kind: "drawing", strokes: [...before, pen.stroke] });
   };
-  field.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const { key } = event;
-    const isArrow = key in ARROWS;
-    if (!isArrow && ![" ", "Backspace", "Delete"].includes(key)) return;
-    event.preventDefault();
-    cursor ??= { x: CANVAS / 2, y: CANVAS / 4 };
-    if (isArrow) move(key);
-    else if (key === "Backspace") undo();
-    else if (key === "Delete") clear();
-    else if (stroke) stroke = null;
-    else if (!event.repeat) begin([cursor.x, cursor.y]);
-    explorer.set({});
-  });
-  field.addEventListener("keyup", ({ key }) => keys.delete(key));
-  field.addEventListener("blur", () => {
-    keys.clear();
-    cursor = stroke = null;
-    explorer.set({});
-  });
+  const extend = (point) => {
+    pen.stroke.push(point);
+    explorer.set({ source: { ...explorer.state.source } });
+  };
+  listenToPointers(field, pen, begin, extend);
+  listenToKeys(field, pen, { begin, extend, undo, clear, tell: () => explorer.set({}) });
 
+  const load = async (files) => {
+    const file = [...files].find(({ type }) => type.startsWith("image/"));
+    if (file) explorer.take(await imageOf(file).catch(() => ({ kind: "broken" })));
+  };
   parent.addEventListener("dragover", (event) => event.preventDefault());
   parent.addEventListener("drop", (event) => {
     event.preventDefault();
     load(event.dataTransfer.files);
   });
   const paste = ({ target, clipboardData }) => {
-    const isOurs = target === document.body || explorer.root.contains(target);
-    if (isOurs) load(clipboardData.files);
+    if (target === document.body || explorer.root.contains(target)) load(clipboardData.files);
   };
   document.addEventListener("paste", paste, { signal: explorer.closed });
 
   const button = (text, onclick) => make("button", { type: "button", text, onclick });
   const file = make("input", { type: "file", accept: "image/*", hidden: true });
-  file.addEventListener("change", () => {
-    load(file.files);
-    file.value = "";
-  });
-  const [back, empty] = [button("undo", undo), button("clear", clear)];
+  file.addEventListener("change", () => load(file.files));
+  const buttons = [button("undo", undo), button("clear", clear)];
+  const photo = button("file", () => file.click());
   const told = make("p", { className: "status", role: "status" });
+  const hint = make("span", { text: "field hint" });
   parent.append(
-    make("div", { className: "stage" }, field, make("span", { text: "field hint" })),
-    make("div", { className: "tools" }, back, empty, button("file", () => file.click()), file),
+    make("div", { className: "stage" }, field, hint),
+    make("div", { className: "tools" }, ...buttons, photo, file),
     told,
-    shelf(explorer, take),
     make("p", { className: "small", text: "keys" }),
   );
 
+  const context = field.getContext("2d");
+  context.scale(2, 2);
+  const stored = new Picture({ maps: 1, rows: 28, columns: 28 }, { across: 1, cell: 1 });
   explorer.watch(({ normalized, refusal }) => {
     const { source } = explorer.state;
-    const digit = source?.kind === "digit" ? digitCanvas(explorer.stored(source.index)) : null;
-    paint(context, source, explorer.color("--board"), explorer.color("--ink"), digit);
-    if (normalized) frameBox(context, source, normalized.box, explorer.color("--found"));
-    if (cursor) drawCursor(context, cursor, stroke, explorer.color("--found"));
-    field.nextSibling.hidden = source !== null || cursor !== null;
-    back.disabled = past.length === 0;
-    empty.disabled = source === null;
-    told.textContent = toldOf(explorer, refusal, cursor && (stroke ? "pen down" : "pen up"));
+    paint(context, source, explorer.color("--board"), explorer.color("--ink"));
+    if (source?.kind === "digit") {
+      stored.draw(explorer.stored(source.index), coloursOf(explorer).grey, [0, 255]);
+      context.imageSmoothingEnabled = false;
+      context.drawImage(stored.canvas, 0, 0, CANVAS, CANVAS);
+    }
+    context.strokeStyle = context.fillStyle = explorer.color("--found");
+    if (normalized) frameInk(context, placeOf(source), normalized.box);
+    if (pen.point) drawCursor(context, pen);
+    hint.hidden = source !== null || pen.point !== null;
+    buttons.forEach((one) => (one.disabled = source === null));
+    const words = [];
+    if (refusal) words.push(explorer.text(refusal));
+    if (source?.kind === "digit") words.push(wordsOfStored(explorer, source.index));
+    if (pen.point) words.push(explorer.text(pen.stroke ? "pen down" : "pen up"));
+    told.textContent = words.join(" ");
     told.classList.toggle("refusal", refusal !== null);
+  });
+}
+
+/** Mouse, finger and pen: one of them draws at a time. */
+function listenToPointers(field, pen, begin, extend) {
+  let pointer = null;
+  const pointAt = ({ clientX, clientY }) => {
+    const { left, top, width, height } = field.getBoundingClientRect();
+    return [((clientX - left) / width) * CANVAS, ((clientY - top) / height) * CANVAS];
+  };
+  field.addEventListener("pointerdown", (event) => {
+    if (pointer !== null || event.button !== 0) return;
+    pointer = event.pointerId;
+    field.setPointerCapture(pointer);
+    pen.point = null;
+    begin(pointAt(event));
+  });
+  field.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== pointer || !pen.stroke) return;
+    const events = event.getCoalescedEvents();
+    (events.length ? events : [event]).forEach((one) => extend(pointAt(one)));
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    field.addEventListener(name, ({ pointerId }) => {
+      if (pointerId === pointer) pointer = pen.stroke = null;
+    });
+  }
+}
+
+/** Arrow keys move the pen, two of them aslant; Space puts it down and lifts it. */
+function listenToKeys(field, pen, { begin, extend, undo, clear, tell }) {
+  const held = new Set();
+  const inside = (place) => Math.min(Math.max(place, 0), CANVAS);
+  const move = () => {
+    const steps = [...held].map((key) => ARROWS[key]);
+    pen.point = pen.point.map((place, axis) =>
+      inside(steps.reduce((sum, step) => sum + PEN_STEP * step[axis], place)),
+    );
+    if (pen.stroke) extend(pen.point);
+  };
+  const turn = () => {
+    if (pen.stroke) pen.stroke = null;
+    else begin(pen.point);
+  };
+  const actions = { Backspace: undo, Delete: clear, " ": turn };
+  field.addEventListener("keydown", (event) => {
+    const { key, repeat, ctrlKey, metaKey, altKey } = event;
+    if (ctrlKey || metaKey || altKey || !(key in ARROWS || key in actions)) return;
+    event.preventDefault();
+    pen.point ??= [CANVAS / 2, CANVAS / 4];
+    if (key in ARROWS) {
+      held.add(key);
+      move();
+    } else if (!repeat) {
+      actions[key]();
+    }
+    tell();
+  });
+  field.addEventListener("keyup", ({ key }) => held.delete(key));
+  field.addEventListener("blur", () => {
+    held.clear();
+    pen.point = pen.stroke = null;
+    tell();
   });
 }
 
@@ -268,84 +249,23 @@ async function imageOf(file) {
 }
 
 /** Frames the ink that the size normalization found. */
-function frameBox(context, source, [top, left, bottom, right], colour) {
-  const place = source.kind === "image" ? placeOf(source) : { scale: 1, left: 0, top: 0 };
-  const { scale } = place;
-  const [x, y] = [place.left + scale * left, place.top + scale * top];
-  context.strokeStyle = colour;
+function frameInk(context, { left: x, top: y, scale }, [top, left, bottom, right]) {
+  const size = [scale * (right - left), scale * (bottom - top)];
   context.lineWidth = 1;
   context.setLineDash([4, 3]);
-  context.strokeRect(x, y, scale * (right - left), scale * (bottom - top));
+  context.strokeRect(x + scale * left, y + scale * top, ...size);
   context.setLineDash([]);
 }
 
-function drawCursor(context, { x, y }, isDown, colour) {
+function drawCursor(context, { point, stroke }) {
   context.beginPath();
-  context.arc(x, y, PEN / 2 + 2, 0, 2 * Math.PI);
+  context.arc(...point, PEN / 2 + 2, 0, 2 * Math.PI);
   context.lineWidth = 2;
-  context.strokeStyle = context.fillStyle = colour;
   context.stroke();
-  if (isDown) context.fill();
+  if (stroke) context.fill();
 }
 
-/** What is in the field, in words. */
-function toldOf(explorer, refusal, pen) {
-  const { source } = explorer.state;
-  const words = [];
-  if (refusal) words.push(explorer.text(refusal));
-  if (source?.kind === "digit") {
-    const { kinds, index, labels, told } = explorer.data.digits;
-    const place = source.index;
-    words.push(explorer.text(`told ${kinds[place]}`, index[place], labels[place], told[place]));
-  }
-  if (pen) words.push(explorer.text(pen));
-  return words.join(" ");
-}
-
-/** The stored digits, one kind at a time: arrow keys go from one to the next. */
-function shelf(explorer, take) {
-  const { kinds, index, labels } = explorer.data.digits;
-  const strip = make("div", { className: "strip", role: "group", label: "stored digits" });
-  const choose = (place) => take({ kind: "digit", index: place });
-  const places = (kind) => [...kinds.keys()].filter((place) => kinds[place] === kind);
-
-  function fill(kind) {
-    const buttons = places(kind).map((place, order) =>
-      make(
-        "button",
-        {
-          type: "button",
-          label: "stored digit",
-          values: [labels[place], index[place]],
-          tabIndex: order ? -1 : 0,
-          onclick: () => choose(place),
-        },
-        digitCanvas(explorer.stored(place), {}),
-      ),
-    );
-    strip.replaceChildren(...buttons);
-    explorer.set({ language: explorer.state.language });
-  }
-  strip.addEventListener("keydown", (event) => {
-    const all = [...strip.children];
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    const next = step && all[all.indexOf(document.activeElement) + step];
-    if (!step) return;
-    event.preventDefault();
-    if (next) {
-      all.forEach((one) => (one.tabIndex = one === next ? 0 : -1));
-      next.focus();
-    }
-  });
-
-  const list = make("select", { label: "kind of digit" });
-  list.append(...new Set(kinds).values().map((kind) => make("option", { value: kind, text: `kind ${kind}` })));
-  list.addEventListener("change", () => fill(list.value));
-  const another = make("button", { type: "button", text: "another" });
-  another.addEventListener("click", () => {
-    const all = places(list.value);
-    choose(all[Math.floor(Math.random() * all.length)]);
-  });
-  fill(list.value);
-  return make("div", { className: "shelf" }, make("div", { className: "tools" }, list, another), strip);
+function wordsOfStored(explorer, place) {
+  const { kinds, index, labels, told } = explorer.data.digits;
+  return explorer.text(`told ${kinds[place]}`, index[place], labels[place], told[place]);
 }

@@ -2,6 +2,7 @@
 
 import { changed } from "./changes.js";
 import { convolutionView } from "./convolution.js";
+import { digitsView } from "./digits.js";
 import { UNCHANGED, seenView } from "./dragging.js";
 import { drawingView, pixelsOf, reducedField } from "./drawing.js";
 import { make, translate, wordsOf } from "./elements.js";
@@ -16,6 +17,7 @@ import { unitView } from "./unit.js";
 const VIEWS = {
   draw: drawingView,
   answer: answersView,
+  digits: digitsView,
   seen: seenView,
   layers: layersView,
   unit: unitView,
@@ -40,6 +42,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   const images = bytesOf(data.digits.images);
   const closing = new AbortController();
   const views = [];
+  const past = []; // the sources before, for undo
   const stale = new Set(["source", "language"]);
   let frame = 0;
   const state = {
@@ -83,6 +86,15 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
       Object.assign(state, patch);
       Object.keys(patch).forEach((key) => stale.add(key));
       frame ||= requestAnimationFrame(update);
+    },
+    /** Puts another source into the field. */
+    take(source) {
+      past.push(state.source);
+      explorer.set({ source });
+    },
+    /** Puts back what was in the field before. */
+    undo() {
+      if (past.length) explorer.set({ source: past.pop() });
     },
     /** Calls `view(scene)` after each change. */
     watch(view) {
@@ -169,7 +181,7 @@ function opening(explorer) {
     "header",
     {},
     make("h1", { text: "title" }),
-    make("div", { className: "languages" }, ...buttons),
+    make("div", { className: "tools" }, ...buttons),
     make("p", { text: "opening" }),
   );
 }
@@ -213,20 +225,28 @@ function answerOf(network, activations, j) {
 }
 
 /**
- * Builds the explorer of a notebook, for anywidget. The image and the answer go back to
- * Python.
+ * Builds the explorer of a notebook, for anywidget. What is drawn and the ten outputs of
+ * the network go back to Python.
  * @param {{model: object, el: HTMLElement}} widget
- * @returns {function} ends all listening.
+ * @returns {function} Ends all listening.
  */
 export function render({ model, el }) {
   let timer = null;
   const send = () => {
     timer = null;
+    const [answer] = explorer.answers;
+    const isFaithful = explorer.scene.networks[0].kind === "lenet5";
+    const outputs = isFaithful ? answer?.distances : answer?.posterior.slice(0, 10);
     model.set("image", explorer.image);
-    model.set("answers", explorer.answers.map(({ digit }) => digit));
+    model.set("answers", outputs ?? null);
     model.save_changes();
   };
   const onAnswer = () => (timer ??= setTimeout(send, PAUSE_OF_SENDING));
   const explorer = mount(el, model.get("data"), { onAnswer });
+  const gone = make("p", { className: "refusal", role: "alert" });
+  model.on("comm_live_update", () => {
+    gone.textContent = explorer.text("kernel gone");
+    explorer.root.querySelector(".draw").append(gone);
+  });
   return explorer.close;
 }

@@ -3,6 +3,7 @@
 import { make } from "./elements.js";
 
 const LAST = 255; // of the 256 colours
+const PATIENCE = 200; // milliseconds
 
 /** Returns an SVG element: its tag, its attributes, its children. */
 export function shape(tag, attributes, ...children) {
@@ -23,15 +24,17 @@ export function withSigns([first, ...others], signs) {
   return [first, ...others.flatMap((element, place) => [sign(place), element])];
 }
 
-/** Watches the explorer while an element is near the window: no time for what nobody sees. */
+/** Watches the explorer. Far from the window, the view waits until nothing changes. */
 export function watchNear(element, explorer, view) {
-  let isNear = false;
-  const observe = (entries) => {
-    isNear = entries.at(-1).isIntersecting;
-    if (isNear) explorer.set({});
-  };
+  let isNear = true;
+  let timer = 0;
+  const observe = (entries) => (isNear = entries.at(-1).isIntersecting);
   new IntersectionObserver(observe, { rootMargin: "50%" }).observe(element);
-  explorer.watch((scene) => isNear && view(scene));
+  explorer.watch((scene) => {
+    clearTimeout(timer);
+    if (isNear) view(scene);
+    else timer = setTimeout(view, PATIENCE, scene);
+  });
 }
 
 /** Writes a number with some digits after the point, and with a real minus sign. */
@@ -147,11 +150,12 @@ export class Picture {
   /** Returns map, row and column of the unit under the pointer, or null. */
   unitAt({ offsetX, offsetY }) {
     const { maps, rows, columns, across, cell, gap } = this;
-    const [x, y] = [Math.floor(offsetX / cell), Math.floor(offsetY / cell)];
+    const { width, height } = this.image;
+    const within = (offset, count) => Math.max(0, Math.min(count - 1, Math.floor(offset / cell)));
+    const [x, y] = [within(offsetX, width), within(offsetY, height)];
     const [column, row] = [x % (columns + gap), y % (rows + gap)];
     const map = Math.floor(y / (rows + gap)) * across + Math.floor(x / (columns + gap));
-    const isInside = x >= 0 && y >= 0 && map < maps && row < rows && column < columns;
-    return isInside ? { map, row, column } : null;
+    return map < maps && row < rows && column < columns ? { map, row, column } : null;
   }
 
   /** Returns the unit so many units to the right and down, over the borders of maps. */

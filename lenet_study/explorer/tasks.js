@@ -3,7 +3,7 @@
 import { make } from "./elements.js";
 import { Picture, coloursOf } from "./pictures.js";
 
-const SMALL = 80; // of the 200 pixels of the field
+const SMALL = 95; // of the 200 pixels of the field
 const PAUSE_OF_TASK = 600; // milliseconds that a solution must stay
 const CORNER = 70; // so near to two borders is the middle of a digit in a corner
 
@@ -98,7 +98,7 @@ export function tasksView(parent, explorer) {
   let now = 0;
   let timer = null;
   const digit = new Picture({ maps: 1, rows: 28, columns: 28 }, { across: 1, cell: 2 });
-  const answers = make("span", { className: "short" });
+  const answers = make("span");
   const steps = tasks.map((task, place) =>
     make("button", { type: "button", label: `task ${task.name}`, onclick: () => go(place) }),
   );
@@ -114,11 +114,11 @@ export function tasksView(parent, explorer) {
     { open: matchMedia("(min-width: 760px)").matches },
     make("summary", {}, title),
     make("div", { className: "task" }, told, field, next, hints),
-    make("div", { className: "steps" }, ...steps),
   );
   parent.append(
-    make("div", { className: "now", "aria-hidden": "true" }, digit.element, answers),
+    make("div", { className: "short", "aria-hidden": "true" }, digit.element, answers),
     details,
+    make("div", { className: "steps" }, ...steps),
   );
 
   function go(place) {

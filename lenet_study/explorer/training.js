@@ -41,8 +41,7 @@ export function trainingView(parent, explorer) {
     const { signed } = coloursOf(explorer);
     const values = Float32Array.from(networks[0].layer("C1").kernel.flatMap(([own]) => [...own]));
     kernels.draw(values, signed, rangeOf(values));
-    if (activations.length) drawing.draw(activations[0].F6.after, signed, [-1.7159, 1.7159]);
-    else drawing.clear(signed);
+    drawing.draw(activations[0]?.F6.after ?? null, signed, [-1.7159, 1.7159]);
   });
 }
 

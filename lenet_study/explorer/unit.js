@@ -107,7 +107,7 @@ class Bench {
 
   #allWindows(count, size) {
     const across = ACROSS[count] ?? 3;
-    const layout = size === 1 ? { across, cell: 14 } : { across, cell: count > 6 ? 8 : 10, gap: 1 };
+    const layout = size === 1 ? { across, cell: 12 } : { across, cell: count > 6 ? 8 : 10, gap: 1 };
     const layer = { maps: count, rows: size, columns: size };
     this.#pictures = PARTS.map(() => new Picture(layer, layout));
     const shown = this.#pictures.map(({ element }, place) => figure(this.names[place], element));
