@@ -54,7 +54,7 @@ PAGE = """<!doctype html>
 """
 START = """
 const [place, data] = ["main", "script"].map((tag) => document.querySelector(tag));
-$explorer.mount(place, JSON.parse(data.textContent));
+window.explorer = $explorer.mount(place, JSON.parse(data.textContent));
 """
 
 

@@ -225,20 +225,28 @@ function answerOf(network, activations, j) {
 }
 
 /**
- * Builds the explorer of a notebook, for anywidget. The image and the answer go back to
- * Python.
+ * Builds the explorer of a notebook, for anywidget. What is drawn and the ten outputs of
+ * the network go back to Python.
  * @param {{model: object, el: HTMLElement}} widget
- * @returns {function} ends all listening.
+ * @returns {function} Ends all listening.
  */
 export function render({ model, el }) {
   let timer = null;
   const send = () => {
     timer = null;
+    const [answer] = explorer.answers;
+    const isFaithful = explorer.scene.networks[0].kind === "lenet5";
+    const outputs = isFaithful ? answer?.distances : answer?.posterior.slice(0, 10);
     model.set("image", explorer.image);
-    model.set("answers", explorer.answers.map(({ digit }) => digit));
+    model.set("answers", outputs ?? null);
     model.save_changes();
   };
   const onAnswer = () => (timer ??= setTimeout(send, PAUSE_OF_SENDING));
   const explorer = mount(el, model.get("data"), { onAnswer });
+  const gone = make("p", { className: "refusal", role: "alert" });
+  model.on("comm_live_update", () => {
+    gone.textContent = explorer.text("kernel gone");
+    explorer.root.querySelector(".draw").append(gone);
+  });
   return explorer.close;
 }

@@ -72,6 +72,11 @@ export const labels = {
     ko: "테스트 이미지 {0}: 숫자 {1}. 현대식 변형은 {2}(으)로 읽습니다.",
   },
 
+  "kernel gone": {
+    en: "Python no longer listens: its kernel has stopped or started anew. You can go on here. Run the cell again to get what you draw.",
+    ko: "파이썬 커널이 멈췄거나 다시 시작되어 더는 듣지 않습니다. 여기서는 계속할 수 있습니다. 그린 것을 받으려면 셀을 다시 실행하세요.",
+  },
+
   answer: { en: "The answer", ko: "신경망의 답" },
   "answer about": {
     en: "What the network reads, and how sure it is.",
@@ -175,8 +180,8 @@ export const labels = {
     ko: "칸의 한구석에 숫자를 작게 그리세요. 그래도 읽을까요?",
   },
   "task corner hint": {
-    en: "At most a third of the field, close to two of its sides. If the answer is wrong, clear and draw more plainly.",
-    ko: "칸의 3분의 1보다 작게, 두 변에 가깝게 그리세요. 틀리면 지우고 더 또렷하게 그려 보세요.",
+    en: "Less than half as high as the field, close to two of its sides. The networks have to agree: if they do not, clear and draw more plainly.",
+    ko: "칸 높이의 절반보다 작게, 두 변에 가깝게 그리세요. 두 신경망의 답이 같아야 합니다. 다르면 지우고 더 또렷하게 그려 보세요.",
   },
   "task corner done": {
     en: "Size normalization found the ink, enlarged it and put it in the middle. The network never sees where you drew.",
@@ -201,8 +206,8 @@ export const labels = {
     ko: "7을 하나 고르세요. LeNet-5가 다른 것으로 읽을 때까지 끌고, 돌리고, 누르고, 가려 보세요. 그런 다음 C1에서 가로획을 보는 맵을 가리키세요.",
   },
   "task otherwise hint": {
-    en: "A test digit will do. Hide its bar by the hidden bar, or turn it by 60 degrees. Then go to “All layers”: in which map of C1 is the bar brightest in colour?",
-    ko: "테스트 숫자도 됩니다. 가림 막대로 가로획을 가리거나 60도쯤 돌려 보세요. 그런 다음 ‘모든 층’으로 가서 C1의 어느 맵에서 가로획의 색이 가장 짙은지 보세요.",
+    en: "A test digit will do. Turned by −60 degrees, most sevens are a 2 to the network; at half their width, some are a 1. Then go to “All layers”: in which map of C1 has the bar the strongest colour?",
+    ko: "테스트 숫자도 됩니다. −60도 돌리면 대부분의 7을 2로 읽고, 너비를 절반으로 줄이면 1로 읽기도 합니다. 그런 다음 ‘모든 층’으로 가서 C1의 어느 맵에서 가로획의 색이 가장 짙은지 보세요.",
   },
   "task otherwise done": {
     en: "Each map of C1 looks for one thing everywhere: an edge across, an edge down, a corner. What they do not find, no later layer can see.",

@@ -3,7 +3,7 @@
 import { make } from "./elements.js";
 import { Picture, coloursOf } from "./pictures.js";
 
-const SMALL = 80; // of the 200 pixels of the field
+const SMALL = 95; // of the 200 pixels of the field
 const PAUSE_OF_TASK = 600; // milliseconds that a solution must stay
 const CORNER = 70; // so near to two borders is the middle of a digit in a corner
 
