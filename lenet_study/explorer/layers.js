@@ -24,7 +24,7 @@ const PAUSE = 500; // milliseconds without a change, before the answer is spoken
 /** Shows all layers of all networks in `parent`, and the way to one unit. */
 export function layersView(parent, explorer) {
   const flows = explorer.scene.networks.map((_, index) => new Flow(explorer, index));
-  const readout = make("p", { "aria-live": "polite" });
+  const readout = make("p");
   const more = make("button", { type: "button", text: "all numbers" });
   more.addEventListener("click", () => explorer.root.querySelector(".unit").scrollIntoView());
   const choices = [
@@ -44,13 +44,15 @@ export function layersView(parent, explorer) {
     flows.forEach((flow) => flow.update(scene, colours));
     const unit = scene.empty ? null : scene.state.unit;
     readout.textContent = unit ? sentenceOf(explorer, unit) : explorer.text("hover");
+    readout.ariaLive = parent.querySelector("canvas:focus") ? "polite" : "off";
     more.hidden = !unit;
   });
 }
 
 function choice(explorer, key, options) {
+  const name = `${key}-${Math.random()}`; // a page may have several explorers
   const labels = Object.entries(options).map(([text, value]) => {
-    const input = make("input", { type: "radio", name: `explorer-${key}` });
+    const input = make("input", { type: "radio", name });
     input.addEventListener("change", () => explorer.set({ [key]: value }));
     explorer.watch(({ state }) => (input.checked = state[key] === value));
     return make("label", {}, input, make("span", { text }));
@@ -210,24 +212,16 @@ class Flow {
   }
 }
 
-/** What a unit takes, from itself down to the input: a part of some maps of each layer. */
-function reachOf({ layers }, { layer: name, map, row, column }) {
-  let index = layers.findIndex((layer) => layer.name === name);
-  let part = { layer: layers[index], maps: [map], top: row, left: column, rows: 1, columns: 1 };
-  const reach = [part];
-  for (; index > 0; index--) {
-    const { size, stride, padding, links } = layers[index];
-    part = {
-      layer: layers[index - 1],
-      maps: [...new Set(part.maps.flatMap((own) => links[own]))],
-      top: part.top * stride - padding,
-      left: part.left * stride - padding,
-      rows: (part.rows - 1) * stride + size,
-      columns: (part.columns - 1) * stride + size,
-    };
-    reach.push(part);
-  }
-  return reach;
+/** What reaches a unit, from itself down to the input: a part of some maps of each layer. */
+function reachOf(network, { layer: name, map, row, column }) {
+  const own = network.layer(name);
+  const down = network.layers.slice(0, network.layers.indexOf(own) + 1).reverse();
+  let maps = [map];
+  return down.map((layer) => {
+    const part = { layer, maps, ...network.field(own, row, column, layer) };
+    maps = [...new Set(maps.flatMap((one) => layer.links[one]))];
+    return part;
+  });
 }
 
 function brief(value) {
@@ -252,47 +246,49 @@ export function answersView(parent, explorer) {
 function answerCard(explorer, index) {
   const { kind, j, layers } = explorer.scene.networks[index];
   const [name, sure] = [make("strong"), make("span")];
-  const codes = layers.at(-1).codes;
+  const { codes } = layers.at(-1);
   const note = make("p", { className: "note", text: "no drawing" });
   const drawing = codes ? codesView(explorer, codes) : { element: note };
-  const table = make("table", { className: "classes" });
   const heads = ["digit", `${kind} cost`, "probability"];
-  table.append(make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text }))));
+  const head = make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text })));
   const lines = Array.from({ length: j === null ? 10 : 11 }, (_, digit) => {
-    const head = make("th", { scope: "row" }, make("b", digit < 10 ? {} : { text: "rubbish" }));
-    if (digit < 10) head.firstChild.textContent = digit;
-    const line = make("tr", {}, head, make("td"), make("td"));
+    const title = digit < 10 ? make("b", {}, `${digit}`) : make("b", { text: "rubbish" });
+    const cells = [make("th", { scope: "row" }, title), make("td"), make("td")];
+    const line = make("tr", {}, ...cells);
     const unit = { network: index, layer: "output", map: digit, row: 0, column: 0 };
     if (digit < 10) followPointer(line, explorer, () => unit);
-    table.append(line);
     return line;
   });
-  const told = make("p", { className: "told", "aria-hidden": "true" }, name, sure);
-  const parts = [told, drawing.element, table, ...(j === null ? [] : rubbishSlider(explorer, j))];
+  const fill = (cell, share, words) => {
+    cell.style.setProperty("--share", share);
+    cell.textContent = words;
+  };
   return {
-    element: make("article", { className: "card" }, make("h3", { text: kind }), ...parts),
+    element: make(
+      "article",
+      { className: "card" },
+      make("h3", { text: kind }),
+      make("p", { className: "told", "aria-hidden": "true" }, name, sure),
+      drawing.element,
+      make("table", { className: "classes" }, head, ...lines),
+      ...(j === null ? [] : rubbishSlider(explorer, j)),
+    ),
     update({ answers, activations, state }, colours) {
-      const { distances, posterior: chances, digit } = answers[index] ?? {};
-      const isDigit = digit !== null;
-      name.textContent = !distances ? "–" : isDigit ? digit : explorer.text("rubbish");
-      name.className = isDigit ? "" : "words";
-      sure.textContent = distances
-        ? explorer.text("sure", percent(chances[digit ?? 10]))
-        : explorer.text("nothing drawn");
+      const { distances, posterior, digit = 0 } = answers[index] ?? {};
+      const best = digit ?? 10;
+      const text = (...words) => explorer.text(...words);
       drawing.update?.(activations[index]?.F6.after, distances, colours);
+      name.className = best < 10 ? "" : "words";
+      name.textContent = !distances ? "–" : best < 10 ? best : text("rubbish");
+      sure.textContent = distances ? text("sure", percent(posterior[best])) : text("nothing drawn");
       const costs = distances ? [...distances, state.j].slice(0, lines.length) : [];
-      lines.forEach((line, place) => {
-        line.className = distances && place === (digit ?? 10) ? "winner" : "";
-        const cells = [
-          [costs[place] / Math.max(...costs), () => brief(costs[place])],
-          [chances?.[place], () => percent(chances[place])],
-        ];
-        cells.forEach(([share, words], cell) => {
-          line.cells[cell + 1].style.setProperty("--share", distances ? share : 0);
-          line.cells[cell + 1].textContent = distances ? words() : "";
-        });
+      lines.forEach(({ cells: [, cost, chance] }, place) => {
+        lines[place].className = distances && place === best ? "winner" : "";
+        const [own, share] = [costs[place], posterior?.[place]];
+        fill(cost, distances ? own / Math.max(...costs) : 0, distances ? brief(own) : "");
+        fill(chance, share ?? 0, distances ? percent(share) : "");
       });
-      return distances ? explorer.text("reads", explorer.text(kind), name.textContent) : "";
+      return distances ? text("reads", text(kind), name.textContent) : "";
     },
   };
 }

@@ -95,28 +95,25 @@ class Network {
   }
 
   /**
-   * Tells which part of the input reaches a unit: its receptive field.
-   * @returns {object} {top, left, rows, columns}, within the input.
+   * Tells which part of a layer before, by default of the input, reaches a unit: its
+   * receptive field.
+   * @returns {object} {top, left, rows, columns}, within the maps of the layer before.
    */
-  field(layer, row, column) {
+  field(layer, row, column, before = this.layers[0]) {
     let [top, left, side] = [row, column, 1];
-    for (const { size, stride, padding } of this.#downFrom(layer)) {
+    const [start, end] = [before, layer].map((one) => this.layers.indexOf(one) + 1);
+    for (const { size, stride, padding } of this.layers.slice(start, end).reverse()) {
       top = top * stride - padding;
       left = left * stride - padding;
       side = (side - 1) * stride + size;
     }
-    const end = this.layers[0].rows;
     const [firstRow, firstColumn] = [Math.max(top, 0), Math.max(left, 0)];
     return {
       top: firstRow,
       left: firstColumn,
-      rows: Math.min(top + side, end) - firstRow,
-      columns: Math.min(left + side, end) - firstColumn,
+      rows: Math.min(top + side, before.rows) - firstRow,
+      columns: Math.min(left + side, before.columns) - firstColumn,
     };
-  }
-
-  #downFrom(layer) {
-    return this.layers.slice(1, this.layers.indexOf(layer) + 1).reverse();
   }
 }
 

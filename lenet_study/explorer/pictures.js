@@ -4,6 +4,7 @@ import { make } from "./elements.js";
 
 const LAST = 255; // of the 256 colours
 const PATIENCE = 200; // milliseconds
+const THEME = ["--negative", "--zero", "--positive", "--board", "--ink"];
 
 /** Returns an SVG element: its tag, its attributes, its children. */
 export function shape(tag, attributes, ...children) {
@@ -40,13 +41,13 @@ export function watchNear(element, explorer, view) {
 /** Writes a number with some digits after the point, and with a real minus sign. */
 export function numeral(value, digits = 2) {
   const text = value.toFixed(digits);
-  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+  return text.replace("-", Number(text) === 0 ? "" : "−");
 }
 
-/** Writes a number from 0 to 1 as percent: with one digit after the point near the ends. */
+/** Writes a number from 0 to 1 as percent, near the ends with a digit after the point. */
 export function percent(share) {
-  const isMiddle = share > 0.1 && share < 0.99;
-  return `${numeral(100 * share, isMiddle || share < 0.0005 || share > 0.9995 ? 0 : 1)} %`;
+  const isFine = share >= 0.0005 && share <= 0.9995 && (share <= 0.1 || share >= 0.99);
+  return `${numeral(100 * share, isFine ? 1 : 0)} %`;
 }
 
 /**
@@ -56,8 +57,7 @@ export function percent(share) {
  */
 export function coloursOf(explorer) {
   const read = (name) => explorer.color(name).match(/\d+/g).map(Number);
-  const [negative, zero, positive] = ["--negative", "--zero", "--positive"].map(read);
-  const [board, ink] = ["--board", "--ink"].map(read);
+  const [negative, zero, positive, board, ink] = THEME.map(read);
   const range = (colour) => Uint32Array.from({ length: LAST + 1 }, (_, at) => colour(at / LAST));
   return {
     signed: range((at) => mixed(zero, at < 0.5 ? negative : positive, Math.abs(2 * at - 1))),
@@ -67,34 +67,38 @@ export function coloursOf(explorer) {
 
 function mixed(from, to, share) {
   const [red, green, blue] = from.map((own, part) => Math.round(own + share * (to[part] - own)));
-  return (255 << 24) | (blue << 16) | (green << 8) | red;
+  return (LAST << 24) | (blue << 16) | (green << 8) | red;
 }
 
 /** Returns minus the largest magnitude, and the largest magnitude: 0 is in the middle. */
 export function rangeOf(values) {
   let largest = 0;
-  for (const value of values) largest = Math.max(largest, Math.abs(value) || 0);
+  for (const value of values) largest = Math.max(largest, Math.abs(value));
   return [-largest || -1, largest || 1];
 }
 
-/** Maps on one canvas: a pixel of it is a unit, and CSS enlarges it. */
+function colourOf(value, low, high) {
+  const at = Math.round(((value - low) / (high - low)) * LAST);
+  return at < 0 ? 0 : at > LAST ? LAST : at;
+}
+
+/**
+ * Maps on one canvas: a pixel of it is a unit, and CSS enlarges it. `layer` has the number of
+ * maps, rows and columns; `layout` the maps side by side, the CSS pixels of a unit and the
+ * units between two maps; `attributes` are those of the canvas, as for `make`.
+ */
 export class Picture {
   #frame = make("i", { className: "box", hidden: true });
 
-  /**
-   * @param {{maps: number, rows: number, columns: number}} layer
-   * @param {{across: number, cell: number, gap: number}} layout Maps side by side, CSS
-   *   pixels a unit, units between two maps.
-   * @param {object} attributes Those of the canvas, as for `make`.
-   */
   constructor({ maps, rows, columns }, { across, cell, gap = 0 }, attributes = {}) {
-    Object.assign(this, { maps, rows, columns, across, cell, gap });
-    const width = across * (columns + gap) - gap;
-    const height = Math.ceil(maps / across) * (rows + gap) - gap;
-    this.canvas = make("canvas", { width, height, ...attributes });
-    this.canvas.style.width = `${width * cell}px`;
+    const [wide, high] = [columns + gap, rows + gap]; // a map with its gap
+    Object.assign(this, { maps, rows, columns, across, cell, wide, high });
+    this.width = across * wide - gap;
+    this.height = Math.ceil(maps / across) * high - gap;
+    this.canvas = make("canvas", { width: this.width, height: this.height, ...attributes });
+    this.canvas.style.width = `${this.width * cell}px`;
     this.element = make("div", { className: "picture" }, this.canvas, this.#frame);
-    this.image = new ImageData(width, height);
+    this.image = new ImageData(this.width, this.height);
     this.pixels = new Uint32Array(this.image.data.buffer);
   }
 
@@ -106,16 +110,16 @@ export class Picture {
    *   each map has its own.
    */
   draw(values, colours, range = null) {
-    const { maps, rows, columns, pixels } = this;
+    const { maps, rows, columns } = this;
     const area = rows * columns;
     values ??= new Float32Array(maps * area);
     for (let map = 0, unit = 0; map < maps; map++) {
       const [low, high] = range ?? rangeOf(values.subarray(unit, unit + area));
       const [x, y] = this.#corner(map);
       for (let row = 0; row < rows; row++) {
-        let pixel = (y + row) * this.image.width + x;
+        let pixel = (y + row) * this.width + x;
         for (const end = pixel + columns; pixel < end; pixel++) {
-          pixels[pixel] = colours[colourOf(values[unit++], low, high)];
+          this.pixels[pixel] = colours[colourOf(values[unit++], low, high)];
         }
       }
     }
@@ -123,8 +127,7 @@ export class Picture {
   }
 
   #corner(map) {
-    const { across, rows, columns, gap } = this;
-    return [(map % across) * (columns + gap), Math.floor(map / across) * (rows + gap)];
+    return [(map % this.across) * this.wide, Math.floor(map / this.across) * this.high];
   }
 
   /** Returns x, y, width and height in CSS pixels of a part of a map, or of the whole map. */
@@ -132,11 +135,9 @@ export class Picture {
     const { cell } = this;
     const [x, y] = this.#corner(map);
     const [right, down] = [Math.max(left, 0), Math.max(top, 0)];
-    const width = Math.min(left + columns, this.columns) - right;
-    const height = Math.min(top + rows, this.rows) - down;
-    const numbers = { x: x + right, y: y + down, width, height };
-    for (const name in numbers) numbers[name] *= cell;
-    return numbers;
+    const width = (Math.min(left + columns, this.columns) - right) * cell;
+    const height = (Math.min(top + rows, this.rows) - down) * cell;
+    return { x: (x + right) * cell, y: (y + down) * cell, width, height };
   }
 
   /** Frames a part of a map: its top, left, rows and columns, in units. */
@@ -149,12 +150,11 @@ export class Picture {
 
   /** Returns map, row and column of the unit under the pointer, or null. */
   unitAt({ offsetX, offsetY }) {
-    const { maps, rows, columns, across, cell, gap } = this;
-    const { width, height } = this.image;
-    const within = (offset, count) => Math.max(0, Math.min(count - 1, Math.floor(offset / cell)));
-    const [x, y] = [within(offsetX, width), within(offsetY, height)];
-    const [column, row] = [x % (columns + gap), y % (rows + gap)];
-    const map = Math.floor(y / (rows + gap)) * across + Math.floor(x / (columns + gap));
+    const { maps, rows, columns, across, wide, high } = this;
+    const within = (at, count) => Math.max(0, Math.min(count - 1, Math.floor(at / this.cell)));
+    const [x, y] = [within(offsetX, this.width), within(offsetY, this.height)];
+    const [column, row] = [x % wide, y % high];
+    const map = Math.floor(y / high) * across + Math.floor(x / wide);
     return map < maps && row < rows && column < columns ? { map, row, column } : null;
   }
 
@@ -169,17 +169,11 @@ export class Picture {
   }
 }
 
-function colourOf(value, low, high) {
-  const at = Math.round(((value - low) / (high - low)) * LAST);
-  return at < 0 ? 0 : at > LAST ? LAST : at;
-}
-
-/** A square table of numbers on their colours. */
+/**
+ * A square table of numbers on their colours. With `onEdit`, a function of a place and its
+ * new number, the cells are fields.
+ */
 export class NumberTable {
-  /**
-   * @param {number} side Rows and columns.
-   * @param {function | null} onEdit Of a place and its new number: the cells are fields.
-   */
   constructor(side, onEdit = null) {
     this.element = make("table", { className: "numbers" });
     this.cells = Array.from({ length: side ** 2 }, (_, place) => {
@@ -196,7 +190,7 @@ export class NumberTable {
     });
   }
 
-  /** Shows numbers, row by row, on 256 colours; the place of a marked one, or -1. */
+  /** Shows numbers, row by row, on 256 colours, and marks one place. */
   draw(values, colours, marked = -1) {
     const range = rangeOf(values);
     this.cells.forEach((cell, place) => {
