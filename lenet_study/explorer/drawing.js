@@ -3,9 +3,9 @@
 import { make } from "./elements.js";
 import { Picture, coloursOf } from "./pictures.js";
 
-const CANVAS = 200; // pixels of a drawing, each way
+export const CANVAS = 7 * 28; // pixels of a drawing, each way
 const PEN = 12; // the width of a stroke, in these pixels
-const PEN_STEP = 5; // of the keyboard's cursor
+const PEN_STEP = 7; // of the keyboard's cursor
 const LARGEST_PHOTO = 2000; // pixels: what is larger is reduced when it is loaded
 
 /** The arrow keys as steps to the right and down. */
@@ -34,7 +34,7 @@ function fieldOf(source) {
 }
 
 /**
- * Reduces the field to 28x28. Each new pixel is the mean over the area that it covers.
+ * Reduces the field to 28x28. Each new pixel is the mean of a square.
  * @param {object} source A drawing or an image.
  * @returns {Float32Array} 784 greys, light ink on about 0.
  */
@@ -42,16 +42,9 @@ export function reducedField(source) {
   const { pixels } = fieldOf(source);
   const size = CANVAS / 28;
   const greys = new Float32Array(784);
-  const share = (old, place) =>
-    Math.max(0, Math.min(old + 1, (place + 1) * size) - Math.max(old, place * size)) / size;
-  for (let pixel = 0; pixel < 784; pixel++) {
-    const [row, column] = [Math.floor(pixel / 28), pixel % 28];
-    for (let y = Math.floor(row * size); y < (row + 1) * size; y++) {
-      for (let x = Math.floor(column * size); x < (column + 1) * size; x++) {
-        const grey = pixels[4 * (y * CANVAS + x) + 1];
-        greys[pixel] += share(y, row) * share(x, column) * grey;
-      }
-    }
+  for (let pixel = 0; pixel < CANVAS * CANVAS; pixel++) {
+    const [y, x] = [Math.floor(pixel / CANVAS), pixel % CANVAS];
+    greys[28 * Math.floor(y / size) + Math.floor(x / size)] += pixels[4 * pixel + 1] / size ** 2;
   }
   const mean = greys.reduce((sum, grey) => sum + grey) / 784;
   return mean > 127 ? greys.map((grey) => 255 - grey) : greys;
