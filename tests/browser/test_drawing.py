@@ -176,7 +176,7 @@ def test_two_arrow_keys_draw_aslant(page):
     page.keyboard.down("ArrowDown")
     for _ in range(10):
         page.keyboard.down("ArrowRight")
-    assert page.evaluate("explorer.state.source.strokes[0].at(-1)") == [168, 126]
+    assert page.evaluate("explorer.state.source.strokes[0].at(-1)") == [96, 72]
 
 
 def test_size_normalization_is_told_and_can_be_switched_off(page):
@@ -260,7 +260,9 @@ def test_the_five_tasks_can_be_done(page):
     settled(page)
     page.get_by_role("slider", name="turn (degrees)").fill("-60")
     assert answers(page)[0] != 7
-    page.locator(".layers canvas[aria-label^=C1]").first.hover()
+    page.locator(".layers canvas[aria-label^=C1]").first.hover(
+        position={"x": 20, "y": 20}
+    )
     done(3)
     page.get_by_role("button", name="Reset").click()
     page.locator(".layers canvas[aria-label^=C3]").first.click(
