@@ -125,8 +125,9 @@ export function convolutionView(parent, explorer) {
     const [row, column] = [Math.floor(step / side), step % side];
     const account = network.windows(network.layers[1], map, row, column, activations[0]);
     const [{ top, left, values, kernel }] = account.windows;
-    const products = kernel.map((weight, place) => weight * values[place]);
-    [values, kernel, products].forEach((own, place) => tables[place].draw(own, colours.signed));
+    tables[0].draw(values, colours.signed, rangeOf(activations[0].input.after));
+    tables[1].draw(kernel, colours.signed);
+    tables[2].draw(kernel.map((weight, place) => weight * values[place]), colours.signed);
     digit.draw(activations[0].input.after, colours.grey, [network.background, network.ink]);
     digit.frame(0, { top, left, rows: WINDOW, columns: WINDOW });
     const own = activations[0].C1.after.slice(map * side ** 2, (map + 1) * side ** 2);
@@ -158,7 +159,7 @@ export function convolutionView(parent, explorer) {
 
   const row = make("div", { className: "row" }, ...withSigns(figures, ["", "×", "=", "→"]));
   const buttons = (...all) => make("div", { className: "switches" }, ...all);
-  const slide = make("div", {}, row, sum, buttons(...steps));
+  const slide = make("div", {}, buttons(...steps), row, sum);
   parent.append(
     buttons(make("span", { text: "map of C1" }), ...choices),
     slide,

@@ -15,13 +15,14 @@ export function sentenceOf(explorer, unit) {
   const { layer, account } = lookedUp(explorer.scene, unit);
   const count = account.windows.length * layer.size ** 2;
   const told = [count, numeral(account.sum), numeral(account.result)];
-  return `${nameOf(explorer, unit)}: ${explorer.text(`${layer.kind} told`, ...told)}`;
+  return `${titleOf(explorer, unit)}: ${explorer.text(`${layer.kind} told`, ...told)}`;
 }
 
-function nameOf(explorer, { layer, map, row, column }) {
-  if (layer === "F6") return explorer.text("F6 unit", map, Math.floor(map / 7), map % 7);
-  if (layer === "C5" || layer === "output") return explorer.text(`${layer} unit`, map);
-  return explorer.text("map unit", layer, map, row, column);
+function titleOf(explorer, { network, layer, map, row, column }) {
+  const kind = explorer.text(explorer.scene.networks[network].kind);
+  const places = layer === "F6" ? [Math.floor(map / 7), map % 7] : [row, column];
+  const key = ["C5", "F6", "output"].includes(layer) ? layer : "map";
+  return `${kind}, ${explorer.text(`${key} unit`, map, ...places, layer)}`;
 }
 
 function lookedUp({ networks, activations }, { network: index, layer: name, map, row, column }) {
@@ -55,7 +56,7 @@ export function unitView(parent, explorer) {
       body.replaceChildren(bench.element);
       translate(body, language);
     }
-    title.textContent = `${explorer.text(found.network.kind)}: ${nameOf(explorer, unit)}`;
+    title.textContent = titleOf(explorer, unit);
     hold.textContent = explorer.text(held ? "let go" : "hold");
     bench.update(found, scene, coloursOf(explorer));
   });
@@ -140,38 +141,42 @@ class Bench {
     const unit = JSON.stringify(state.unit);
     if (unit !== this.#unit) this.#chosen = sizes.indexOf(Math.max(...sizes));
     this.#unit = unit;
-    const { input } = activations[state.unit.network];
-    this.#field.draw(input.after, colours.grey, [background, ink]);
+    const own = activations[state.unit.network];
+    const { name } = network.layers[network.layers.indexOf(layer) - 1];
+    const scale = rangeOf(own[name].after);
+    this.#field.draw(own.input.after, colours.grey, [background, ink]);
     this.#field.frame(0, network.field(layer, state.unit.row, state.unit.column));
-    this.#drawAll(layer, windows, colours);
-    if (layer.size > 1) this.#drawOne(layer, windows[this.#chosen], colours);
-    else this.#fillList(network, layer, windows);
+    this.#drawAll(layer, windows, scale, colours);
+    if (layer.size > 1) this.#drawOne(layer, windows[this.#chosen], scale, colours);
+    else this.#fillList(name, windows);
     this.#fillChain(layer, account, total(windows.map(({ sum }) => sum)));
     this.#curve?.show(account);
   }
 
-  #drawAll({ kind }, windows, colours) {
+  #drawAll({ kind }, windows, scale, colours) {
     this.#pictures.forEach((picture, place) => {
       const values = Float32Array.from(windows.flatMap((window) => [...window[PARTS[place]]]));
-      const range = kind === "distances" && place < 2 ? CODES : rangeOf(values);
-      picture.draw(values, colours.signed, range);
+      const ranges = kind === "distances" ? [CODES, CODES] : [scale];
+      picture.draw(values, colours.signed, ranges[place] ?? rangeOf(values));
     });
     this.#sums.forEach((button, link) => {
       const { map, sum } = windows[link];
-      button.textContent = numeral(sum);
+      button.textContent = `${map}: ${numeral(sum)}`;
       button.ariaPressed = link === this.#chosen;
-      button.ariaLabel = this.explorer.text("sum of map", map, numeral(sum));
     });
   }
 
-  #drawOne({ kind, size }, window, colours) {
+  #drawOne({ kind, size }, window, scale, colours) {
     const won = kind === "maximum" ? window.kernel.indexOf(1) : -1;
-    this.#tables.forEach((table, place) => table.draw(window[PARTS[place]], colours.signed, won));
+    this.#tables.forEach((table, place) => {
+      const values = window[PARTS[place]];
+      table.draw(values, colours.signed, place ? rangeOf(values) : scale, won);
+    });
     const key = size === 2 ? "four of map" : "window of map";
     this.#caption.textContent = this.explorer.text(key, window.map, numeral(window.sum, 3));
   }
 
-  #fillList({ layers }, layer, windows) {
+  #fillList(before, windows) {
     const text = (...words) => this.explorer.text(...words);
     const order = [...windows].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
     const rest = order.splice(LISTED);
@@ -179,7 +184,7 @@ class Bench {
     const line = (tag, ...cells) => make("tr", {}, ...cells.map((cell) => make(tag, {}, cell)));
     this.#list.replaceChildren(
       make("caption", {}, text("largest first")),
-      line("th", layers[layers.indexOf(layer) - 1].name, ...this.names.map((key) => text(key))),
+      line("th", before, ...this.names.map((key) => text(key))),
       ...order.map(({ map, values: [value], kernel: [weight], sum }) =>
         line("td", `${map}`, numeral(value), numeral(weight), numeral(sum, 3)),
       ),

@@ -58,7 +58,7 @@ def maps_of(keras_network, x=None):
 
 
 def number(text):
-    return float(text.replace("−", "-").replace("%", ""))
+    return float(text.split(": ")[-1].replace("−", "-"))
 
 
 def numbers(locator):
@@ -87,7 +87,7 @@ def point(explorer, network, layer, share=(0.4, 0.6), hold=True):
 
 def unit_of(explorer):
     """Returns the map, the row and the column in the title of the unit."""
-    title = explorer.locator(".unit h3").text_content().split(": ", 1)[1]
+    title = explorer.locator(".unit h3").text_content().split(", ", 1)[1]
     place = [int(n) for n in re.findall(r"\d+", re.sub(r"^[A-Z]\d", "", title))]
     return tuple(place) if "map" in title else (place[0], 0, 0)
 
@@ -134,7 +134,7 @@ def test_one_window_holds_the_values_of_the_layer_before(
     buttons.last.click()
     settle(explorer)
     assert buttons.last.get_attribute("aria-pressed") == "true"
-    source = int(re.search(r"\d+", buttons.last.get_attribute("aria-label"))[0])
+    source = int(buttons.last.text_content().split(":")[0])
     values, kernel, products = (
         numbers(explorer.locator(".unit .numbers").nth(place).locator("td"))
         for place in range(3)
