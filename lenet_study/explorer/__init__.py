@@ -9,6 +9,7 @@ import csv
 import hashlib
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -229,13 +230,14 @@ class Explorer(anywidget.AnyWidget):
     def __init__(self, still, **traits):
         self._esm = joined() + "export default { render: $explorer.render };\n"
         self._css = stylesheet()
-        self.still = still
+        self.still = still  # a function that returns a figure
         super().__init__(**traits)
 
     def _repr_mimebundle_(self, **kwargs):
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        words = repr(self.still)
-        data |= {"image/png": _base64(self.still.png().getvalue()), "text/plain": words}
+        figure = self.still()
+        words = repr(figure)
+        data |= {"image/png": _base64(figure.png().getvalue()), "text/plain": words}
         return data, metadata | {"image/png": {"alt": words}}
 
 
@@ -279,21 +281,27 @@ def explorer(model, pixels="paper", j=None, temperature=None):
         temperature = loss.temperature if temperature is None else temperature
     network = {"name": model.name, "model": own, "pixels": pixels}
     network |= {"j": j, "temperature": temperature}
-    return Explorer(_still(own, pixels), data=data_of([network]))
+    return Explorer(partial(_still, own, pixels), data=data_of([network]))
 
 
 def _rebuilt(model):
     """Returns the same network as it is built by default, or `None`."""
-    weights = model.get_weights()
-    shapes = [weight.shape for weight in weights]
+    rng = np.random.default_rng(0)
+    shapes = [weight.shape for weight in model.weights]
     for build in (models.lenet5, models.lenet5_modern):
         own = build()
-        fits = model.input_shape == own.input_shape
-        fits = fits and model.output_shape == own.output_shape
-        if fits and shapes == [weight.shape for weight in own.weights]:
-            own.set_weights(weights)
-            x = np.random.default_rng(0).random((8, *own.input_shape[1:]), "float32")
-            if np.allclose(own(x), model(x), rtol=1e-4):
+        sides = [(net.input_shape, net.output_shape) for net in (own, model)]
+        if sides[0] == sides[1] and shapes == [weight.shape for weight in own.weights]:
+            # Initial weights may be so small that an activation makes no difference.
+            other = keras.models.clone_model(model)
+            scales = [np.prod(shape[:-1]) ** -0.5 for shape in shapes]
+            drawn = zip(shapes, scales, strict=True)
+            values = [scale * rng.standard_normal(shape) for shape, scale in drawn]
+            x = rng.random((4, *own.input_shape[1:]), "float32")
+            own.set_weights(values)
+            other.set_weights(values)
+            if np.allclose(own(x), other(x), rtol=1e-3):
+                own.set_weights(model.get_weights())
                 return own
     return None
 
