@@ -137,13 +137,13 @@ export function drawingView(parent, explorer) {
   const button = (text, onclick) => make("button", { type: "button", text, onclick });
   const file = make("input", { type: "file", accept: "image/*", hidden: true });
   file.addEventListener("change", () => load(file.files));
-  const buttons = [button("undo", undo), button("clear", clear)];
+  const [back, empty] = [button("undo", undo), button("clear", clear)];
   const photo = button("file", () => file.click());
   const told = make("p", { className: "status", role: "status" });
   const hint = make("span", { text: "field hint" });
   parent.append(
     make("div", { className: "stage" }, field, hint),
-    make("div", { className: "tools" }, ...buttons, photo, file),
+    make("div", { className: "tools" }, back, empty, photo, file),
     told,
     make("p", { className: "small", text: "keys" }),
   );
@@ -163,7 +163,8 @@ export function drawingView(parent, explorer) {
     if (normalized) frameInk(context, placeOf(source), normalized.box);
     if (pen.point) drawCursor(context, pen);
     hint.hidden = source !== null || pen.point !== null;
-    buttons.forEach((one) => (one.disabled = source === null));
+    back.disabled = explorer.past.length === 0;
+    empty.disabled = source === null;
     const words = [];
     if (refusal) words.push(explorer.text(refusal));
     if (source?.kind === "digit") words.push(wordsOfStored(explorer, source.index));

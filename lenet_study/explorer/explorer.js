@@ -42,7 +42,6 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   const images = bytesOf(data.digits.images);
   const closing = new AbortController();
   const views = [];
-  const past = []; // the sources before, for undo
   const stale = new Set(["source", "language"]);
   let frame = 0;
   const state = {
@@ -79,6 +78,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     state,
     scene,
     root,
+    past: [], // the sources before, for undo
     closed: closing.signal,
     close: () => closing.abort(),
     /** Changes the state. The views follow in the next frame. */
@@ -89,12 +89,12 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     },
     /** Puts another source into the field. */
     take(source) {
-      past.push(state.source);
+      explorer.past.push(state.source);
       explorer.set({ source });
     },
     /** Puts back what was in the field before. */
     undo() {
-      if (past.length) explorer.set({ source: past.pop() });
+      if (explorer.past.length) explorer.set({ source: explorer.past.pop() });
     },
     /** Calls `view(scene)` after each change. */
     watch(view) {

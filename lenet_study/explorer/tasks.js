@@ -99,8 +99,8 @@ export function tasksView(parent, explorer) {
   let timer = null;
   const digit = new Picture({ maps: 1, rows: 28, columns: 28 }, { across: 1, cell: 2 });
   const answers = make("span");
-  const steps = tasks.map((task, place) =>
-    make("button", { type: "button", label: `task ${task.name}`, onclick: () => go(place) }),
+  const steps = tasks.map((_, place) =>
+    make("button", { type: "button", onclick: () => go(place) }),
   );
   const next = make("button", { type: "button", text: "next task", className: "main" });
   next.addEventListener("click", () => go((now + 1) % tasks.length));
@@ -153,7 +153,9 @@ export function tasksView(parent, explorer) {
     field.hidden = !task.asks;
     next.hidden = !task.done || count === tasks.length;
     steps.forEach((step, place) => {
-      step.textContent = tasks[place].done ? "✓" : place + 1;
+      const { name, done } = tasks[place];
+      step.textContent = `${place + 1}${done ? "✓" : ""}`;
+      step.ariaLabel = `${step.textContent}: ${explorer.text(`task ${name}`)}`;
       step.setAttribute("aria-current", place === now ? "step" : "false");
     });
     digit.draw(scene.greys, coloursOf(explorer).grey, [0, 255]);
