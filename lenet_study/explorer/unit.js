@@ -111,27 +111,28 @@ class Bench {
     const layout = size === 1 ? { across, cell: 12 } : { across, cell: count > 6 ? 8 : 10, gap: 1 };
     const layer = { maps: count, rows: size, columns: size };
     this.#pictures = PARTS.map(() => new Picture(layer, layout));
-    const shown = this.#pictures.map(({ element }, place) => figure(this.names[place], element));
-    if (size > 1) {
-      this.#sums = Array.from({ length: count }, () => make("button", { type: "button" }));
-      this.#sums.forEach((button, link) => {
-        button.addEventListener("click", () => {
-          this.#chosen = link;
-          this.explorer.set({});
-        });
+    if (size === 1) return this.#row(this.#pictures);
+    this.#sums = Array.from({ length: count }, (_, link) => {
+      const button = make("button", { type: "button" });
+      button.addEventListener("click", () => {
+        this.#chosen = link;
+        this.explorer.set({});
       });
-      const sums = make("div", { className: "sums" }, ...this.#sums);
-      sums.style.setProperty("--across", across);
-      shown.push(figure("sums", sums));
-    }
-    return make("div", { className: "row" }, ...withSigns(shown, this.signs));
+      return button;
+    });
+    const sums = make("div", { className: "sums" }, ...this.#sums);
+    sums.style.setProperty("--across", across);
+    return this.#row(this.#pictures, figure("sums", sums));
   }
 
   #oneWindow(size, tables) {
     this.#tables = Array.from({ length: tables }, () => new NumberTable(size));
-    const shown = this.#tables.map(({ element }, place) => figure(this.names[place], element));
-    const row = make("div", { className: "row" }, ...withSigns(shown, this.signs));
-    return make("div", {}, this.#caption, row);
+    return make("div", {}, this.#caption, this.#row(this.#tables));
+  }
+
+  #row(pictures, ...others) {
+    const shown = pictures.map(({ element }, place) => figure(this.names[place], element));
+    return make("div", { className: "row" }, ...withSigns([...shown, ...others], this.signs));
   }
 
   update({ network, layer, account }, { activations, state }, colours) {
