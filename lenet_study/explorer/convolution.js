@@ -3,7 +3,7 @@
 import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
 import { distancesOf, posterior } from "./network.js";
-import { NumberTable, Picture, coloursOf, rangeOf } from "./pictures.js";
+import { NumberTable, Picture, coloursOf, rangeOf, rangeOfProducts } from "./pictures.js";
 import { figure, numeral, percent, watchNear, withSigns } from "./pictures.js";
 
 const WINDOW = 5; // rows and columns
@@ -121,10 +121,14 @@ export function convolutionView(parent, explorer) {
     const [row, column] = [Math.floor(step / side), step % side];
     const account = network.windows(network.layers[1], map, row, column, activations[0]);
     const [{ top, left, values, kernel }] = account.windows;
-    tables[0].draw(values, colours.signed, rangeOf(activations[0].input.after));
-    tables[1].draw(kernel, colours.signed);
-    tables[2].draw(kernel.map((weight, place) => weight * values[place]), colours.signed);
-    digit.draw(activations[0].input.after, colours.grey, [network.background, network.ink]);
+    const pixels = activations[0].input.after;
+    const products = kernel.map((weight, place) => weight * values[place]);
+    const ranges = [rangeOf(pixels), rangeOf(kernel)];
+    ranges.push(rangeOfProducts(...ranges));
+    [values, kernel, products].forEach((own, at) => {
+      tables[at].draw(own, colours.signed, ranges[at]);
+    });
+    digit.draw(pixels, colours.grey, [network.background, network.ink]);
     digit.frame(0, { top, left, rows: WINDOW, columns: WINDOW });
     const own = activations[0].C1.after.slice(map * side ** 2, (map + 1) * side ** 2);
     const range = rangeOf(own);

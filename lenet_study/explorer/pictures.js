@@ -87,6 +87,11 @@ export function rangeOf(values) {
   return [-largest || -1, largest || 1];
 }
 
+/** Returns the range of the products of numbers of two ranges. */
+export function rangeOfProducts([, most], [, mostOther]) {
+  return [-most * mostOther, most * mostOther];
+}
+
 function colourOf(value, low, high) {
   const at = Math.round(((value - low) / (high - low)) * LAST);
   return at < 0 ? 0 : at > LAST ? LAST : at;
@@ -201,7 +206,7 @@ export class NumberTable {
   }
 
   /** Shows numbers, row by row, on 256 colours of a range, and marks one place. */
-  draw(values, colours, range = rangeOf(values), marked = -1) {
+  draw(values, colours, range, marked = -1) {
     this.cells.forEach((cell, place) => {
       const colour = colours[colourOf(values[place], ...range)];
       const parts = [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];

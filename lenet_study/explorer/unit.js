@@ -1,7 +1,7 @@
 // One unit: what it takes, its products, their sum, and what it makes of the sum.
 
 import { make, translate } from "./elements.js";
-import { NumberTable, Picture, coloursOf, rangeOf } from "./pictures.js";
+import { NumberTable, Picture, coloursOf, rangeOf, rangeOfProducts } from "./pictures.js";
 import { figure, numeral, shape, watchNear, withSigns } from "./pictures.js";
 
 const ACROSS = { 16: 4, 84: 7, 120: 8 }; // windows side by side, by their number
@@ -144,34 +144,28 @@ class Bench {
     this.#unit = unit;
     const own = activations[state.unit.network];
     const { name } = network.layers[network.layers.indexOf(layer) - 1];
-    const scale = rangeOf(own[name].after);
+    const all = PARTS.map((part) => Float32Array.from(windows.flatMap((one) => [...one[part]])));
+    const [taken, kernel] = [own[name].after, all[1]].map(rangeOf);
+    const isDistance = layer.kind === "distances";
+    const products = isDistance ? rangeOf(all[2]) : rangeOfProducts(taken, kernel);
+    const ranges = isDistance ? [CODES, CODES, products] : [taken, kernel, products];
     this.#field.draw(own.input.after, colours.grey, [background, ink]);
     this.#field.frame(0, network.field(layer, state.unit.row, state.unit.column));
-    this.#drawAll(layer, windows, scale, colours);
-    if (layer.size > 1) this.#drawOne(layer, windows[this.#chosen], scale, colours);
+    this.#pictures.forEach((picture, at) => picture.draw(all[at], colours.signed, ranges[at]));
+    this.#sums.forEach((button, link) => {
+      button.textContent = `${windows[link].map}: ${numeral(windows[link].sum)}`;
+      button.ariaPressed = link === this.#chosen;
+    });
+    if (layer.size > 1) this.#drawOne(layer, windows[this.#chosen], ranges, colours);
     else this.#fillList(name, windows);
     this.#fillChain(layer, account, total(windows.map(({ sum }) => sum)));
     this.#curve?.show(account);
   }
 
-  #drawAll({ kind }, windows, scale, colours) {
-    this.#pictures.forEach((picture, place) => {
-      const values = Float32Array.from(windows.flatMap((window) => [...window[PARTS[place]]]));
-      const ranges = kind === "distances" ? [CODES, CODES] : [scale];
-      picture.draw(values, colours.signed, ranges[place] ?? rangeOf(values));
-    });
-    this.#sums.forEach((button, link) => {
-      const { map, sum } = windows[link];
-      button.textContent = `${map}: ${numeral(sum)}`;
-      button.ariaPressed = link === this.#chosen;
-    });
-  }
-
-  #drawOne({ kind, size }, window, scale, colours) {
+  #drawOne({ kind, size }, window, ranges, colours) {
     const won = kind === "maximum" ? window.kernel.indexOf(1) : -1;
     this.#tables.forEach((table, place) => {
-      const values = window[PARTS[place]];
-      table.draw(values, colours.signed, place ? rangeOf(values) : scale, won);
+      table.draw(window[PARTS[place]], colours.signed, ranges[place], won);
     });
     const key = size === 2 ? "four of map" : "window of map";
     this.#caption.textContent = this.explorer.text(key, window.map, numeral(window.sum, 3));
