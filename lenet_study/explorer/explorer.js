@@ -86,7 +86,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     set(patch) {
       Object.assign(state, patch);
       Object.keys(patch).forEach((key) => stale.add(key));
-      frame ||= requestAnimationFrame(update);
+      if (!closing.signal.aborted) frame ||= requestAnimationFrame(update);
     },
     /** Puts another source into the field. */
     take(source) {
@@ -122,6 +122,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   /** Computes what depends on the changed part of the state, and tells all views. */
   function update() {
     frame = 0;
+    if (!root.isConnected) return explorer.set({}); // a notebook may attach it later
     const has = (...keys) => keys.some((key) => stale.has(key));
     const isOther = has("source", "normalize", "changes");
     if (has("source", "normalize")) {
