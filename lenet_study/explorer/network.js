@@ -13,7 +13,6 @@ const C3_CONNECTIONS = [
 
 const scaledTanh = (a) => AMPLITUDE * Math.tanh(SLOPE * a);
 const swish = (a) => a / (1 + Math.exp(-a));
-const unchanged = (a) => a;
 
 /** A network: its layers in order, and what a digit makes of them. */
 class Network {
@@ -196,7 +195,10 @@ export function posterior(distances, j, temperature) {
  * @returns {Uint8Array}
  */
 export function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
 
 /**
@@ -205,81 +207,70 @@ export function bytesOf(base64) {
  * @returns {Float32Array}
  */
 export function float16Of(base64) {
-  return Float32Array.from(new Uint16Array(bytesOf(base64).buffer), (half) => {
-    const sign = half >> 15 ? -1 : 1;
-    const exponent = (half >> 10) & 31;
-    const fraction = (half & 1023) / 1024;
-    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction) : 2 ** -14 * fraction);
+  return new Float32Array(new Uint16Array(bytesOf(base64).buffer)).map((half) => {
+    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
+    const size = exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24;
+    return half >> 15 ? -size : size;
   });
 }
 
 // The layers
 
 function faithfulLayers(weights) {
-  const { convolution, subsampling } = makers(weights, scaledTanh);
-  const codes = weights["output/codes"];
+  const { convolution, subsampling } = makersOf(weights, scaledTanh);
+  const codeOf = (digit) => weights["output/codes"].subarray(84 * digit, 84 * (digit + 1));
+  const codes = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(codeOf);
   return [
-    inputLayer(32),
-    convolution("C1", 6, 28, 5, full(1, 6)),
-    subsampling("S2", 6, 14),
-    convolution("C3", 16, 10, 5, C3_CONNECTIONS),
-    subsampling("S4", 16, 5),
-    convolution("C5", 120, 1, 5, full(16, 120)),
-    convolution("F6", 84, 1, 1, full(120, 84)),
-    {
-      ...layerOf("output", "distances", 10, 1, 1, full(84, 10)),
-      codes: Array.from({ length: 10 }, (_, digit) => codes.subarray(84 * digit, 84 * digit + 84)),
-    },
+    layerOf("input", "input", 32, 1, [[]]),
+    convolution("C1", 28, 5, full(1, 6)),
+    subsampling("S2", 14, 6),
+    convolution("C3", 10, 5, C3_CONNECTIONS),
+    subsampling("S4", 5, 16),
+    convolution("C5", 1, 5, full(16, 120)),
+    convolution("F6", 1, 1, full(120, 84)),
+    layerOf("output", "distances", 1, 1, full(84, 10), { codes }),
   ];
 }
 
 function modernLayers(weights) {
-  const { convolution } = makers(weights, swish);
+  const { convolution } = makersOf(weights, swish);
   return [
-    inputLayer(28),
-    convolution("C1", 6, 28, 5, full(1, 6), { padding: 2 }),
-    { ...layerOf("S2", "maximum", 6, 14, 2, each(6)), stride: 2 },
-    convolution("C3", 16, 10, 5, full(6, 16)),
-    { ...layerOf("S4", "maximum", 16, 5, 2, each(16)), stride: 2 },
-    convolution("C5", 120, 1, 5, full(16, 120)),
-    convolution("F6", 84, 1, 1, full(120, 84)),
-    convolution("output", 10, 1, 1, full(84, 10), { kind: "softmax" }),
+    layerOf("input", "input", 28, 1, [[]]),
+    convolution("C1", 28, 5, full(1, 6), { padding: 2 }),
+    layerOf("S2", "maximum", 14, 2, each(6), { stride: 2 }),
+    convolution("C3", 10, 5, full(6, 16)),
+    layerOf("S4", "maximum", 5, 2, each(16), { stride: 2 }),
+    convolution("C5", 1, 5, full(16, 120)),
+    convolution("F6", 1, 1, full(120, 84)),
+    convolution("output", 1, 1, full(84, 10), { kind: "softmax" }),
   ];
 }
 
 function full(inputs, maps) {
-  const all = Array.from({ length: inputs }, (_, input) => input);
-  return Array(maps).fill(all);
+  return Array(maps).fill([...Array(inputs).keys()]);
 }
 
 function each(maps) {
   return Array.from({ length: maps }, (_, map) => [map]);
 }
 
-function inputLayer(side) {
-  return layerOf("input", "input", 1, side, 1, [[]]);
+function layerOf(name, kind, side, size, links, others) {
+  const sides = { maps: links.length, rows: side, columns: side };
+  return { name, kind, ...sides, size, stride: 1, padding: 0, links, ...others };
 }
 
-function layerOf(name, kind, maps, side, size, links) {
-  return { name, kind, maps, rows: side, columns: side, size, stride: 1, padding: 0, links };
-}
-
-function makers(weights, squash) {
+function makersOf(weights, squash) {
   return {
-    convolution: (name, maps, side, size, links, others) => ({
-      ...layerOf(name, "convolution", maps, side, size, links),
-      ...kernelsOf(weights[`${name}/kernel`], size, links),
-      bias: weights[`${name}/bias`],
-      squash,
-      ...others,
-    }),
-    subsampling: (name, maps, side) => ({
-      ...layerOf(name, "subsampling", maps, side, 2, each(maps)),
-      stride: 2,
-      coefficient: weights[`${name}/coefficient`],
-      bias: weights[`${name}/bias`],
-      squash,
-    }),
+    convolution(name, side, size, links, others) {
+      const kernels = kernelsOf(weights[`${name}/kernel`], size, links);
+      const own = { ...kernels, bias: weights[`${name}/bias`], squash, ...others };
+      return layerOf(name, "convolution", side, size, links, own);
+    },
+    subsampling(name, side, maps) {
+      const [coefficient, bias] = [weights[`${name}/coefficient`], weights[`${name}/bias`]];
+      const own = { stride: 2, coefficient, bias, squash };
+      return layerOf(name, "subsampling", side, 2, each(maps), own);
+    },
   };
 }
 
@@ -318,8 +309,7 @@ function padded({ maps, rows, columns }, values, padding) {
   const wide = new Float32Array(maps * height * width);
   for (let line = 0; line < maps * rows; line++) {
     const row = Math.floor(line / rows) * height + (line % rows) + padding;
-    const own = values.subarray(line * columns, (line + 1) * columns);
-    wide.set(own, row * width + padding);
+    wide.set(values.subarray(line * columns, (line + 1) * columns), row * width + padding);
   }
   return { values: wide, height, width };
 }
@@ -351,11 +341,11 @@ function convolve({ maps, rows, columns, size, links, values: kernels, bias, squ
   return { before, after: before.map(squash) };
 }
 
-function subsample({ maps, rows, columns, coefficient, bias, squash }, inputs) {
-  const before = ofFour({ maps, rows, columns }, inputs, (map, a, b, c, d) =>
-    coefficient[map] * (a + b + c + d) + bias[map],
-  );
-  return { before, after: before.map(squash) };
+function subsample(layer, inputs) {
+  const { coefficient, bias } = layer;
+  const add = (map, a, b, c, d) => coefficient[map] * (a + b + c + d) + bias[map];
+  const before = ofFour(layer, inputs, add);
+  return { before, after: before.map(layer.squash) };
 }
 
 function takeMaximum(layer, inputs) {
@@ -371,8 +361,8 @@ function ofFour({ maps, rows, columns }, { values, height, width }, combine) {
       for (let column = 0; column < columns; column++) {
         const place = (map * height + 2 * row) * width + 2 * column;
         const below = place + width;
-        const four = [values[place], values[place + 1], values[below], values[below + 1]];
-        results[unit++] = combine(map, ...four);
+        const above = [values[place], values[place + 1]];
+        results[unit++] = combine(map, ...above, values[below], values[below + 1]);
       }
     }
   }
@@ -387,7 +377,7 @@ function takeDistances({ codes }, { values }) {
 }
 
 function takeSoftmax(layer, inputs) {
-  const { before } = convolve({ ...layer, squash: unchanged }, inputs);
+  const { before } = convolve(layer, inputs);
   return { before, after: posterior(before.map((a) => -a), null, null).subarray(0, 10) };
 }
 

@@ -302,8 +302,10 @@ function resized(mask, ruled, difference, box, scale) {
   const margin = Math.ceil(BOX / scale / 20) + 2; // no stroke gets thicker by more
   const top = Math.max(box.top - margin, 0);
   const left = Math.max(box.left - margin, 0);
-  const end = [Math.min(box.bottom + margin, mask.height), Math.min(box.right + margin, mask.width)];
-  const [ink, lines, light] = [mask, ruled, difference].map((plane) => part(plane, top, left, end));
+  const bottom = Math.min(box.bottom + margin, mask.height);
+  const right = Math.min(box.right + margin, mask.width);
+  const planes = [mask, ruled, difference];
+  const [ink, lines, light] = planes.map((plane) => part(plane, top, left, bottom, right));
   const [near, inner] = [largest(ink, 1).values, smallest(ink, 1).values];
   let [area, edge] = [0, 0];
   const values = filled(ink, (at) => {
@@ -313,13 +315,13 @@ function resized(mask, ruled, difference, box, scale) {
   });
   const lack = Math.max(THINNEST / scale - (2 * area) / edge, 0);
   const thick = largest(values, Math.floor(lack / 2 + 0.5));
-  const right = across(transposed(thick), scale, box.left - left);
-  const small = across(transposed(right), scale, box.top - top).values;
+  const narrow = across(transposed(thick), scale, box.left - left);
+  const small = across(transposed(narrow), scale, box.top - top).values;
   const most = small.reduce((best, value) => Math.max(best, value));
   return Uint8Array.from(small, (value) => Math.floor(value * (255 / most) + 0.5));
 }
 
-function part({ values, width }, top, left, [bottom, right]) {
+function part({ values, width }, top, left, bottom, right) {
   const sides = { height: bottom - top, width: right - left };
   const all = new Float64Array(sides.height * sides.width);
   for (let row = 0; row < sides.height; row++) {
