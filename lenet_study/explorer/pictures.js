@@ -67,12 +67,14 @@ export function coloursOf(explorer) {
 
 function readColours(explorer) {
   const read = (name) => explorer.color(name).match(/\d+/g).map(Number);
+  if (explorer.colours) return explorer.colours;
   const [negative, zero, positive, board, ink] = THEME.map(read);
   const range = (colour) => Uint32Array.from({ length: LAST + 1 }, (_, at) => colour(at / LAST));
-  return {
+  explorer.colours = {
     signed: range((at) => mixed(zero, at < 0.5 ? negative : positive, Math.abs(2 * at - 1))),
     grey: range((at) => mixed(board, ink, at)),
   };
+  return explorer.colours;
 }
 
 function mixed(from, to, share) {

@@ -1,11 +1,12 @@
 // Five small tasks, each checked from what is on the page.
 
+import { CANVAS } from "./drawing.js";
 import { make } from "./elements.js";
 import { Picture, coloursOf } from "./pictures.js";
 
-const SMALL = 95; // of the 200 pixels of the field
+const SMALL = CANVAS / 2;
 const PAUSE_OF_TASK = 600; // milliseconds that a solution must stay
-const CORNER = 70; // so near to two borders is the middle of a digit in a corner
+const CORNER = CANVAS / 3; // so near to two borders is the middle of a digit in a corner
 
 /**
  * Makes the tasks. `check(scene)` says whether what it was shown is the solution; a task
@@ -27,7 +28,7 @@ function tasksOf(explorer) {
 function inCorner({ state, normalized, answers }) {
   if (state.source?.kind !== "drawing" || !normalized) return false;
   const [top, left, bottom, right] = normalized.box;
-  const isNear = (from, to) => Math.min(from + to, 400 - from - to) / 2 < CORNER;
+  const isNear = (from, to) => Math.min(from + to, 2 * CANVAS - from - to) / 2 < CORNER;
   const isSmall = Math.max(bottom - top, right - left) < SMALL;
   const [{ digit }] = answers;
   const agree = digit !== null && answers.every((answer) => answer.digit === digit);
