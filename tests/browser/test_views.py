@@ -22,7 +22,7 @@ NO_ANSWER = "\N{EN DASH}"
 @pytest.fixture
 def explorer(browser, file):
     """Returns the page with a stored digit."""
-    shown = browser.new_page(viewport={"width": 1280, "height": 900})
+    shown = browser.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
     errors = []
     shown.on("pageerror", lambda error: errors.append(str(error)))
     shown.goto(file.as_uri())
@@ -258,6 +258,19 @@ def test_a_click_holds_a_unit_and_escape_lets_it_go(explorer):
     explorer.locator("h1").click()
     assert unit_of(explorer) == first
     layer_canvas(explorer, 0, "S2").press("Escape")
+    settle(explorer)
+    expect(explorer.locator(".unit h3")).to_be_hidden()
+
+
+def test_a_tap_holds_a_unit(explorer):
+    explorer.set_viewport_size({"width": 390, "height": 844})
+    layer_canvas(explorer, 0, "C3").tap(position={"x": 50, "y": 50})
+    settle(explorer)
+    assert unit_of(explorer) == (5, 1, 1)
+    explorer.get_by_role("button", name="All its numbers").tap()
+    settle(explorer)
+    expect(explorer.locator(".unit h3")).to_be_in_viewport()
+    explorer.get_by_role("button", name="Let go").tap()
     settle(explorer)
     expect(explorer.locator(".unit h3")).to_be_hidden()
 
