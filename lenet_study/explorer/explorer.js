@@ -79,7 +79,6 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     scene,
     root,
     past: [], // the sources before, for undo
-    colours: null, // kept by `coloursOf` until the theme changes
     closed: closing.signal,
     close: () => closing.abort(),
     /** Changes the state. The views follow in the next frame. */
@@ -164,17 +163,8 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   const sections = names.map((name) => section(name, explorer));
   root.append(probe, make("div", { className: "sheet" }, opening(explorer), ...sections));
   element.append(root);
-  const recolour = () => {
-    explorer.colours = null;
-    explorer.set({});
-  };
-  const { signal } = closing;
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour, { signal });
-  const themes = new MutationObserver(recolour);
-  for (const place of [document.documentElement, document.body]) {
-    themes.observe(place, { attributeFilter: ["data-theme", "data-jp-theme-light"] });
-  }
-  signal.addEventListener("abort", () => themes.disconnect());
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", () => explorer.set({}), { signal: closing.signal });
   return explorer;
 }
 
