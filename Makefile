@@ -28,8 +28,11 @@ test: .venv/done lint        ## all tests, the notebooks' among them
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(BIN)/python -m pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
 
-test-browser: .venv/done     ## that page's tests, in the system's chromium
+test-browser: .venv/done tests/browser/node_modules ## that page's tests, in the system's chromium
 	$(BIN)/python -m pytest -n 0 tests/browser $(ARGS)
+
+tests/browser/node_modules: tests/browser/package.json
+	npm install --prefix tests/browser --no-package-lock --no-audit --no-fund
 
 lint: .venv/done
 	$(BIN)/ruff check .

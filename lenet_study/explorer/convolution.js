@@ -3,19 +3,18 @@
 import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
 import { distancesOf, posterior } from "./network.js";
-import { NumberTable, Picture, coloursOf, rangeOf } from "./pictures.js";
+import { NumberTable, Picture, coloursOf, rangeOf, rangeOfProducts } from "./pictures.js";
 import { figure, numeral, percent, watchNear, withSigns } from "./pictures.js";
 
-const WINDOW = 5; // of a kernel
+const WINDOW = 5; // rows and columns
 const LARGE = { across: 1, cell: 7 };
-
-const FALL = [0.1, 0.1, 0, -0.1, -0.1];
+const RISE = [-0.1, -0.1, 0, 0.1, 0.1];
 const kernelFrom = (weight) =>
-  Float32Array.from({ length: 25 }, (_, place) => weight(Math.floor(place / WINDOW), place % WINDOW));
+  Float32Array.from({ length: 25 }, (_, at) => weight(Math.floor(at / WINDOW), at % WINDOW));
 // The weights of the first three add up to 0: where all pixels are equal, they find nothing.
 const KERNELS = {
-  across: kernelFrom((row) => -FALL[row]),
-  down: kernelFrom((_, column) => -FALL[column]),
+  across: kernelFrom((row) => RISE[row]),
+  down: kernelFrom((_, column) => RISE[column]),
   corner: kernelFrom((row, column) => (row > 1 && column > 1 ? 0.16 : -0.09)),
   blur: kernelFrom(() => 1 / 25),
   unchanged: kernelFrom((row, column) => Number(row === 2 && column === 2)),
@@ -40,25 +39,23 @@ export function convolutionView(parent, explorer) {
   const pictureOf = (rows, layout, attributes) =>
     new Picture({ maps: 1, rows, columns: rows }, layout, attributes);
   const kernels = layer.kernel.map(() => pictureOf(WINDOW, LARGE));
-  const choices = kernels.map(({ element }, number) =>
-    button({ label: "choose map", values: [number] }, () => choose(number), element, `${number}`),
-  );
-  const choose = (number) => {
-    map = number;
-    explorer.set({});
-  };
+  const choices = kernels.map(({ element }, number) => {
+    const choose = () => {
+      map = number;
+      explorer.set({});
+    };
+    return button({ label: "choose map", values: [number] }, choose, element, `${number}`);
+  });
 
   // Window times kernel
   const attributes = { tabIndex: 0, role: "application", label: "window slides" };
   const digit = new Picture(input, LARGE, attributes);
   const filling = pictureOf(side, LARGE, { className: "filling" });
   const edit = (place, weight) => {
-    const values = kernelNow().slice();
-    values[place] = weight;
+    const values = explorer.scene.networks[0].layers[1].kernel[map][0].with(place, weight);
     explorer.set({ kernel: { map, values } });
   };
   const tables = [null, edit, null].map((onEdit) => new NumberTable(WINDOW, onEdit));
-  const kernelNow = () => explorer.scene.networks[0].layers[1].kernel[map][0];
   const names = ["window", "kernel to edit", "products"];
   const figures = [
     figure("the digit", digit.element),
@@ -70,8 +67,7 @@ export function convolutionView(parent, explorer) {
   // The window moves
   const play = button({}, () => {
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (timer) go(step);
-    else if (isStill) go(last);
+    if (timer || isStill) go(timer ? step : last);
     else run(step < last ? step : -1);
   });
   const speed = make("input", { type: "range", min: 1, max: 60, value: 12 });
@@ -83,7 +79,7 @@ export function convolutionView(parent, explorer) {
   };
   const run = (from) => {
     go(from + 1);
-    if (step < last) timer = setTimeout(() => run(step), 1000 / speed.valueAsNumber);
+    if (step < last) timer = setTimeout(run, 1000 / speed.valueAsNumber, step);
     play.textContent = text(timer ? "pause" : "play");
   };
   const point = (event) => {
@@ -125,9 +121,14 @@ export function convolutionView(parent, explorer) {
     const [row, column] = [Math.floor(step / side), step % side];
     const account = network.windows(network.layers[1], map, row, column, activations[0]);
     const [{ top, left, values, kernel }] = account.windows;
+    const pixels = activations[0].input.after;
     const products = kernel.map((weight, place) => weight * values[place]);
-    [values, kernel, products].forEach((own, place) => tables[place].draw(own, colours.signed));
-    digit.draw(activations[0].input.after, colours.grey, [network.background, network.ink]);
+    const ranges = [rangeOf(pixels), rangeOf(kernel)];
+    ranges.push(rangeOfProducts(...ranges));
+    [values, kernel, products].forEach((own, at) => {
+      tables[at].draw(own, colours.signed, ranges[at]);
+    });
+    digit.draw(pixels, colours.grey, [network.background, network.ink]);
     digit.frame(0, { top, left, rows: WINDOW, columns: WINDOW });
     const own = activations[0].C1.after.slice(map * side ** 2, (map + 1) * side ** 2);
     const range = rangeOf(own);
@@ -158,7 +159,7 @@ export function convolutionView(parent, explorer) {
 
   const row = make("div", { className: "row" }, ...withSigns(figures, ["", "×", "=", "→"]));
   const buttons = (...all) => make("div", { className: "switches" }, ...all);
-  const slide = make("div", {}, row, sum, buttons(...steps));
+  const slide = make("div", {}, buttons(...steps), row, sum);
   parent.append(
     buttons(make("span", { text: "map of C1" }), ...choices),
     slide,

@@ -3,9 +3,10 @@
 import { make } from "./elements.js";
 import { Picture, coloursOf } from "./pictures.js";
 
-const CANVAS = 200; // pixels of a drawing, each way
-const PEN = 12; // the width of a stroke, in these pixels
-const PEN_STEP = 5; // of the keyboard's cursor
+export const CANVAS = 4 * 28; // pixels of a drawing, each way: small, so that it is quick
+const PEN = 7; // the width of a stroke, in these pixels
+const PEN_STEP = 4; // of the keyboard's cursor
+const SHARPNESS = 4; // so many pixels of the screen show one of them
 const LARGEST_PHOTO = 2000; // pixels: what is larger is reduced when it is loaded
 
 /** The arrow keys as steps to the right and down. */
@@ -34,7 +35,7 @@ function fieldOf(source) {
 }
 
 /**
- * Reduces the field to 28x28. Each new pixel is the mean over the area that it covers.
+ * Reduces the field to 28x28. Each new pixel is the mean of a square.
  * @param {object} source A drawing or an image.
  * @returns {Float32Array} 784 greys, light ink on about 0.
  */
@@ -42,16 +43,9 @@ export function reducedField(source) {
   const { pixels } = fieldOf(source);
   const size = CANVAS / 28;
   const greys = new Float32Array(784);
-  const share = (old, place) =>
-    Math.max(0, Math.min(old + 1, (place + 1) * size) - Math.max(old, place * size)) / size;
-  for (let pixel = 0; pixel < 784; pixel++) {
-    const [row, column] = [Math.floor(pixel / 28), pixel % 28];
-    for (let y = Math.floor(row * size); y < (row + 1) * size; y++) {
-      for (let x = Math.floor(column * size); x < (column + 1) * size; x++) {
-        const grey = pixels[4 * (y * CANVAS + x) + 1];
-        greys[pixel] += share(y, row) * share(x, column) * grey;
-      }
-    }
+  for (let pixel = 0; pixel < CANVAS * CANVAS; pixel++) {
+    const [y, x] = [Math.floor(pixel / CANVAS), pixel % CANVAS];
+    greys[28 * Math.floor(y / size) + Math.floor(x / size)] += pixels[4 * pixel + 1] / size ** 2;
   }
   const mean = greys.reduce((sum, grey) => sum + grey) / 784;
   return mean > 127 ? greys.map((grey) => 255 - grey) : greys;
@@ -95,8 +89,8 @@ export function drawingView(parent, explorer) {
   const pen = { point: null, stroke: null }; // the keyboard's cursor; the stroke that grows
   const field = make("canvas", {
     className: "field",
-    width: 2 * CANVAS,
-    height: 2 * CANVAS,
+    width: SHARPNESS * CANVAS,
+    height: SHARPNESS * CANVAS,
     tabIndex: 0,
     role: "application",
     label: "drawing field",
@@ -137,19 +131,19 @@ export function drawingView(parent, explorer) {
   const button = (text, onclick) => make("button", { type: "button", text, onclick });
   const file = make("input", { type: "file", accept: "image/*", hidden: true });
   file.addEventListener("change", () => load(file.files));
-  const buttons = [button("undo", undo), button("clear", clear)];
+  const [back, empty] = [button("undo", undo), button("clear", clear)];
   const photo = button("file", () => file.click());
   const told = make("p", { className: "status", role: "status" });
   const hint = make("span", { text: "field hint" });
   parent.append(
     make("div", { className: "stage" }, field, hint),
-    make("div", { className: "tools" }, ...buttons, photo, file),
+    make("div", { className: "tools" }, back, empty, photo, file),
     told,
     make("p", { className: "small", text: "keys" }),
   );
 
   const context = field.getContext("2d");
-  context.scale(2, 2);
+  context.scale(SHARPNESS, SHARPNESS);
   const stored = new Picture({ maps: 1, rows: 28, columns: 28 }, { across: 1, cell: 1 });
   explorer.watch(({ normalized, refusal }) => {
     const { source } = explorer.state;
@@ -163,7 +157,8 @@ export function drawingView(parent, explorer) {
     if (normalized) frameInk(context, placeOf(source), normalized.box);
     if (pen.point) drawCursor(context, pen);
     hint.hidden = source !== null || pen.point !== null;
-    buttons.forEach((one) => (one.disabled = source === null));
+    back.disabled = explorer.past.length === 0;
+    empty.disabled = source === null;
     const words = [];
     if (refusal) words.push(explorer.text(refusal));
     if (source?.kind === "digit") words.push(wordsOfStored(explorer, source.index));
@@ -251,16 +246,16 @@ async function imageOf(file) {
 /** Frames the ink that the size normalization found. */
 function frameInk(context, { left: x, top: y, scale }, [top, left, bottom, right]) {
   const size = [scale * (right - left), scale * (bottom - top)];
-  context.lineWidth = 1;
-  context.setLineDash([4, 3]);
+  context.lineWidth = 0.6;
+  context.setLineDash([2, 2]);
   context.strokeRect(x + scale * left, y + scale * top, ...size);
   context.setLineDash([]);
 }
 
 function drawCursor(context, { point, stroke }) {
   context.beginPath();
-  context.arc(...point, PEN / 2 + 2, 0, 2 * Math.PI);
-  context.lineWidth = 2;
+  context.arc(...point, PEN / 2 + 1, 0, 2 * Math.PI);
+  context.lineWidth = 1;
   context.stroke();
   if (stroke) context.fill();
 }

@@ -42,7 +42,6 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   const images = bytesOf(data.digits.images);
   const closing = new AbortController();
   const views = [];
-  const past = []; // the sources before, for undo
   const stale = new Set(["source", "language"]);
   let frame = 0;
   const state = {
@@ -79,22 +78,23 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     state,
     scene,
     root,
+    past: [], // the sources before, for undo
     closed: closing.signal,
     close: () => closing.abort(),
     /** Changes the state. The views follow in the next frame. */
     set(patch) {
       Object.assign(state, patch);
       Object.keys(patch).forEach((key) => stale.add(key));
-      frame ||= requestAnimationFrame(update);
+      if (!closing.signal.aborted) frame ||= requestAnimationFrame(update);
     },
     /** Puts another source into the field. */
     take(source) {
-      past.push(state.source);
+      explorer.past.push(state.source);
       explorer.set({ source });
     },
     /** Puts back what was in the field before. */
     undo() {
-      if (past.length) explorer.set({ source: past.pop() });
+      if (explorer.past.length) explorer.set({ source: explorer.past.pop() });
     },
     /** Calls `view(scene)` after each change. */
     watch(view) {
@@ -121,6 +121,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   /** Computes what depends on the changed part of the state, and tells all views. */
   function update() {
     frame = 0;
+    if (!root.isConnected) return explorer.set({}); // a notebook may attach it later
     const has = (...keys) => keys.some((key) => stale.has(key));
     const isOther = has("source", "normalize", "changes");
     if (has("source", "normalize")) {

@@ -4,6 +4,7 @@ import { make } from "./elements.js";
 
 const LAST = 255; // of the 256 colours
 const PATIENCE = 200; // milliseconds
+let latest = {}; // colours, their middle, and the frame in which it was read
 const THEME = ["--negative", "--zero", "--positive", "--board", "--ink"];
 
 /** Returns an SVG element: its tag, its attributes, its children. */
@@ -56,13 +57,24 @@ export function percent(share) {
  *   negative over zero to positive, and from the background to the ink.
  */
 export function coloursOf(explorer) {
+  // Once a frame: to read a style of a page that has changed takes time.
+  const frame = document.timeline.currentTime;
+  const zero = frame === latest.frame ? latest.zero : explorer.color("--zero");
+  const colours = zero === latest.zero ? latest.colours : readColours(explorer);
+  latest = { frame, zero, colours };
+  return colours;
+}
+
+function readColours(explorer) {
   const read = (name) => explorer.color(name).match(/\d+/g).map(Number);
+  if (explorer.colours) return explorer.colours;
   const [negative, zero, positive, board, ink] = THEME.map(read);
   const range = (colour) => Uint32Array.from({ length: LAST + 1 }, (_, at) => colour(at / LAST));
-  return {
+  explorer.colours = {
     signed: range((at) => mixed(zero, at < 0.5 ? negative : positive, Math.abs(2 * at - 1))),
     grey: range((at) => mixed(board, ink, at)),
   };
+  return explorer.colours;
 }
 
 function mixed(from, to, share) {
@@ -75,6 +87,11 @@ export function rangeOf(values) {
   let largest = 0;
   for (const value of values) largest = Math.max(largest, Math.abs(value));
   return [-largest || -1, largest || 1];
+}
+
+/** Returns the range of the products of numbers of two ranges. */
+export function rangeOfProducts([, most], [, mostOther]) {
+  return [-most * mostOther, most * mostOther];
 }
 
 function colourOf(value, low, high) {
@@ -190,9 +207,8 @@ export class NumberTable {
     });
   }
 
-  /** Shows numbers, row by row, on 256 colours, and marks one place. */
-  draw(values, colours, marked = -1) {
-    const range = rangeOf(values);
+  /** Shows numbers, row by row, on 256 colours of a range, and marks one place. */
+  draw(values, colours, range, marked = -1) {
     this.cells.forEach((cell, place) => {
       const colour = colours[colourOf(values[place], ...range)];
       const parts = [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];

@@ -1,11 +1,12 @@
 // Five small tasks, each checked from what is on the page.
 
+import { CANVAS } from "./drawing.js";
 import { make } from "./elements.js";
 import { Picture, coloursOf } from "./pictures.js";
 
-const SMALL = 95; // of the 200 pixels of the field
+const SMALL = CANVAS / 2;
 const PAUSE_OF_TASK = 600; // milliseconds that a solution must stay
-const CORNER = 70; // so near to two borders is the middle of a digit in a corner
+const CORNER = CANVAS / 3; // so near to two borders is the middle of a digit in a corner
 
 /**
  * Makes the tasks. `check(scene)` says whether what it was shown is the solution; a task
@@ -27,7 +28,7 @@ function tasksOf(explorer) {
 function inCorner({ state, normalized, answers }) {
   if (state.source?.kind !== "drawing" || !normalized) return false;
   const [top, left, bottom, right] = normalized.box;
-  const isNear = (from, to) => Math.min(from + to, 400 - from - to) / 2 < CORNER;
+  const isNear = (from, to) => Math.min(from + to, 2 * CANVAS - from - to) / 2 < CORNER;
   const isSmall = Math.max(bottom - top, right - left) < SMALL;
   const [{ digit }] = answers;
   const agree = digit !== null && answers.every((answer) => answer.digit === digit);
@@ -99,11 +100,11 @@ export function tasksView(parent, explorer) {
   let timer = null;
   const digit = new Picture({ maps: 1, rows: 28, columns: 28 }, { across: 1, cell: 2 });
   const answers = make("span");
-  const steps = tasks.map((task, place) =>
-    make("button", { type: "button", label: `task ${task.name}`, onclick: () => go(place) }),
+  const steps = tasks.map((_, place) =>
+    make("button", { type: "button", onclick: () => go(place) }),
   );
   const next = make("button", { type: "button", text: "next task", className: "main" });
-  next.addEventListener("click", () => go((now + 1) % tasks.length));
+  next.addEventListener("click", () => go(tasks.findIndex((task) => !task.done)));
   const [title, words, done] = [make("b"), make("p"), make("p", { className: "done" })];
   const hint = make("p");
   const hints = make("details", {}, make("summary", { text: "hint" }), hint);
@@ -111,7 +112,7 @@ export function tasksView(parent, explorer) {
   const told = make("div", { role: "status" }, words, done);
   const details = make(
     "details",
-    { open: matchMedia("(min-width: 760px)").matches },
+    {},
     make("summary", {}, title),
     make("div", { className: "task" }, told, field, next, hints),
   );
@@ -144,16 +145,20 @@ export function tasksView(parent, explorer) {
       }, PAUSE_OF_TASK);
     }
     const count = tasks.filter(({ done }) => done).length;
-    title.textContent = explorer.text("task", now + 1, tasks.length, explorer.text(`task ${task.name}`));
-    words.textContent = explorer.text(`task ${task.name} words`);
-    hint.textContent = explorer.text(`task ${task.name} hint`);
-    done.textContent = task.done
-      ? `${explorer.text("tasks done", count, tasks.length)} ${explorer.text(`task ${task.name} done`)}`
-      : "";
+    const { text } = explorer;
+    const { name } = task;
+    title.textContent = text("task", now + 1, tasks.length, text(`task ${name}`));
+    words.textContent = text(`task ${name} words`);
+    hint.textContent = text(`task ${name} hint`);
+    const praise = () => `${text("tasks done", count, tasks.length)} ${text(`task ${name} done`)}`;
+    const isWrong = field.value !== "" && !solved.includes(task);
+    done.textContent = task.done ? praise() : isWrong ? text("wrong") : "";
     field.hidden = !task.asks;
     next.hidden = !task.done || count === tasks.length;
     steps.forEach((step, place) => {
-      step.textContent = tasks[place].done ? "✓" : place + 1;
+      const { name, done } = tasks[place];
+      step.textContent = `${place + 1}${done ? "✓" : ""}`;
+      step.ariaLabel = `${step.textContent}: ${explorer.text(`task ${name}`)}`;
       step.setAttribute("aria-current", place === now ? "step" : "false");
     });
     digit.draw(scene.greys, coloursOf(explorer).grey, [0, 255]);

@@ -17,18 +17,20 @@ export function trainingView(parent, explorer) {
   const bars = make("div", { className: "bars", "aria-hidden": "true" });
   for (const { test_error: error } of moments) {
     const bar = make("i");
-    bar.style.height = `${error}%`;
-    bars.append(make("span", {}, bar));
+    bar.style.height = `${0.75 * error}%`;
+    bars.append(make("span", {}, `${numeral(error, 1)} %`, bar));
   }
-  bars.append(make("span", {}));
+  bars.append(make("span"));
+  const timeline = make("div", { className: "timeline" }, bars, slider);
+  timeline.style.setProperty("--count", last + 1);
   const told = make("p", { role: "status" });
   const kernels = new Picture({ maps: 6, rows: 5, columns: 5 }, { across: 6, cell: 8, gap: 1 });
   const drawing = new Picture({ maps: 1, rows: 12, columns: 7 }, { across: 1, cell: 8 });
   const figure = ({ element }, text) => make("figure", {}, element, make("figcaption", { text }));
   parent.append(
-    make("div", { className: "timeline" }, bars, slider),
+    timeline,
     told,
-    make("div", { className: "pictures" }, figure(kernels, "film C1"), figure(drawing, "film F6")),
+    make("div", { className: "row" }, figure(kernels, "film C1"), figure(drawing, "film F6")),
   );
 
   explorer.watch(({ networks, activations, answers, state }) => {

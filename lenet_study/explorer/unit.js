@@ -1,7 +1,7 @@
 // One unit: what it takes, its products, their sum, and what it makes of the sum.
 
 import { make, translate } from "./elements.js";
-import { NumberTable, Picture, coloursOf, rangeOf } from "./pictures.js";
+import { NumberTable, Picture, coloursOf, rangeOf, rangeOfProducts } from "./pictures.js";
 import { figure, numeral, shape, watchNear, withSigns } from "./pictures.js";
 
 const ACROSS = { 16: 4, 84: 7, 120: 8 }; // windows side by side, by their number
@@ -15,13 +15,14 @@ export function sentenceOf(explorer, unit) {
   const { layer, account } = lookedUp(explorer.scene, unit);
   const count = account.windows.length * layer.size ** 2;
   const told = [count, numeral(account.sum), numeral(account.result)];
-  return `${nameOf(explorer, unit)}: ${explorer.text(`${layer.kind} told`, ...told)}`;
+  return `${titleOf(explorer, unit)}: ${explorer.text(`${layer.kind} told`, ...told)}`;
 }
 
-function nameOf(explorer, { layer, map, row, column }) {
-  if (layer === "F6") return explorer.text("F6 unit", map, Math.floor(map / 7), map % 7);
-  if (layer === "C5" || layer === "output") return explorer.text(`${layer} unit`, map);
-  return explorer.text("map unit", layer, map, row, column);
+function titleOf(explorer, { network, layer, map, row, column }) {
+  const kind = explorer.text(explorer.scene.networks[network].kind);
+  const places = layer === "F6" ? [Math.floor(map / 7), map % 7] : [row, column];
+  const key = ["C5", "F6", "output"].includes(layer) ? layer : "map";
+  return `${kind}, ${explorer.text(`${key} unit`, map, ...places, layer)}`;
 }
 
 function lookedUp({ networks, activations }, { network: index, layer: name, map, row, column }) {
@@ -55,7 +56,7 @@ export function unitView(parent, explorer) {
       body.replaceChildren(bench.element);
       translate(body, language);
     }
-    title.textContent = `${explorer.text(found.network.kind)}: ${nameOf(explorer, unit)}`;
+    title.textContent = titleOf(explorer, unit);
     hold.textContent = explorer.text(held ? "let go" : "hold");
     bench.update(found, scene, coloursOf(explorer));
   });
@@ -110,27 +111,28 @@ class Bench {
     const layout = size === 1 ? { across, cell: 12 } : { across, cell: count > 6 ? 8 : 10, gap: 1 };
     const layer = { maps: count, rows: size, columns: size };
     this.#pictures = PARTS.map(() => new Picture(layer, layout));
-    const shown = this.#pictures.map(({ element }, place) => figure(this.names[place], element));
-    if (size > 1) {
-      this.#sums = Array.from({ length: count }, () => make("button", { type: "button" }));
-      this.#sums.forEach((button, link) => {
-        button.addEventListener("click", () => {
-          this.#chosen = link;
-          this.explorer.set({});
-        });
+    if (size === 1) return this.#row(this.#pictures);
+    this.#sums = Array.from({ length: count }, (_, link) => {
+      const button = make("button", { type: "button" });
+      button.addEventListener("click", () => {
+        this.#chosen = link;
+        this.explorer.set({});
       });
-      const sums = make("div", { className: "sums" }, ...this.#sums);
-      sums.style.setProperty("--across", across);
-      shown.push(figure("sums", sums));
-    }
-    return make("div", { className: "row" }, ...withSigns(shown, this.signs));
+      return button;
+    });
+    const sums = make("div", { className: "sums" }, ...this.#sums);
+    sums.style.setProperty("--across", across);
+    return this.#row(this.#pictures, figure("sums", sums));
   }
 
   #oneWindow(size, tables) {
     this.#tables = Array.from({ length: tables }, () => new NumberTable(size));
-    const shown = this.#tables.map(({ element }, place) => figure(this.names[place], element));
-    const row = make("div", { className: "row" }, ...withSigns(shown, this.signs));
-    return make("div", {}, this.#caption, row);
+    return make("div", {}, this.#caption, this.#row(this.#tables));
+  }
+
+  #row(pictures, ...others) {
+    const shown = pictures.map(({ element }, place) => figure(this.names[place], element));
+    return make("div", { className: "row" }, ...withSigns([...shown, ...others], this.signs));
   }
 
   update({ network, layer, account }, { activations, state }, colours) {
@@ -140,38 +142,36 @@ class Bench {
     const unit = JSON.stringify(state.unit);
     if (unit !== this.#unit) this.#chosen = sizes.indexOf(Math.max(...sizes));
     this.#unit = unit;
-    const { input } = activations[state.unit.network];
-    this.#field.draw(input.after, colours.grey, [background, ink]);
+    const own = activations[state.unit.network];
+    const { name } = network.layers[network.layers.indexOf(layer) - 1];
+    const all = PARTS.map((part) => Float32Array.from(windows.flatMap((one) => [...one[part]])));
+    const [taken, kernel] = [own[name].after, all[1]].map(rangeOf);
+    const isDistance = layer.kind === "distances";
+    const products = isDistance ? rangeOf(all[2]) : rangeOfProducts(taken, kernel);
+    const ranges = isDistance ? [CODES, CODES, products] : [taken, kernel, products];
+    this.#field.draw(own.input.after, colours.grey, [background, ink]);
     this.#field.frame(0, network.field(layer, state.unit.row, state.unit.column));
-    this.#drawAll(layer, windows, colours);
-    if (layer.size > 1) this.#drawOne(layer, windows[this.#chosen], colours);
-    else this.#fillList(network, layer, windows);
+    this.#pictures.forEach((picture, at) => picture.draw(all[at], colours.signed, ranges[at]));
+    this.#sums.forEach((button, link) => {
+      button.textContent = `${windows[link].map}: ${numeral(windows[link].sum)}`;
+      button.ariaPressed = link === this.#chosen;
+    });
+    if (layer.size > 1) this.#drawOne(layer, windows[this.#chosen], ranges, colours);
+    else this.#fillList(name, windows);
     this.#fillChain(layer, account, total(windows.map(({ sum }) => sum)));
     this.#curve?.show(account);
   }
 
-  #drawAll({ kind }, windows, colours) {
-    this.#pictures.forEach((picture, place) => {
-      const values = Float32Array.from(windows.flatMap((window) => [...window[PARTS[place]]]));
-      const range = kind === "distances" && place < 2 ? CODES : rangeOf(values);
-      picture.draw(values, colours.signed, range);
-    });
-    this.#sums.forEach((button, link) => {
-      const { map, sum } = windows[link];
-      button.textContent = numeral(sum);
-      button.ariaPressed = link === this.#chosen;
-      button.ariaLabel = this.explorer.text("sum of map", map, numeral(sum));
-    });
-  }
-
-  #drawOne({ kind, size }, window, colours) {
+  #drawOne({ kind, size }, window, ranges, colours) {
     const won = kind === "maximum" ? window.kernel.indexOf(1) : -1;
-    this.#tables.forEach((table, place) => table.draw(window[PARTS[place]], colours.signed, won));
+    this.#tables.forEach((table, place) => {
+      table.draw(window[PARTS[place]], colours.signed, ranges[place], won);
+    });
     const key = size === 2 ? "four of map" : "window of map";
     this.#caption.textContent = this.explorer.text(key, window.map, numeral(window.sum, 3));
   }
 
-  #fillList({ layers }, layer, windows) {
+  #fillList(before, windows) {
     const text = (...words) => this.explorer.text(...words);
     const order = [...windows].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
     const rest = order.splice(LISTED);
@@ -179,7 +179,7 @@ class Bench {
     const line = (tag, ...cells) => make("tr", {}, ...cells.map((cell) => make(tag, {}, cell)));
     this.#list.replaceChildren(
       make("caption", {}, text("largest first")),
-      line("th", layers[layers.indexOf(layer) - 1].name, ...this.names.map((key) => text(key))),
+      line("th", before, ...this.names.map((key) => text(key))),
       ...order.map(({ map, values: [value], kernel: [weight], sum }) =>
         line("td", `${map}`, numeral(value), numeral(weight), numeral(sum, 3)),
       ),

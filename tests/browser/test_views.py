@@ -16,17 +16,18 @@ from lenet_study.explorer import NETWORKS
 PIXELS = "paper", "paper-unpadded"
 LAYERS = "C1", "S2", "C3", "S4", "C5", "F6", "output"
 DIGIT = 23  # among the stored ones
+NO_ANSWER = "\N{EN DASH}"
 
 
 @pytest.fixture
 def explorer(browser, file):
     """Returns the page with a stored digit."""
-    shown = browser.new_page(viewport={"width": 1280, "height": 900})
+    shown = browser.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
     errors = []
     shown.on("pageerror", lambda error: errors.append(str(error)))
     shown.goto(file.as_uri())
     shown.locator(".strip button").nth(DIGIT).click()
-    shown.wait_for_function("document.querySelector('.told strong').textContent !== '–'")
+    expect(shown.locator(".told strong").first).not_to_have_text(NO_ANSWER)
     yield shown
     shown.close()
     assert not errors
@@ -58,7 +59,7 @@ def maps_of(keras_network, x=None):
 
 
 def number(text):
-    return float(text.replace("−", "-").replace("%", ""))
+    return float(text.split(": ")[-1].replace("\N{MINUS SIGN}", "-"))
 
 
 def numbers(locator):
@@ -87,7 +88,7 @@ def point(explorer, network, layer, share=(0.4, 0.6), hold=True):
 
 def unit_of(explorer):
     """Returns the map, the row and the column in the title of the unit."""
-    title = explorer.locator(".unit h3").text_content().split(": ", 1)[1]
+    title = explorer.locator(".unit h3").text_content().split(", ", 1)[1]
     place = [int(n) for n in re.findall(r"\d+", re.sub(r"^[A-Z]\d", "", title))]
     return tuple(place) if "map" in title else (place[0], 0, 0)
 
@@ -134,7 +135,7 @@ def test_one_window_holds_the_values_of_the_layer_before(
     buttons.last.click()
     settle(explorer)
     assert buttons.last.get_attribute("aria-pressed") == "true"
-    source = int(re.search(r"\d+", buttons.last.get_attribute("aria-label"))[0])
+    source = int(buttons.last.text_content().split(":")[0])
     values, kernel, products = (
         numbers(explorer.locator(".unit .numbers").nth(place).locator("td"))
         for place in range(3)
@@ -261,6 +262,19 @@ def test_a_click_holds_a_unit_and_escape_lets_it_go(explorer):
     expect(explorer.locator(".unit h3")).to_be_hidden()
 
 
+def test_a_tap_holds_a_unit(explorer):
+    explorer.set_viewport_size({"width": 390, "height": 844})
+    layer_canvas(explorer, 0, "C3").tap(position={"x": 50, "y": 50})
+    settle(explorer)
+    assert unit_of(explorer) == (5, 1, 1)
+    explorer.get_by_role("button", name="All its numbers").tap()
+    settle(explorer)
+    expect(explorer.locator(".unit h3")).to_be_in_viewport()
+    explorer.get_by_role("button", name="Let go").tap()
+    settle(explorer)
+    expect(explorer.locator(".unit h3")).to_be_hidden()
+
+
 def test_arrow_keys_go_from_unit_to_unit_and_from_map_to_map(explorer):
     canvas = layer_canvas(explorer, 0, "S4")
     explorer.keyboard.press("Tab")
@@ -302,7 +316,9 @@ def place_of(explorer):
 
 
 def press(explorer, text):
-    explorer.locator(".convolution").get_by_role("button", name=text, exact=True).click()
+    explorer.locator(".convolution").get_by_role(
+        "button", name=text, exact=True
+    ).click()
     settle(explorer)
 
 
@@ -363,7 +379,9 @@ def with_kernel(keras_network, map_, values):
 
 def costs_of(explorer):
     settle(explorer)
-    return numbers(explorer.locator(".classes").first.locator("tr td:nth-child(2)"))[:10]
+    return numbers(explorer.locator(".classes").first.locator("tr td:nth-child(2)"))[
+        :10
+    ]
 
 
 def test_another_kernel_changes_map_and_answer_as_in_keras(explorer, keras_networks):
@@ -396,10 +414,11 @@ def test_an_empty_field_has_no_answer(explorer):
     point(explorer, 0, "C3")
     explorer.get_by_role("button", name="Clear").click()
     settle(explorer)
-    assert explorer.locator(".told strong").all_text_contents() == ["–", "–"]
-    assert not explorer.locator(".classes td").all_text_contents() or not any(
-        explorer.locator(".classes td").all_text_contents()
-    )
+    assert explorer.locator(".told strong").all_text_contents() == [
+        NO_ANSWER,
+        NO_ANSWER,
+    ]
+    assert not any(explorer.locator(".classes td").all_text_contents())
     expect(explorer.locator(".unit h3")).to_be_hidden()
     expect(explorer.locator(".convolution .sum")).to_be_hidden()
 
