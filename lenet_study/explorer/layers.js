@@ -188,10 +188,11 @@ class Flow {
     this.#ways.replaceChildren();
     if (!unit) return;
     const reach = reachOf(network, unit);
+    const whole = { top: 0, left: 0, rows: Infinity, columns: Infinity };
     const [[own], taken, ...others] = reach.map((part) => this.#boxes(part, part.maps));
     const apart = reach.flatMap(({ layer, maps }) => {
       const all = Array.from({ length: layer.maps > FEW ? 0 : layer.maps }, (_, map) => map);
-      return this.#boxes({ layer }, all.filter((map) => !maps.includes(map)));
+      return this.#boxes({ layer, ...whole }, all.filter((map) => !maps.includes(map)));
     });
     const rects = (name, boxes) => boxes.map((box) => shape("rect", { class: name, ...box }));
     const center = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
@@ -206,7 +207,7 @@ class Flow {
     const { offsetLeft, offsetTop, offsetWidth: width, offsetHeight: height } = picture.element;
     if (maps.length > FEW) return [{ x: offsetLeft, y: offsetTop, width, height }];
     return maps.map((map) => {
-      const { x, y, ...size } = picture.box(map, "top" in part ? part : undefined);
+      const { x, y, ...size } = picture.box(map, part);
       return { x: x + offsetLeft, y: y + offsetTop, ...size };
     });
   }

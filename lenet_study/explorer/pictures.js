@@ -147,8 +147,8 @@ export class Picture {
     return [(map % this.across) * this.wide, Math.floor(map / this.across) * this.high];
   }
 
-  /** Returns x, y, width and height in CSS pixels of a part of a map, or of the whole map. */
-  box(map, { top, left, rows, columns } = { top: 0, left: 0, ...this }) {
+  /** Returns x, y, width and height in CSS pixels of a part of a map; it is cut off at its end. */
+  box(map, { top, left, rows, columns }) {
     const { cell } = this;
     const [x, y] = this.#corner(map);
     const [right, down] = [Math.max(left, 0), Math.max(top, 0)];

@@ -109,12 +109,12 @@ export function tasksView(parent, explorer) {
   const hint = make("p");
   const hints = make("details", {}, make("summary", { text: "hint" }), hint);
   const field = make("select", { label: "how many" });
-  const told = make("div", { role: "status" }, words, done);
+  const spoken = make("div", { role: "status" }, words, done);
   const details = make(
     "details",
     {},
     make("summary", {}, title),
-    make("div", { className: "task" }, told, field, next, hints),
+    make("div", { className: "task" }, spoken, field, next, hints),
   );
   parent.append(
     make("div", { className: "short", "aria-hidden": "true" }, digit.element, answers),
@@ -162,6 +162,7 @@ export function tasksView(parent, explorer) {
       step.setAttribute("aria-current", place === now ? "step" : "false");
     });
     digit.draw(scene.greys, coloursOf(explorer).grey, [0, 255]);
-    answers.textContent = scene.answers.map((answer) => answer.digit ?? "?").join(" · ");
+    const told = scene.answers.map((answer) => answer.digit ?? "?").join(" · ");
+    answers.textContent = told && `→ ${told}`;
   });
 }

@@ -138,10 +138,11 @@ class Bench {
   update({ network, layer, account }, { activations, state }, colours) {
     const { background, ink } = network;
     const windows = productsOf(layer, account.windows);
-    const sizes = windows.map(({ sum }) => Math.abs(sum));
-    const unit = JSON.stringify(state.unit);
-    if (unit !== this.#unit) this.#chosen = sizes.indexOf(Math.max(...sizes));
-    this.#unit = unit;
+    if (JSON.stringify(state.unit) !== this.#unit) {
+      const sizes = windows.map(({ sum }) => Math.abs(sum));
+      this.#chosen = sizes.indexOf(Math.max(...sizes));
+      this.#unit = JSON.stringify(state.unit);
+    }
     const own = activations[state.unit.network];
     const { name } = network.layers[network.layers.indexOf(layer) - 1];
     const all = PARTS.map((part) => Float32Array.from(windows.flatMap((one) => [...one[part]])));
