@@ -56,6 +56,7 @@ benchmark: .venv/done        ## make the tables of benchmarks/README.md again
 	$(BIN)/python benchmarks/one_pattern.py $(ARGS)
 	$(BIN)/python benchmarks/inference.py $(ARGS)
 	$(BIN)/python benchmarks/size_normalization.py $(ARGS)
+	$(BIN)/python benchmarks/explorer.py $(ARGS)
 
 report: .venv/done           ## make all tables, pictures and figures in the text again
 	$(BIN)/lenet-keras report

@@ -1,7 +1,6 @@
 // What the networks see: the size normalization, and the changes of the digit.
 
 import { CHANGES } from "./changes.js";
-import { ARROWS } from "./drawing.js";
 import { make } from "./elements.js";
 import { Picture, coloursOf, numeral } from "./pictures.js";
 
@@ -45,7 +44,7 @@ export function seenView(parent, explorer) {
 
 /** The picture of 28x28 pixels: whoever drags it shifts the digit. */
 function digitPicture(explorer, change) {
-  const attributes = { tabIndex: 0, role: "application", label: "seen digit" };
+  const attributes = { role: "img", label: "seen digit" };
   const layer = { maps: 1, rows: 28, columns: 28 };
   const picture = new Picture(layer, { across: 1, cell: CELL }, attributes);
   const { canvas } = picture;
@@ -63,13 +62,6 @@ function digitPicture(explorer, change) {
   for (const name of ["pointerup", "pointercancel"]) {
     canvas.addEventListener(name, () => (from = null));
   }
-  canvas.addEventListener("keydown", (event) => {
-    if (!(event.key in ARROWS)) return;
-    event.preventDefault();
-    const [right, down] = ARROWS[event.key];
-    change("right", explorer.state.changes.right + right);
-    change("down", explorer.state.changes.down + down);
-  });
   explorer.watch(({ greys }) => picture.draw(greys, coloursOf(explorer).grey, [0, 255]));
   return picture.element;
 }
@@ -144,19 +136,15 @@ function player(explorer, change) {
 
 /** Counts how often each answer changes while the digit is dragged. */
 function steadiness() {
-  let digit = null; // the one before the changes
-  let told = [];
-  return (scene) => {
-    const { changes } = scene.state;
-    const isNew = scene.digit !== digit || told.length !== scene.answers.length;
-    if (isNew || CHANGES.every(({ name, start }) => changes[name] === start)) {
-      told = scene.answers.map((answer) => ({ digit: answer.digit, flips: 0 }));
-      digit = scene.digit;
-    }
-    told = scene.answers.map((answer, index) => {
-      const last = told[index];
+  let before = {}; // the digit before the changes, the network, and what was told of both
+  return ({ digit, networks: [network], answers, state }) => {
+    const isDragged = CHANGES.some(({ name, start }) => state.changes[name] !== start);
+    const isSame = before.digit === digit && before.network === network && isDragged;
+    const told = answers.map((answer, index) => {
+      const last = isSame ? before.told[index] : { digit: answer.digit, flips: 0 };
       return { digit: answer.digit, flips: last.flips + (answer.digit !== last.digit) };
     });
+    before = { digit, network, told };
     return told;
   };
 }

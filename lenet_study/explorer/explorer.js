@@ -79,14 +79,13 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
     scene,
     root,
     past: [], // the sources before, for undo
-    colours: null, // kept by `coloursOf` until the theme changes
     closed: closing.signal,
     close: () => closing.abort(),
     /** Changes the state. The views follow in the next frame. */
     set(patch) {
       Object.assign(state, patch);
       Object.keys(patch).forEach((key) => stale.add(key));
-      frame ||= requestAnimationFrame(update);
+      if (!closing.signal.aborted) frame ||= requestAnimationFrame(update);
     },
     /** Puts another source into the field. */
     take(source) {
@@ -122,6 +121,7 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   /** Computes what depends on the changed part of the state, and tells all views. */
   function update() {
     frame = 0;
+    if (!root.isConnected) return explorer.set({}); // a notebook may attach it later
     const has = (...keys) => keys.some((key) => stale.has(key));
     const isOther = has("source", "normalize", "changes");
     if (has("source", "normalize")) {
@@ -163,17 +163,8 @@ export function mount(element, data, { onAnswer = () => {} } = {}) {
   const sections = names.map((name) => section(name, explorer));
   root.append(probe, make("div", { className: "sheet" }, opening(explorer), ...sections));
   element.append(root);
-  const recolour = () => {
-    explorer.colours = null;
-    explorer.set({});
-  };
-  const { signal } = closing;
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour, { signal });
-  const themes = new MutationObserver(recolour);
-  for (const place of [document.documentElement, document.body]) {
-    themes.observe(place, { attributeFilter: ["data-theme", "data-jp-theme-light"] });
-  }
-  signal.addEventListener("abort", () => themes.disconnect());
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", () => explorer.set({}), { signal: closing.signal });
   return explorer;
 }
 

@@ -89,8 +89,8 @@ export const labels = {
     ko: "28×28 픽셀입니다. 그림을 끌거나 슬라이더를 움직여 보세요. 답은 그대로일까요?",
   },
   "seen digit": {
-    en: "The digit of 28 by 28 pixels. Drag it, or shift it by the arrow keys.",
-    ko: "28×28 픽셀의 숫자. 끌거나 화살표 키로 옮깁니다.",
+    en: "The digit of 28 by 28 pixels. Drag it, or shift it by the sliders.",
+    ko: "28×28 픽셀의 숫자. 끌거나 슬라이더로 옮깁니다.",
   },
   normalize: { en: "Size normalization", ko: "크기 정규화" },
   normalizes: {
@@ -112,7 +112,7 @@ export const labels = {
   reset: { en: "Reset", ko: "원래대로" },
   "change right": { en: "right", ko: "오른쪽" },
   "change down": { en: "down", ko: "아래" },
-  "change angle": { en: "turn (degrees)", ko: "회전(도)" },
+  "change angle": { en: "turn (°)", ko: "회전(°)" },
   "change scale": { en: "size", ko: "크기" },
   "change squeeze": { en: "width", ko: "너비" },
   "change thickness": { en: "thickness", ko: "굵기" },
@@ -173,6 +173,10 @@ export const labels = {
   hint: { en: "A hint", ko: "힌트" },
   "next task": { en: "Next task", ko: "다음 과제" },
   "tasks done": { en: "Done, {0} of {1}.", ko: "해냈습니다. {1}개 중 {0}개." },
+  wrong: {
+    en: "Not yet. Click a unit of C3, and count the lines that come from S2.",
+    ko: "아직 아닙니다. C3의 유닛을 클릭하고 S2에서 오는 선을 세어 보세요.",
+  },
   "how many": { en: "How many maps of S2?", ko: "S2의 맵 몇 개?" },
   "task corner": { en: "small, in a corner", ko: "구석에 작게" },
   "task corner words": {

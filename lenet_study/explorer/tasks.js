@@ -104,7 +104,7 @@ export function tasksView(parent, explorer) {
     make("button", { type: "button", onclick: () => go(place) }),
   );
   const next = make("button", { type: "button", text: "next task", className: "main" });
-  next.addEventListener("click", () => go((now + 1) % tasks.length));
+  next.addEventListener("click", () => go(tasks.findIndex((task) => !task.done)));
   const [title, words, done] = [make("b"), make("p"), make("p", { className: "done" })];
   const hint = make("p");
   const hints = make("details", {}, make("summary", { text: "hint" }), hint);
@@ -112,7 +112,7 @@ export function tasksView(parent, explorer) {
   const told = make("div", { role: "status" }, words, done);
   const details = make(
     "details",
-    { open: matchMedia("(min-width: 760px)").matches },
+    {},
     make("summary", {}, title),
     make("div", { className: "task" }, told, field, next, hints),
   );
@@ -145,12 +145,14 @@ export function tasksView(parent, explorer) {
       }, PAUSE_OF_TASK);
     }
     const count = tasks.filter(({ done }) => done).length;
-    title.textContent = explorer.text("task", now + 1, tasks.length, explorer.text(`task ${task.name}`));
-    words.textContent = explorer.text(`task ${task.name} words`);
-    hint.textContent = explorer.text(`task ${task.name} hint`);
-    done.textContent = task.done
-      ? `${explorer.text("tasks done", count, tasks.length)} ${explorer.text(`task ${task.name} done`)}`
-      : "";
+    const { text } = explorer;
+    const { name } = task;
+    title.textContent = text("task", now + 1, tasks.length, text(`task ${name}`));
+    words.textContent = text(`task ${name} words`);
+    hint.textContent = text(`task ${name} hint`);
+    const praise = () => `${text("tasks done", count, tasks.length)} ${text(`task ${name} done`)}`;
+    const isWrong = field.value !== "" && !solved.includes(task);
+    done.textContent = task.done ? praise() : isWrong ? text("wrong") : "";
     field.hidden = !task.asks;
     next.hidden = !task.done || count === tasks.length;
     steps.forEach((step, place) => {
