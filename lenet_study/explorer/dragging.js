@@ -68,11 +68,12 @@ function digitPicture(explorer, change) {
 
 /** The switch of the size normalization, and in words what it did. */
 function normalizing(explorer) {
-  const input = make("input", { type: "checkbox", checked: true });
+  const input = make("input", { type: "checkbox" });
   input.addEventListener("change", () => explorer.set({ normalize: input.checked }));
   const words = make("p", { className: "small" });
   explorer.watch((scene) => {
     const { source, normalize } = explorer.state;
+    input.checked = normalize;
     words.textContent = wordsOfNormalization(explorer, scene, source, normalize);
   });
   const label = make("label", { className: "switch" }, input, make("span", { text: "normalize" }));
