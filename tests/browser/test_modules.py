@@ -276,7 +276,7 @@ REASONS = {
         (np.zeros((7, 100), "uint8"), "wrong-size"),
         (np.zeros((10, 201), "uint8"), "wrong-size"),
         (np.full((100, 100), 90, "uint8"), "too-faint"),
-        (np.pad(np.full((100, 3), 255, "uint8"), [(0, 0), (0, 97)]), "no-ink"),
+        (np.pad(np.full((50, 3), 255, "uint8"), [(25, 25), (0, 97)]), "no-ink"),
         (np.pad(np.full((9, 9), 255, "uint8"), [(250, 141), (180, 211)]), "too-small"),
     ],
 )
