@@ -113,7 +113,7 @@ def test_fingers_draw_on_a_phone(opened):
             touch(page, places(page, stroke))
             until(page, "window.lifted")
         read[digit] = answers(page)
-        page.get_by_role("button", name="Clear").tap()
+        page.get_by_role("button", name="Clear").click()
         until(page, "explorer.answers.length === 0")
     assert read == {digit: [int(digit)] * 2 for digit in HANDS["slanted"]}
 
