@@ -104,12 +104,17 @@ def test_all_digits_of_a_hand_are_read_rightly_by_both_networks(page, hand):
 def test_fingers_draw_on_a_phone(opened):
     page = opened(**PHONE)
     page.locator(".field").scroll_into_view_if_needed()
+    lifted = "document.addEventListener('pointerup', () => (window.lifted = true))"
+    page.evaluate(lifted)
     read = {}
     for digit, strokes in HANDS["slanted"].items():
         for stroke in strokes:
+            page.evaluate("window.lifted = false")
             touch(page, places(page, stroke))
+            until(page, "window.lifted")
         read[digit] = answers(page)
-        page.get_by_role("button", name="Clear").tap()
+        page.get_by_role("button", name="Clear").click()
+        until(page, "explorer.answers.length === 0")
     assert read == {digit: [int(digit)] * 2 for digit in HANDS["slanted"]}
 
 
