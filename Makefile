@@ -11,18 +11,28 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export KERAS_BACKEND := tensorflow
 export KERAS_HOME := $(CURDIR)/.keras
 
-.PHONY: help compare test lab notebooks docs benchmark report lint clean anew
+.PHONY: help compare play test test-browser lab notebooks docs benchmark report lint clean
+.PHONY: anew
 
 help:                        ## show this list
 	@echo "make TARGET [PYTHON=python3.12] [ARGS=...], with these targets:"
-	@sed -n 's/^\([a-z]*\):.*##/  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*##/  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 compare: .venv/done          ## train both networks on both data sets, compare them
 	$(BIN)/lenet-keras compare $(ARGS)
 
+play: .venv/done             ## write the page on which you draw for the networks
+	@$(BIN)/python -m lenet_study.explorer docs/_build/play.html
+
 test: .venv/done lint        ## all tests, the notebooks' among them
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(BIN)/python -m pytest --nbval --nbval-current-env -n 2 --dist loadfile notebooks
+
+test-browser: .venv/done tests/browser/node_modules ## that page's tests, in the system's chromium
+	$(BIN)/python -m pytest -n 0 tests/browser $(ARGS)
+
+tests/browser/node_modules: tests/browser/package.json
+	npm install --prefix tests/browser --no-package-lock --no-audit --no-fund
 
 lint: .venv/done
 	$(BIN)/ruff check .
@@ -37,6 +47,7 @@ notebooks: .venv/done        ## run all notebooks again and store their outputs
 docs: .venv/done             ## build the site, in docs/_build/html
 	rm -rf docs/_build
 	$(BIN)/sphinx-build -q -W --keep-going -d docs/_build/doctrees -c docs . docs/_build/html
+	$(BIN)/python -m lenet_study.explorer docs/_build/html/play.html
 	$(BIN)/python docs/check.py docs/_build/html
 
 benchmark: .venv/done        ## make the tables of benchmarks/README.md again
@@ -45,6 +56,7 @@ benchmark: .venv/done        ## make the tables of benchmarks/README.md again
 	$(BIN)/python benchmarks/one_pattern.py $(ARGS)
 	$(BIN)/python benchmarks/inference.py $(ARGS)
 	$(BIN)/python benchmarks/size_normalization.py $(ARGS)
+	$(BIN)/python benchmarks/explorer.py $(ARGS)
 
 report: .venv/done           ## make all tables, pictures and figures in the text again
 	$(BIN)/lenet-keras report

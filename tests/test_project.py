@@ -36,7 +36,7 @@ FLOORS_OF_THE_STUDY = [
     ["optimizers", "recipes"],
     ["training", "questions"],
     ["studies", "pretrain", "export", "read"],
-    ["results", "tables", "figures", "report", "widgets"],
+    ["results", "tables", "figures", "report", "widgets", "explorer"],
     ["command"],
 ]
 
