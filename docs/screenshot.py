@@ -1,6 +1,6 @@
 """Takes README's picture of the explorer, with Playwright and the system's Chromium.
 
-    make play && python docs/screenshot.py
+make play && python docs/screenshot.py
 """
 
 import shutil

@@ -355,11 +355,12 @@ def sweep(names, output, workers, scheduler, overwrite, **options):
 def read(files, line, network, as_json, picture, overwrite):
     """Read the digit, or the line of digits, in images: photos, scans or drawings.
 
-    IMAGE is a PNG, JPEG, GIF, WebP or BMP, or - for the standard input. By default ink
-    that is more than 1.5 times as wide as high is a line; --line or --digit say what it
-    is. The network for one digit is lenet5-mnist-robust, that for a line is
-    lenet5-mnist-line-best. docs/layers.md has the others. For lines it has to be a
-    faithful one.
+    IMAGE is a PNG, JPEG, GIF, WebP or BMP, or - for the standard input, with 8 to
+    10,000 pixels each way, at most 20:1. By default ink that is more than 1.5 times as
+    wide as high is a line; --line or --digit say what it is. The network for one digit
+    is lenet5-mnist-robust, that for a line is lenet5-mnist-line-best. docs/layers.md
+    has the others. For a line take one that learned lines, for a digit one that did
+    not.
 
     The command prints the digits, how sure the network is, and the next best answer:
 
@@ -390,8 +391,9 @@ def read(files, line, network, as_json, picture, overwrite):
         _refuse_unknown(network, reading.NETWORKS, "a trained network for digits")
     if picture:
         fits = overwrite or not picture.exists()
-        fits = fits and len(files) == 1 and picture.suffix == ".png"
+        fits = fits and len(files) == 1 and picture.suffix.lower() == ".png"
         expect(fits, "one image, and a new .png or --overwrite", picture=str(picture))
+        writing.check_writable(picture)
     failed = False
     for file in files:
         name = click.format_filename(file)

@@ -85,6 +85,8 @@ def read(file, line=None, network=None):
     except ValueError as error:
         return Answer(None, None, None, f"no digit ({error})", photo)
     network = network or (LINE_NETWORK if line else DIGIT_NETWORK)
+    fits = not line or pretrained.records()[network]["model"] == "lenet5"
+    expect(fits, "a faithful network for a line", network=network)
     model, record = _load(network, line)
     x = prepare(seen.image, record["pixels"])
     (j, temperature), drawn = costs_of(network), None
@@ -106,7 +108,8 @@ def load_photo(file):
 
     Args:
         file: Path or binary stream of a PNG, JPEG, GIF, WebP or BMP, with 8 to 10,000
-            pixels each way. Of an animation it is the first image.
+            pixels each way, one side at most 20 times as long as the other. Of an
+            animation it is the first image.
 
     Returns:
         `uint8` array of shape `(height, width, 3)`, or `(height, width, 4)` if there
@@ -118,7 +121,8 @@ def load_photo(file):
     """
     try:
         with Image.open(file, formats=FORMATS) as image:
-            if not 8 <= min(image.size) <= max(image.size) <= 10_000:
+            least, most = sorted(image.size)
+            if not 8 <= least <= most <= min(10_000, 20 * least):
                 raise ValueError(f"{image.width} x {image.height} pixels")
             image.draft("RGB", DRAFT)  # decodes a large JPEG at a lower resolution
             mode = "RGBA" if image.has_transparency_data else "RGB"
@@ -126,7 +130,7 @@ def load_photo(file):
                 image = Image.fromarray((np.asarray(image) // 257).astype("uint8"))
             return np.asarray(ImageOps.exif_transpose(image).convert(mode))
     except Exception as error:  # Pillow raises many types
-        what = f"an image ({', '.join(FORMATS)}) with 8 to 10,000 pixels each way"
+        what = f"{', '.join(FORMATS)}; 8 to 10,000 pixels each way, at most 20:1"
         expect(False, what, error=f"{type(error).__name__}: {error}")
 
 

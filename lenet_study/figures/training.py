@@ -94,7 +94,9 @@ def errors_by_train_size(runs, paper):
     ax = style.panel(6, 3.6, xlabel="training digits", ylabel="test error, %")
     ax.plot(ours["lenet5-mnist"], "o", color=style.BLUE, alpha=0.6, label="ours")
     distortions = ours["lenet5-mnist-distorted"].rename(aside)
-    ax.plot(distortions, "^", color=style.BLUE, alpha=0.6, label="ours, with distortions")
+    ax.plot(
+        distortions, "^", color=style.BLUE, alpha=0.6, label="ours, with distortions"
+    )
     ax.plot(theirs[False], marker="s", mfc="none", **PAPER)
     ax.plot(theirs[True].rename(aside), marker="v", mfc="white", **points)
     ax.set(xticks=theirs[False].index, ylim=(0, None))

@@ -107,7 +107,7 @@ def test_the_networks_are_those_of_the_package(data):
         )
     kinds = [record["kind"] for record in data["networks"]]
     assert kinds == ["lenet5", "lenet5_modern"]
-    assert (faithful["j"], faithful["temperature"]) == (200, 20)
+    assert (faithful["j"], faithful["temperature"]) == (80.2125, 8.41)
     assert (modern["j"], modern["temperature"]) == (None, None)
 
 

@@ -122,9 +122,8 @@ def test_what_it_is_can_be_said(folder):
     assert json.loads(reading_line.stdout)["text"] == "7"
     network = ("--network", "lenet5_modern-mnist-best")
     assert run("seven.png", *network).stdout.startswith("seven.png: 7 (")
-    assert (
-        "for a faithful network" in run("--line", *network, "seven.png", code=1).stderr
-    )
+    told = run("--line", *network, "seven.png", code=1).stderr
+    assert "a faithful network for a line. Received: network=" in told
     told = run("seven.png", "--network", "lenet5-cifar10", code=2).stderr
     assert "lenet5-mnist-best" in told
 
@@ -145,6 +144,9 @@ def test_a_picture_of_how_it_was_read(folder):
         told = run(*wrong, "--picture", "how.png", code=1)
         assert isinstance(told.exception, ValueError)
     run("line.png", "--picture", "how.png", "--overwrite")
+    told = run("seven.png", "--picture", "line.png/how.png", code=1)
+    assert isinstance(told.exception, OSError)
+    assert not told.stdout  # it is told before anything is read
 
 
 def test_the_picture_shows_what_each_kind_of_network_finds(folder):
