@@ -41,9 +41,7 @@ class Film(keras.callbacks.Callback):
 
 def main():
     """Writes the weights, and the test error of each moment's weights as stored."""
-    sdlm.trainer.UPDATES_PER_CALL = (
-        500  # how often callbacks are called; changes no sum
-    )
+    sdlm.trainer.UPDATES_PER_CALL = 500  # after so many, callbacks are called
     run, film = Run("lenet5-mnist", "mnist"), Film()
     model = train(run, callbacks=[film]).model
     _, (x, y) = load_images(run)
@@ -55,9 +53,8 @@ def main():
         answers = model.predict(x, batch_size=1000, verbose=0).argmin(axis=1)
         errors.append((answers != y).sum())
     with replacing(FILE) as beside, beside.open("wb") as file:
-        np.savez_compressed(
-            file, seen=MOMENTS, test_errors=errors, weights=np.stack(film.frames)
-        )
+        told = {"seen": MOMENTS, "test_errors": errors, "weights": film.frames}
+        np.savez_compressed(file, **told)
 
 
 if __name__ == "__main__":
