@@ -154,7 +154,7 @@ class Recipe:
 
     def _known(self):
         """Returns the values that settings may have with this optimizer and loss."""
-        augmentations = {None, *AUGMENTATIONS} - {"lines", "robust-lines"}
+        augmentations = {None, *AUGMENTATIONS} - {"lines"}
         known = dict(LIMITS)
         if self.optimizer == "SDLM":
             known["order"] = ["every_epoch", "once", "given"]
@@ -168,7 +168,7 @@ class Recipe:
             augmentations -= {"neighbours", "robust"}
             known |= {"label_smoothing": [0], "teacher_weight": [0]}
         if self.labels == "lines":
-            augmentations = {"lines", "robust-lines"}
+            augmentations = {"lines"}
             known["plain_epochs"] = [0]
         return known | {"augmentation": sorted(augmentations, key=str)}
 

@@ -8,7 +8,7 @@ from lenet_study.images.affine import distort_at_random, distorted_set
 from lenet_study.images.elastic import distort_elastically
 from lenet_study.images.lines import lines_to_train, neighbours, shift
 from lenet_study.images.perturbations import perturb
-from lenet_study.images.robust import change_at_random, change_some
+from lenet_study.images.robust import change_at_random
 
 
 def flip_and_shift(images, rng, reach=2):
@@ -53,13 +53,6 @@ def write_in_lines(images, labels, rng, **arguments):
     return lines_to_train(distort_elastically(images, rng, **arguments), labels, rng)
 
 
-def write_in_robust_lines(images, labels, rng, **arguments):
-    """Does the same, and changes seven lines of ten as photographs do."""
-    lines, labels = write_in_lines(images, labels, rng, **arguments)
-    change_some(lines, rng)
-    return lines, labels
-
-
 def surround(images, targets, rng, **arguments):
     """Writes neighbours beside digits with one-hot targets, and rubbish among them."""
     return neighbours(images, targets.argmax(axis=1), rng, **arguments)
@@ -98,7 +91,6 @@ AUGMENTATIONS = {
     "distorted-set": distorted_set,
     "elastic": epochs_of(distort_elastically),
     "lines": epochs_of(write_in_lines, with_labels=True),
-    "robust-lines": epochs_of(write_in_robust_lines, with_labels=True),
     "neighbours": epochs_of(surround, with_labels=True),
     "noise": epochs_of(salt_and_pepper),
     "robust": epochs_of(change_at_random, with_labels=True),
@@ -115,11 +107,10 @@ def augmented(images, labels, name, seed=0, **arguments):
             `"distorted-set"` is the paper's set of ten times as many images, which
             includes the originals. The others change all images differently in each
             epoch. `"neighbours"` needs a probability for each class in place of a
-            label, and changes them too. `"lines"` writes distorted digits in lines, and
-            `"robust-lines"` changes most of these as photographs do.
+            label, and changes them too. `"lines"` writes distorted digits in lines.
         seed: Integer. The random changes depend only on the seed and the epoch.
         **arguments: `reach` of flips and shifts; `scale` of distortions; those of
-            `distort_elastically` for `"elastic"` and both kinds of lines; those of
+            `distort_elastically` for `"elastic"` and `"lines"`; those of
             `lenet_study.images.lines.neighbours`.
 
     Returns:

@@ -1,7 +1,5 @@
 """Changes that photographs and other hands bring, for training that bears them."""
 
-import functools
-
 import numpy as np
 from scipy import ndimage
 
@@ -11,7 +9,7 @@ from lenet_study.images.perturbations import perturb
 from lenet_study.images.rubbish import SIDE, rubbish
 
 BATCH = 1000  # images that are changed at once
-SIZES = range(10, 21)  # of the lower resolutions, in place of 28 pixels
+SIZES = range(10, 21)  # of the lower resolutions, in pixels
 
 
 def change_at_random(
@@ -19,8 +17,10 @@ def change_at_random(
 ):
     """Changes digits as photographs and other hands do, and makes some images rubbish.
 
-    Every image is distorted elastically. A share of them is then changed further, see
-    `change_some`.
+    Every image is distorted elastically. A share of them is then changed further, by
+    each of these with its own probability: thicker or thinner strokes, blur, a lower
+    resolution, gamma, another contrast on an uneven background, grain, and salt and
+    pepper.
 
     Args:
         images: `float32` array of shape `(n, side, side, 1)`, of the paper's values.
@@ -44,25 +44,6 @@ def change_at_random(
     images[inner][none] = drawn * np.float32(INK - BACKGROUND) + np.float32(BACKGROUND)
     targets[none] = rubbish_target
     images = distort_elastically(images, rng, **arguments)
-    change_some(images, rng, share, rim)
-    return images, targets
-
-
-def change_some(images, rng, share=0.7, rim=0):
-    """Changes a share of the images in place, as photographs and other hands do.
-
-    Each change has its own probability: thicker or thinner strokes, blur, a lower
-    resolution, gamma, another contrast on an uneven background, grain, and salt and
-    pepper.
-
-    Args:
-        images: `float32` array of shape `(n, height, width, 1)`, of the paper's values.
-        rng: `numpy.random.Generator`.
-        share: Share of the images that are changed.
-        rim: Pixels at each border that only salt and pepper changes.
-    """
-    height, width = images.shape[1:3]
-    inner = (slice(None), slice(rim, height - rim), slice(rim, width - rim))
     chosen = np.flatnonzero(rng.random(len(images)) < share)
     for part in np.array_split(chosen, len(chosen) // BATCH + 1):
         images[inner][part, ..., 0] = _changed(images[inner][part, ..., 0], rng)
@@ -70,6 +51,7 @@ def change_some(images, rng, share=0.7, rim=0):
         fraction = rng.uniform(0, 0.2)
         noisy = perturb(images[spoilt], "noise", fraction, BACKGROUND, INK, seed=rng)
         images[spoilt] = noisy
+    return images, targets
 
 
 def _changed(images, rng):
@@ -107,12 +89,11 @@ def _blur(images, rng):
 
 
 def _resolution(images, rng):
-    """Reduces images to 10 to 20 pixels for each 28, and enlarges them again."""
+    """Reduces images to 10 to 20 pixels a side, and enlarges them again."""
     sizes, reduced = rng.choice(SIZES, len(images)), np.empty_like(images)
     for size in SIZES:
         own = sizes == size
-        down, right = (_reduction(size, side) for side in images.shape[1:])
-        reduced[own] = down @ images[own] @ right.T
+        reduced[own] = REDUCTIONS[size] @ images[own] @ REDUCTIONS[size].T
     return reduced
 
 
@@ -122,10 +103,12 @@ def _gamma(images, rng):
 
 def _contrast(images, rng):
     """Gives ink and background other values; the background is uneven."""
-    y, x = (np.linspace(-1, 1, n, dtype="float32") for n in images.shape[1:])
+    place = np.linspace(-1, 1, SIDE, dtype="float32")
     slopes = _each(rng, images, -0.1, 0.1), _each(rng, images, -0.1, 0.1)
     background = (
-        _each(rng, images, 0, 0.4) + slopes[0] * x + slopes[1] * y[:, np.newaxis]
+        _each(rng, images, 0, 0.4)
+        + slopes[0] * place
+        + slopes[1] * place[:, np.newaxis]
     )
     top = _each(rng, images, 0.55, 1.1)
     return background + images * (top - background)
@@ -136,17 +119,17 @@ def _grain(images, rng):
     return images + deviations * rng.standard_normal(images.shape, "float32")
 
 
-@functools.cache
-def _reduction(size, side):
-    """Returns the matrix that reduces a side by area, as 28 to a size, and enlarges."""
-    size, old = round(size * side / SIDE), np.arange(side)
-    edges = np.linspace(0, side, size + 1)[:, np.newaxis]
-    down = np.diff(np.clip(edges, old, old + 1), axis=0) * size / side
-    places = np.clip((old + 0.5) * size / side - 0.5, 0, size - 1)[:, np.newaxis]
+def _reduction(size):
+    """Returns the matrix that reduces 28 pixels to a size by area and enlarges them."""
+    edges = np.linspace(0, SIDE, size + 1)[:, np.newaxis]
+    old = np.arange(SIDE)
+    down = np.diff(np.clip(edges, old, old + 1), axis=0) * size / SIDE
+    places = np.clip((old + 0.5) * size / SIDE - 0.5, 0, size - 1)[:, np.newaxis]
     up = np.maximum(1 - np.abs(places - np.arange(size)), 0)
     return (up @ down).astype("float32")
 
 
+REDUCTIONS = {size: _reduction(size) for size in SIZES}
 # Each change with its probability, in this order.
 CHANGES = {
     _strokes: 0.4,

@@ -313,8 +313,9 @@ def test_the_method_of_1998_updates_after_each_pattern(message):
 def test_a_network_that_reads_lines_trains_on_lines(message):
     recipe = RECIPES["lenet5-mnist-line-best"]
     assert recipe.labels == "lines"
-    readers = [name for name, own in RECIPES.items() if own.labels == "lines"]
-    assert readers == ["lenet5-mnist-line-best", "lenet5-mnist-line-robust"]
+    assert not any(
+        other.labels == "lines" for other in RECIPES.values() if other != recipe
+    )
     for changes in ({"augmentation": "elastic"}, {"plain_epochs": 2}):
         ((name, value),) = changes.items()
         text = message(dataclasses.replace, recipe, **changes)

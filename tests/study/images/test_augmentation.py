@@ -61,8 +61,7 @@ def test_a_tenth_of_the_pixels_is_spoilt(images, rng):
 
 
 @pytest.mark.parametrize(
-    "name",
-    sorted({*AUGMENTATIONS} - {"neighbours", "lines", "robust", "robust-lines"}),
+    "name", [n for n in AUGMENTATIONS if n not in ("neighbours", "lines", "robust")]
 )
 def test_every_epoch_is_another_and_follows_from_the_seed(name, images):
     labels = np.arange(len(images))
