@@ -80,7 +80,7 @@ def page(path):
     allowed = {"script-src": _hash(script), "style-src": _hash(style)}
     policy = ["default-src 'none'", "img-src data: blob:"]
     policy += [f"{what} '{digest}'" for what, digest in allowed.items()]
-    data = json.dumps(data_of(networks, film()))
+    data = json.dumps(data_of(networks, stored_film()))
     text = PAGE.format(policy="; ".join(policy), style=style, data=data, script=script)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
@@ -128,7 +128,7 @@ def data_of(networks, film=None):
     Args:
         networks: List of dictionaries: the `name`, the `model`, the `pixels`, as for
             `lenet_keras.preprocessing.prepare`, and `j` and `temperature`, or `None`.
-        film: What `film` returns, or `None`.
+        film: What `stored_film` returns, or `None`.
     """
     _, (images, labels) = load_mnist()
     digits = [("test", i, None) for n in range(10) for i in _first(labels == n)]
@@ -189,7 +189,7 @@ def _record(name, model, pixels, j, temperature):
     }
 
 
-def film():
+def stored_film():
     """Returns the stored moments of a training, as the script takes them."""
     with np.load(FOLDER / "film.npz") as stored:
         moments = [

@@ -177,7 +177,7 @@ def test_the_posterior_is_that_of_keras(modules):
 
 
 def test_the_film_has_its_test_errors(modules, digits, base64_of):
-    film = explorer.film()["moments"]
+    film = explorer.stored_film()["moments"]
     record = explorer._record(
         "", load_pretrained("lenet5-mnist"), "paper", j=10, temperature=1
     )
